@@ -1,0 +1,37 @@
+#pragma once
+
+#include "sluice/crypto/key.hpp"
+#include "sluice/crypto/random.hpp"
+#include "sluice/wire/bytes.hpp"
+#include "sluice/wire/error.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace sluice::crypto {
+
+struct key_file_contents {
+    private_key key;
+    std::string comment;
+};
+
+/// Reads the text of a private key file: openssh-key-v1, PKCS#8 (plain or encrypted), PKCS#1 and
+/// SEC1 PEM (plain or in the old encrypted form).
+///
+/// Errors: bad_key_file, unknown_key_type, key_too_small; passphrase_required when the file is
+/// encrypted and `passphrase` is empty; wrong_passphrase.
+result<key_file_contents> read_private_key(std::string_view text, std::string_view passphrase = {});
+
+struct key_file_options {
+    std::string_view comment = {};
+    std::string_view passphrase = {};        // empty: not encrypted
+    std::string_view cipher = "aes256-ctr";  // any that OpenSSH writes
+    unsigned rounds = 24;                    // of bcrypt_pbkdf, ssh-keygen's default
+};
+
+/// The text of an openssh-key-v1 file (PROTOCOL.key).
+result<std::string> write_private_key(const private_key& key, const key_file_options& options,
+                                      random_source& random);
+
+}  // namespace sluice::crypto

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+/// Every cap on what a peer can send or make grow: value, unit, where the number comes from.
+namespace sluice::limits {
+
+// RFC 4251
+inline constexpr std::size_t name_length_max = 64;         // characters, §6
+inline constexpr std::size_t name_list_length_max = 8192;  // bytes; largest seen in use: 1.5 KiB
+inline constexpr std::size_t name_list_names_max = 512;    // names
+
+// Transport, RFC 4253
+inline constexpr std::size_t identification_length_max = 255;         // bytes with CR LF, §4.2
+inline constexpr std::size_t banner_lines_max = 1024;                 // lines before it, as OpenSSH
+inline constexpr std::size_t banner_line_length_max = 8192;           // bytes
+inline constexpr std::size_t packet_length_max_before_auth = 35'000;  // bytes, §6.1
+inline constexpr std::size_t packet_length_max = 256 * 1024;          // bytes, as OpenSSH and Go
+inline constexpr std::size_t output_high_water = 512 * 1024;  // sealed bytes before room() is 0
+inline constexpr std::size_t held_payload_bytes_max = 1024 * 1024;  // kept during a key exchange
+inline constexpr std::size_t ext_info_extensions_max = 64;          // extensions in one EXT_INFO
+inline constexpr std::size_t ext_info_messages_max = 2;             // RFC 8308 §2.4: one, or two
+inline constexpr std::size_t dh_modulus_bits_min = 2048;            // RFC 8270
+inline constexpr std::size_t dh_modulus_bits_max = 8192;
+
+// Authentication, RFC 4252
+inline constexpr std::size_t user_name_length_max = 255;              // bytes
+inline constexpr std::size_t password_length_max = 1024;              // bytes, as OpenSSH
+inline constexpr std::size_t public_key_blob_length_max = 16 * 1024;  // bytes
+inline constexpr std::size_t signature_length_max = 16 * 1024;        // bytes
+inline constexpr unsigned auth_requests_max = 128;  // requests of any kind a connection
+inline constexpr std::size_t policy_line_length_max = 16 * 1024;    // authorized_keys line
+inline constexpr std::size_t policy_file_length_max = 1024 * 1024;  // bytes
+inline constexpr std::size_t key_file_length_max = 1024 * 1024;     // bytes, as OpenSSH
+inline constexpr std::uint32_t bcrypt_rounds_max = 4096;  // a key file may not cost minutes
+inline constexpr unsigned rsa_bits_min = 2048;
+inline constexpr unsigned rsa_bits_max = 16384;
+
+// Channels, RFC 4254
+inline constexpr std::size_t channels_max = 128;               // open at once on a connection
+inline constexpr std::uint32_t window_size = 2 * 1024 * 1024;  // bytes we offer, as OpenSSH
+inline constexpr std::uint32_t channel_packet_size_max = 255 * 1024;  // bytes of data we announce
+inline constexpr std::size_t channel_output_max = 1024 * 1024;  // bytes queued for a closed window
+inline constexpr std::size_t connection_output_max = 16 * 1024 * 1024;  // the same, all channels
+inline constexpr std::size_t pending_requests_max = 64;                 // unanswered, a channel
+inline constexpr std::size_t pending_global_requests_max = 64;          // unanswered, a connection
+inline constexpr std::size_t environment_variables_max = 128;           // a session, as OpenSSH
+inline constexpr std::size_t environment_bytes_max = 64 * 1024;
+inline constexpr std::size_t command_length_max = 64 * 1024;  // bytes of exec
+inline constexpr std::size_t events_max = 1024;               // queued for the application
+
+// SFTP
+inline constexpr std::size_t sftp_packet_length_max = 256 * 1024;  // bytes, as OpenSSH
+inline constexpr std::size_t sftp_data_length_max = sftp_packet_length_max - 1024;  // READ, WRITE
+inline constexpr std::size_t sftp_handles_max = 1024;            // open at once in a session
+inline constexpr std::size_t sftp_handle_length_max = 256;       // bytes, draft-02 §6.3
+inline constexpr std::size_t sftp_path_length_max = 4096;        // bytes
+inline constexpr std::size_t sftp_requests_max = 256;            // in flight before reading stops
+inline constexpr std::size_t sftp_directory_batch_max = 256;     // entries in one NAME reply
+inline constexpr std::size_t sftp_extended_attributes_max = 32;  // pairs in one ATTRS
+
+}  // namespace sluice::limits
