@@ -1,0 +1,44 @@
+#pragma once
+
+#include "sluice/crypto/random.hpp"
+#include "sluice/transport/identification.hpp"
+#include "sluice/transport/kex.hpp"
+#include "sluice/wire/clock.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace sluice {
+
+/// When we start a key exchange of our own (RFC 4253 §9, RFC 4344 §3).
+struct rekey_limits {
+    std::uint64_t bytes = 1ull << 30;    // in one direction; 1 GiB is RFC 4253's figure
+    std::uint64_t packets = 1ull << 31;  // in one direction; RFC 4344 §3.1
+    duration interval = std::chrono::hours(1);
+};
+
+/// What one end of a transport offers, in order of preference, and when it re-keys.
+struct transport_config {
+    std::vector<std::string> kex_algorithms;
+    std::vector<std::string> host_key_algorithms;
+    std::vector<std::string> ciphers;
+    std::vector<std::string> macs;
+    std::vector<std::string> compressions;
+    rekey_limits rekey;
+    std::string identification{own_identification};
+
+    /// Server: the keys it has. host_key_algorithms that none of them serves are not offered.
+    std::vector<std::shared_ptr<const host_key>> host_keys;
+
+    /// What EXT_INFO announces as server-sig-algs (RFC 8308 §3.1).
+    std::vector<std::string> public_key_algorithms;
+
+    crypto::random_source* random = &crypto::system_random();
+
+    /// The tables' default offers.
+    transport_config();
+};
+
+}  // namespace sluice

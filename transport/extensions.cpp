@@ -1,0 +1,34 @@
+#include "sluice/transport/extensions.hpp"
+
+#include "sluice/wire/name_list.hpp"
+
+namespace sluice {
+
+result<> peer_extensions::update(const ext_info& message) {
+    for (const auto& extension : message.extensions) {
+        if (extension.name == "server-sig-algs") {
+            const auto list = wire::name_list::parse(extension.value);
+            if (!list) return list.error();
+            server_sig_algs.clear();
+            for (const auto name : list->names())
+                server_sig_algs.emplace_back(name);
+        } else if (extension.name == "ping@openssh.com") {
+            ping = extension.value == "0";
+        } else if (extension.name == "publickey-hostbound@openssh.com") {
+            hostbound = extension.value == "0";
+        }
+    }
+    seen = true;
+    return {};
+}
+
+bytes server_ext_info(const std::vector<std::string>& public_key_algorithms) {
+    const std::string sig_algs = wire::join(public_key_algorithms);
+    ext_info message;
+    message.extensions = {{"server-sig-algs", sig_algs},
+                          {"publickey-hostbound@openssh.com", "0"},
+                          {"ping@openssh.com", "0"}};
+    return wire::encoded(message);
+}
+
+}  // namespace sluice

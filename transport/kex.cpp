@@ -1,0 +1,64 @@
+#include "sluice/transport/kex.hpp"
+
+#include "sluice/crypto/signature_algorithms.hpp"
+#include "sluice/transport/table.hpp"
+#include "sluice/wire/writer.hpp"
+
+#include <array>
+
+namespace sluice {
+namespace {
+
+// The NIST curves and the 2048-bit group are known but not in the default offer: every current peer
+// has something better, and auditors warn of them.
+constexpr std::array table{
+    kex_info{"curve25519-sha256", crypto::hash_kind::sha256, true, make_kex_ecdh},
+    kex_info{"curve25519-sha256@libssh.org", crypto::hash_kind::sha256, true, make_kex_ecdh},
+    kex_info{"diffie-hellman-group16-sha512", crypto::hash_kind::sha512, true, make_kex_dh},
+    kex_info{"diffie-hellman-group18-sha512", crypto::hash_kind::sha512, true, make_kex_dh},
+    kex_info{"ecdh-sha2-nistp256", crypto::hash_kind::sha256, false, make_kex_ecdh},
+    kex_info{"ecdh-sha2-nistp384", crypto::hash_kind::sha384, false, make_kex_ecdh},
+    kex_info{"ecdh-sha2-nistp521", crypto::hash_kind::sha512, false, make_kex_ecdh},
+    kex_info{"diffie-hellman-group14-sha256", crypto::hash_kind::sha256, false, make_kex_dh},
+};
+
+class private_host_key final : public host_key {
+public:
+    explicit private_host_key(crypto::private_key key) : key_(std::move(key)) {}
+
+    const bytes& blob() const override { return key_.public_half().blob(); }
+    bool signs(std::string_view algorithm) const override {
+        const auto* known = crypto::find_signature_algorithm(algorithm);
+        return known != nullptr && known->key_type == key_.public_half().type();
+    }
+    result<bytes> sign(std::string_view algorithm, bytes_view data) const override {
+        return key_.sign(algorithm, data);
+    }
+
+private:
+    crypto::private_key key_;
+};
+
+}  // namespace
+
+std::span<const kex_info> kex_methods() { return table; }
+const kex_info* find_kex(std::string_view name) { return find_row(kex_methods(), name); }
+
+std::shared_ptr<const host_key> make_host_key(crypto::private_key key) {
+    return std::make_shared<private_host_key>(std::move(key));
+}
+
+bytes exchange_hash(const kex_context& context, crypto::hash_kind hash, bytes_view host_key_blob,
+                    bytes_view method_values, bytes_view encoded_secret) {
+    bytes front;
+    wire::writer w(front);
+    w.write(context.client_identification);
+    w.write(context.server_identification);
+    w.write(bytes_view(context.client_kexinit));
+    w.write(bytes_view(context.server_kexinit));
+    w.write(host_key_blob);
+    w.append(method_values);
+    return crypto::hash(hash).update(front).update(encoded_secret).finish();
+}
+
+}  // namespace sluice

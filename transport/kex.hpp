@@ -1,0 +1,90 @@
+#pragma once
+
+#include "sluice/crypto/hash.hpp"
+#include "sluice/crypto/key.hpp"
+#include "sluice/crypto/random.hpp"
+#include "sluice/transport/identification.hpp"
+#include "sluice/wire/bytes.hpp"
+#include "sluice/wire/error.hpp"
+#include "sluice/wire/secret.hpp"
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sluice {
+
+/// A key that a server proves itself with: in memory, or wherever `sign` reaches.
+class host_key {
+public:
+    virtual ~host_key() = default;
+
+    /// The public key blob K_S (RFC 4253 §6.6).
+    virtual const bytes& blob() const = 0;
+
+    /// Whether it can sign with that public key algorithm, such as "rsa-sha2-512".
+    virtual bool signs(std::string_view algorithm) const = 0;
+
+    /// A signature blob over `data`.
+    virtual result<bytes> sign(std::string_view algorithm, bytes_view data) const = 0;
+};
+
+std::shared_ptr<const host_key> make_host_key(crypto::private_key key);
+
+/// What an exchange hashes and works with, whatever its method.
+struct kex_context {
+    role own = role::client;
+    std::string client_identification;  // V_C, without CR LF
+    std::string server_identification;  // V_S
+    bytes client_kexinit;               // I_C, payload
+    bytes server_kexinit;               // I_S
+    std::string host_key_algorithm;
+    const host_key* key = nullptr;  // server: the one that signs
+    crypto::random_source* random = nullptr;
+};
+
+struct kex_outcome {
+    secret_bytes encoded_secret;  // K just as it is hashed: mpint or string, length included
+    bytes exchange_hash;          // H
+    bytes host_key_blob;          // K_S
+    bytes signature;              // over H; the client has yet to check it
+};
+
+/// One run of a key exchange method: the messages 30 to 49.
+class key_exchange {
+public:
+    virtual ~key_exchange() = default;
+
+    /// Client: the first message. Nothing for a server.
+    virtual std::optional<bytes> begin() = 0;
+
+    /// Takes one message of the peer; adds what is to be sent to `replies`. The outcome comes with
+    /// the last one. Errors: unexpected_message, bad_public_value, those of the encoding.
+    virtual result<std::optional<kex_outcome>> on_message(bytes_view payload,
+                                                          std::vector<bytes>& replies) = 0;
+};
+
+/// One row of the table of key exchange methods. Its messages belong to the method's own file.
+struct kex_info {
+    std::string_view name;
+    crypto::hash_kind hash;
+    bool offered;  // in the default offer
+    std::unique_ptr<key_exchange> (*make)(const kex_info& info, const kex_context& context);
+};
+
+/// In order of preference.
+std::span<const kex_info> kex_methods();
+const kex_info* find_kex(std::string_view name);
+
+/// H (RFC 4253 §8): `method_values` are the method's own values between K_S and K, as encoded.
+bytes exchange_hash(const kex_context& context, crypto::hash_kind hash, bytes_view host_key_blob,
+                    bytes_view method_values, bytes_view encoded_secret);
+
+// The factories of the table.
+std::unique_ptr<key_exchange> make_kex_ecdh(const kex_info&, const kex_context&);
+std::unique_ptr<key_exchange> make_kex_dh(const kex_info&, const kex_context&);
+
+}  // namespace sluice

@@ -1,0 +1,44 @@
+// diffie-hellman-group14-sha256, -group16-sha512, -group18-sha512 (RFC 4253 §8, RFC 8268).
+
+#include "sluice/crypto/dh_groups.hpp"
+#include "sluice/transport/kex_diffie_hellman.hpp"
+
+namespace sluice {
+namespace {
+
+// SSH_MSG_KEXDH_INIT
+struct kexdh_init {
+    static constexpr std::uint8_t number = 30;
+
+    wire::mpint value;  // e
+
+    static constexpr auto fields(auto& m, auto&& visit) { return visit(m.value); }
+};
+
+// SSH_MSG_KEXDH_REPLY
+struct kexdh_reply {
+    static constexpr std::uint8_t number = 31;
+
+    bytes_view host_key;  // K_S
+    wire::mpint value;    // f
+    bytes_view signature;
+
+    static constexpr auto fields(auto& m, auto&& visit) {
+        return visit(m.host_key, m.value, m.signature);
+    }
+};
+
+std::unique_ptr<crypto::agreement> agree(const kex_info& info, crypto::random_source& random) {
+    const auto& group = info.name == "diffie-hellman-group18-sha512"   ? crypto::modp_group18()
+                        : info.name == "diffie-hellman-group16-sha512" ? crypto::modp_group16()
+                                                                       : crypto::modp_group14();
+    return crypto::make_agreement(group, random);
+}
+
+}  // namespace
+
+std::unique_ptr<key_exchange> make_kex_dh(const kex_info& info, const kex_context& context) {
+    return std::make_unique<diffie_hellman_exchange<kexdh_init, kexdh_reply>>(info, context, agree);
+}
+
+}  // namespace sluice
