@@ -1,0 +1,29 @@
+#include "sluice/crypto/signature_algorithms.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace sluice::crypto {
+namespace {
+
+// In order of preference. "ssh-rsa" (SHA-1, RFC 4253 §6.6) is left out for good.
+constexpr std::array algorithms{
+    // name, type of the key
+    signature_algorithm{"ssh-ed25519", "ssh-ed25519"},
+    signature_algorithm{"ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256"},
+    signature_algorithm{"ecdsa-sha2-nistp384", "ecdsa-sha2-nistp384"},
+    signature_algorithm{"ecdsa-sha2-nistp521", "ecdsa-sha2-nistp521"},
+    signature_algorithm{"rsa-sha2-512", "ssh-rsa"},
+    signature_algorithm{"rsa-sha2-256", "ssh-rsa"},
+};
+
+}  // namespace
+
+std::span<const signature_algorithm> signature_algorithms() { return algorithms; }
+
+const signature_algorithm* find_signature_algorithm(std::string_view name) {
+    const auto found = std::ranges::find(algorithms, name, &signature_algorithm::name);
+    return found == algorithms.end() ? nullptr : &*found;
+}
+
+}  // namespace sluice::crypto
