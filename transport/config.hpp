@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace sluice {
@@ -34,6 +35,14 @@ struct transport_config {
 
     /// What EXT_INFO announces as server-sig-algs (RFC 8308 §3.1).
     std::vector<std::string> public_key_algorithms;
+
+    /// What else EXT_INFO announces, by name and value: all of it is served (PROTOCOL 1.9, 3.1).
+    std::vector<std::pair<std::string, std::string>> extensions{
+        {"publickey-hostbound@openssh.com", "0"}, {"ping@openssh.com", "0"}};
+
+    /// Packets are padded to a multiple of this many bytes (a power of two, at most 128) where that
+    /// is more than the cipher asks for: it blurs lengths.
+    std::size_t padding_multiple = 8;
 
     crypto::random_source* random = &crypto::system_random();
 

@@ -22,12 +22,13 @@ result<> peer_extensions::update(const ext_info& message) {
     return {};
 }
 
-bytes server_ext_info(const std::vector<std::string>& public_key_algorithms) {
+bytes server_ext_info(const std::vector<std::string>& public_key_algorithms,
+                      const std::vector<std::pair<std::string, std::string>>& others) {
     const std::string sig_algs = wire::join(public_key_algorithms);
     ext_info message;
-    message.extensions = {{"server-sig-algs", sig_algs},
-                          {"publickey-hostbound@openssh.com", "0"},
-                          {"ping@openssh.com", "0"}};
+    message.extensions.push_back({"server-sig-algs", sig_algs});
+    for (const auto& [name, value] : others)
+        message.extensions.push_back({name, value});
     return wire::encoded(message);
 }
 

@@ -6,6 +6,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace sluice {
@@ -21,7 +22,9 @@ struct peer_extensions {
     result<> update(const ext_info& message);
 };
 
-/// The payload of the EXT_INFO that a server sends behind its first NEWKEYS.
-bytes server_ext_info(const std::vector<std::string>& public_key_algorithms);
+/// The payload of the EXT_INFO that a server sends behind its first NEWKEYS: server-sig-algs, then
+/// the others by name and value.
+bytes server_ext_info(const std::vector<std::string>& public_key_algorithms,
+                      const std::vector<std::pair<std::string, std::string>>& others);
 
 }  // namespace sluice

@@ -68,8 +68,9 @@ void packet_sealer::seal(bytes_view head, bytes_view bulk, crypto::random_source
     const std::size_t payload = head.size() + bulk.size();
     const std::size_t unpadded =
         padding_length_size + payload + (shape.length_in_blocks ? length_size : 0);
-    std::size_t padding = shape.block_size - unpadded % shape.block_size;
-    if (padding < padding_min) padding += shape.block_size;
+    const std::size_t multiple = std::max(shape.block_size, padding_multiple_);
+    std::size_t padding = multiple - unpadded % multiple;
+    if (padding < padding_min) padding += multiple;
     const std::size_t packet_length = padding_length_size + payload + padding;
 
     const std::size_t whole = length_size + packet_length + shape.tag_size;

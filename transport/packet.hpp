@@ -65,11 +65,15 @@ public:
 
     void rekey(std::unique_ptr<packet_cipher> cipher, bool reset_sequence_number);
 
+    /// Pads to a multiple of `n` bytes, at most 128, where the cipher's block is smaller.
+    void set_padding_multiple(std::size_t n) { padding_multiple_ = n; }
+
     std::uint64_t packets() const { return packets_; }
     std::uint64_t sealed_bytes() const { return bytes_; }
 
 private:
     std::unique_ptr<packet_cipher> cipher_;
+    std::size_t padding_multiple_ = 1;
     std::uint32_t sequence_number_ = 0;
     std::uint64_t packets_ = 0;
     std::uint64_t bytes_ = 0;

@@ -25,6 +25,7 @@ transport::transport(const transport_config& config, role own, time_point now)
       rekey_policy_(config.rekey),
       now_(now),
       packet_length_max_(limits::packet_length_max_before_auth) {
+    sealer_.set_padding_multiple(config_.padding_multiple);
     back_.append(as_bytes(config_.identification));
     back_.append(as_bytes("\r\n"));
     begin_key_exchange(now);
@@ -227,6 +228,7 @@ void transport::send_newkeys() {
         derive_keys(exchange_->chosen().kex->hash, outcome.encoded_secret, outcome.exchange_hash,
                     session_id_, outbound, own_ == role::client);
     sealer_.rekey(outbound.cipher->make(*outbound.cipher, outbound.mac, keys, true), strict_);
+    sealer_.set_padding_multiple(config_.padding_multiple);
     compressor_.reset();
     if (outbound.compression->make_compressor != nullptr &&
         (authenticated_ || !outbound.compression->delayed))
@@ -234,7 +236,7 @@ void transport::send_newkeys() {
     newkeys_sent_ = true;
 
     if (!first_exchange_done_ && exchange_->peer_wants_ext_info())
-        send_now(server_ext_info(config_.public_key_algorithms));
+        send_now(server_ext_info(config_.public_key_algorithms, config_.extensions));
     // In the order in which they were given; none of them begins another exchange.
     std::vector<bytes> held;
     held.swap(held_);
