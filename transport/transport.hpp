@@ -85,6 +85,9 @@ public:
     /// Queues DISCONNECT, the last packet of ours.
     void disconnect(disconnect_reason reason, std::string_view description);
 
+    /// Answers the packet whose payload `poll` gave last with UNIMPLEMENTED (RFC 4253 §11.4).
+    void send_unimplemented();
+
     /// Sends ping@openssh.com; false when the peer did not announce it.
     bool send_ping(bytes_view data);
 
@@ -134,7 +137,6 @@ private:
     void send_newkeys();
     void send_now(bytes_view head, bytes_view bulk = {});
     void send_all(const std::vector<bytes>& payloads);
-    void send_unimplemented();
     const negotiated::direction& direction(bool outbound) const;
 
     const transport_config& config_;

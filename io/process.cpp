@@ -1,0 +1,362 @@
+#include "sluice/io/process.hpp"
+
+#include "sluice/io/unique_fd.hpp"
+#include "sluice/wire/byte_queue.hpp"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <fcntl.h>
+#include <pwd.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/pidfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace asio = boost::asio;
+
+namespace sluice {
+namespace {
+
+constexpr std::size_t read_size = 64 * 1024;  // a pipe holds no more
+constexpr auto kill_grace = std::chrono::seconds(5);
+
+// The signals of RFC 4254 §6.10 by their names there.
+struct signal_name {
+    int number;
+    std::string_view name;
+};
+constexpr std::array signal_names{
+    signal_name{SIGABRT, "ABRT"}, signal_name{SIGALRM, "ALRM"}, signal_name{SIGFPE, "FPE"},
+    signal_name{SIGHUP, "HUP"},   signal_name{SIGILL, "ILL"},   signal_name{SIGINT, "INT"},
+    signal_name{SIGKILL, "KILL"}, signal_name{SIGPIPE, "PIPE"}, signal_name{SIGQUIT, "QUIT"},
+    signal_name{SIGSEGV, "SEGV"}, signal_name{SIGTERM, "TERM"}, signal_name{SIGUSR1, "USR1"},
+    signal_name{SIGUSR2, "USR2"},
+};
+
+error_code last_error() { return {errno, boost::system::system_category()}; }
+
+result<std::pair<unique_fd, unique_fd>> make_pipe() {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) return last_error();
+    return std::pair(unique_fd(ends[0]), unique_fd(ends[1]));
+}
+
+// What a login shell would set, and what the session asked for; nothing of the server's own.
+std::vector<std::string> environment_of(const process_options& options) {
+    std::vector<std::string> variables;
+    const auto add = [&](std::string_view name, std::string_view value) {
+        variables.push_back(std::string(name) + "=" + std::string(value));
+    };
+    add("PATH", "/usr/local/bin:/usr/bin:/bin");
+    std::array<char, 16 * 1024> memory;
+    passwd entry{};
+    passwd* found = nullptr;
+    if (::getpwuid_r(::getuid(), &entry, memory.data(), memory.size(), &found) == 0 && found) {
+        add("HOME", entry.pw_dir);
+        add("USER", entry.pw_name);
+        add("LOGNAME", entry.pw_name);
+        add("SHELL", entry.pw_shell);
+    }
+    for (const auto& [name, value] : options.environment)
+        if (name.find('\0') == std::string::npos && value.find('\0') == std::string::npos)
+            add(name, value);
+    return variables;
+}
+
+class spawn_settings {
+public:
+    spawn_settings() {
+        ::posix_spawn_file_actions_init(&actions_);
+        ::posix_spawnattr_init(&attributes_);
+        // Its own session, no signal ignored or blocked.
+        sigset_t all;
+        sigset_t none;
+        ::sigfillset(&all);
+        ::sigemptyset(&none);
+        ::posix_spawnattr_setsigdefault(&attributes_, &all);
+        ::posix_spawnattr_setsigmask(&attributes_, &none);
+        ::posix_spawnattr_setflags(
+            &attributes_, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+    }
+    spawn_settings(const spawn_settings&) = delete;
+    spawn_settings& operator=(const spawn_settings&) = delete;
+    ~spawn_settings() {
+        ::posix_spawn_file_actions_destroy(&actions_);
+        ::posix_spawnattr_destroy(&attributes_);
+    }
+    void redirect(int from, int to) { ::posix_spawn_file_actions_adddup2(&actions_, from, to); }
+    void directory(const std::string& path) {
+        ::posix_spawn_file_actions_addchdir_np(&actions_, path.c_str());
+    }
+
+    posix_spawn_file_actions_t actions_;
+    posix_spawnattr_t attributes_;
+};
+
+class running_process final : public process_handler {
+public:
+    running_process(channel_port& port, pid_t pid, unique_fd watch, unique_fd in, unique_fd out,
+                    unique_fd err)
+        : port_(port),
+          pid_(pid),
+          watch_(port.executor(), watch.release()),
+          in_(port.executor(), in.release()),
+          grace_(port.executor()),
+          outputs_{{output{asio::posix::stream_descriptor(port.executor(), out.release()), 0},
+                    output{asio::posix::stream_descriptor(port.executor(), err.release()), 1}}} {
+        error_code ignored;
+        in_.non_blocking(true, ignored);
+        watch_.async_wait(asio::posix::stream_descriptor::wait_read, [this](error_code e) {
+            --waits_;
+            if (!e) reap();
+            advance();
+        });
+        ++waits_;
+        for (auto& o : outputs_) {
+            o.pipe.non_blocking(true, ignored);
+            wait_output(o);
+        }
+    }
+
+    void on_data(bytes_view data, std::uint32_t) override {
+        if (!in_.is_open()) return port_.consumed(data.size());  // nobody reads it any more
+        if (unwritten_.empty()) {
+            const std::size_t n = write_input(data);
+            data = data.subspan(n);
+        }
+        if (data.empty()) return;
+        if (!in_.is_open()) return port_.consumed(data.size());
+        unwritten_.append(data);  // bounded by the window: it is not credited yet
+        wait_input();
+    }
+
+    void on_eof() override {
+        eof_ = true;
+        if (unwritten_.empty()) close_input();
+    }
+
+    void on_writable() override {
+        for (auto& o : outputs_)
+            if (o.blocked) read_output(o);
+    }
+
+    void on_signal(std::string_view name) override {
+        const auto known = std::ranges::find(signal_names, name, &signal_name::name);
+        if (known != signal_names.end()) send_signal(known->number);
+    }
+
+    void on_closed() override {
+        closed_ = true;
+        close_input();
+        for (auto& o : outputs_)
+            close_output(o);
+        if (!reaped_) {
+            send_signal(SIGHUP);
+            grace_.expires_after(kill_grace);
+            ++waits_;
+            grace_.async_wait([this](error_code e) {
+                --waits_;
+                if (!e) send_signal(SIGKILL);
+                advance();
+            });
+        }
+        advance();
+    }
+
+private:
+    struct output {
+        asio::posix::stream_descriptor pipe;
+        std::uint32_t extended_type;
+        bool blocked = false;  // the channel has no room
+    };
+
+    // --- its output ---
+
+    void wait_output(output& o) {
+        ++waits_;
+        o.pipe.async_wait(asio::posix::stream_descriptor::wait_read, [this, &o](error_code e) {
+            --waits_;
+            if (!e) read_output(o);
+            advance();
+        });
+    }
+
+    void read_output(output& o) {
+        if (!o.pipe.is_open()) return;
+        const std::size_t room = port_.writable();
+        o.blocked = room == 0;
+        if (o.blocked) return;
+        wire::buffer chunk(std::min(room, read_size));
+        error_code e;
+        const auto n =
+            o.pipe.read_some(asio::buffer(chunk.space().data(), chunk.space().size()), e);
+        if (n > 0) {
+            chunk.commit(n);
+            port_.write(std::move(chunk), o.extended_type);
+        }
+        if (e && e != asio::error::would_block) close_output(o);
+        if (o.pipe.is_open()) wait_output(o);
+        advance();
+    }
+
+    void close_output(output& o) {
+        o.blocked = false;
+        error_code ignored;
+        if (o.pipe.is_open()) o.pipe.close(ignored);
+    }
+
+    // --- its input ---
+
+    // Bytes written and credited; closes the pipe when the process reads no more.
+    std::size_t write_input(bytes_view data) {
+        std::size_t written = 0;
+        while (written < data.size()) {
+            error_code e;
+            written +=
+                in_.write_some(asio::buffer(data.data() + written, data.size() - written), e);
+            if (e == asio::error::would_block) break;
+            if (e) {
+                close_input();
+                break;
+            }
+        }
+        port_.consumed(written);
+        return written;
+    }
+
+    void wait_input() {
+        if (input_waits_ || !in_.is_open()) return;
+        input_waits_ = true;
+        ++waits_;
+        in_.async_wait(asio::posix::stream_descriptor::wait_write, [this](error_code) {
+            --waits_;
+            input_waits_ = false;
+            if (in_.is_open()) {
+                unwritten_.consume(write_input(unwritten_.view()));
+                if (!unwritten_.empty())
+                    wait_input();
+                else if (eof_)
+                    close_input();
+            }
+            advance();
+        });
+    }
+
+    void close_input() {
+        error_code ignored;
+        if (in_.is_open()) in_.close(ignored);
+        if (!unwritten_.empty()) {
+            port_.consumed(unwritten_.size());
+            unwritten_.consume(unwritten_.size());
+        }
+        unwritten_.release_if_empty();
+    }
+
+    // --- its end ---
+
+    void send_signal(int number) {
+        if (!reaped_) ::kill(-pid_, number);
+    }
+
+    void reap() {
+        int status = 0;
+        if (::waitpid(pid_, &status, WNOHANG) != pid_) return;
+        reaped_ = true;
+        status_ = status;
+        grace_.cancel();
+        error_code ignored;
+        watch_.close(ignored);
+    }
+
+    // Output that background processes still hold open is waited for, as sshd does.
+    void advance() {
+        const bool output_done = !outputs_[0].pipe.is_open() && !outputs_[1].pipe.is_open();
+        if (!reaped_ || !output_done || over_) return;
+        if (!exit_told_ && !closed_) {
+            exit_told_ = true;
+            tell_exit();
+        }
+        close_input();
+        if (waits_ > 0) return;
+        over_ = true;
+        port_.finished();
+    }
+
+    void tell_exit() {
+        if (!WIFSIGNALED(status_))
+            return port_.exit(static_cast<std::uint32_t>(WEXITSTATUS(status_)));
+        const auto known = std::ranges::find(signal_names, WTERMSIG(status_), &signal_name::number);
+        port_.exit_signal(known == signal_names.end() ? "KILL" : known->name,
+                          WCOREDUMP(status_) != 0, {});
+    }
+
+    channel_port& port_;
+    pid_t pid_;
+    asio::posix::stream_descriptor watch_;  // pidfd: readable when the process has ended
+    asio::posix::stream_descriptor in_;
+    asio::steady_timer grace_;
+    std::array<output, 2> outputs_;
+    wire::byte_queue unwritten_;
+    int waits_ = 0;  // outstanding; the object stays until there are none
+    int status_ = 0;
+    bool input_waits_ = false;
+    bool eof_ = false;
+    bool closed_ = false;
+    bool reaped_ = false;
+    bool exit_told_ = false;
+    bool over_ = false;
+};
+
+}  // namespace
+
+result<std::unique_ptr<channel_handler>> process_handler::start(channel_port& port,
+                                                                const process_options& options) {
+    auto in = make_pipe();
+    if (!in) return in.error();
+    auto out = make_pipe();
+    if (!out) return out.error();
+    auto err = make_pipe();
+    if (!err) return err.error();
+
+    spawn_settings settings;
+    settings.redirect(in->first.get(), STDIN_FILENO);
+    settings.redirect(out->second.get(), STDOUT_FILENO);
+    settings.redirect(err->second.get(), STDERR_FILENO);
+    if (!options.directory.empty()) settings.directory(options.directory);
+
+    std::string shell = "/bin/sh";
+    std::string flag = "-c";
+    std::string command = options.command;
+    char* arguments[] = {shell.data(), flag.data(), command.data(), nullptr};
+    std::vector<std::string> variables = environment_of(options);
+    std::vector<char*> environment;
+    for (auto& v : variables)
+        environment.push_back(v.data());
+    environment.push_back(nullptr);
+
+    pid_t pid = 0;
+    const int failed = ::posix_spawn(&pid, shell.c_str(), &settings.actions_, &settings.attributes_,
+                                     arguments, environment.data());
+    if (failed != 0) return error_code(failed, boost::system::system_category());
+    unique_fd watch(::pidfd_open(pid, 0));
+    if (watch.get() < 0) {
+        const error_code e = last_error();
+        ::kill(-pid, SIGKILL);
+        ::waitpid(pid, nullptr, 0);
+        return e;
+    }
+    return std::unique_ptr<channel_handler>(
+        std::make_unique<running_process>(port, pid, std::move(watch), std::move(in->second),
+                                          std::move(out->first), std::move(err->first)));
+}
+
+}  // namespace sluice

@@ -1,0 +1,196 @@
+#include "sluice/io/server.hpp"
+
+#include "sluice/io/server_connection.hpp"
+
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <list>
+#include <unordered_map>
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+
+namespace sluice {
+namespace {
+
+// When descriptors have run out, accepting is tried again after this.
+constexpr auto accept_pause = std::chrono::milliseconds(100);
+
+}  // namespace
+
+// Lives as long as a connection of its own does: they tell it of their end.
+class server::implementation : public std::enable_shared_from_this<implementation> {
+public:
+    implementation(asio::any_io_executor executor, server_options options)
+        : executor_(std::move(executor)),
+          options_(std::make_shared<const server_options>(std::move(options))) {}
+
+    result<tcp::endpoint> listen(const tcp::endpoint& address) {
+        auto l = std::make_shared<listener>(executor_);
+        error_code e;
+        l->acceptor.open(address.protocol(), e);
+        if (!e) l->acceptor.set_option(tcp::acceptor::reuse_address(true), e);
+        if (!e && address.address().is_v6()) l->acceptor.set_option(asio::ip::v6_only(true), e);
+        if (!e) l->acceptor.bind(address, e);
+        if (!e) l->acceptor.listen(asio::socket_base::max_listen_connections, e);
+        if (!e) l->acceptor.non_blocking(true, e);
+        if (e) return e;
+        const auto bound = l->acceptor.local_endpoint(e);
+        if (e) return e;
+        listeners_.push_back(l);
+        accept(l);
+        return bound;
+    }
+
+    void stop(std::function<void()> stopped) {
+        stopped_ = std::move(stopped);
+        for (const auto& l : listeners_) {
+            error_code ignored;
+            l->acceptor.close(ignored);
+            l->pause.cancel();
+        }
+        listeners_.clear();
+        for (const auto& [number, entry] : connections_) {
+            auto connection = entry.connection;
+            asio::dispatch(connection->executor(), [connection] { connection->stop(); });
+        }
+        tell_stopped();
+    }
+
+    std::size_t connections() const { return connections_.size(); }
+
+private:
+    struct listener {
+        explicit listener(const asio::any_io_executor& executor)
+            : acceptor(executor), pause(executor) {}
+        tcp::acceptor acceptor;
+        asio::steady_timer pause;
+    };
+    struct entry {
+        std::shared_ptr<server_connection> connection;
+        bool authenticated = false;
+    };
+
+    asio::any_io_executor next_executor() {
+        return options_->connection_executor ? options_->connection_executor()
+                                             : asio::any_io_executor(asio::make_strand(executor_));
+    }
+
+    void accept(const std::shared_ptr<listener>& l) {
+        l->acceptor.async_accept(next_executor(),
+                                 [self = shared_from_this(), l](error_code e, tcp::socket socket) {
+                                     self->on_accept(l, e, std::move(socket));
+                                 });
+    }
+
+    void on_accept(const std::shared_ptr<listener>& l, error_code e, tcp::socket socket) {
+        if (!l->acceptor.is_open()) return;
+        if (!e) {
+            admit(std::move(socket));
+            return accept(l);
+        }
+        // Out of descriptors or memory: the connection waits in the kernel's queue meanwhile.
+        log(log_level::error, "accept_failed", {{"reason", e.message()}});
+        l->pause.expires_after(accept_pause);
+        l->pause.async_wait([self = shared_from_this(), l](error_code cancelled) {
+            if (!cancelled && l->acceptor.is_open()) self->accept(l);
+        });
+    }
+
+    void admit(tcp::socket socket) {
+        error_code e;
+        const auto peer = socket.remote_endpoint(e);
+        if (e) return;  // gone already
+        const std::string address = peer.address().to_string();
+        const std::string name = (peer.address().is_v6() ? "[" + address + "]" : address) + ":" +
+                                 std::to_string(peer.port());
+        if (connections_.size() >= options_->connections_max || startup_refused())
+            return log(log_level::info, "refused",
+                       {{"peer", name}, {"reason", "too many connections"}});
+        socket.set_option(tcp::no_delay(true), e);
+
+        const std::uint64_t number = next_number_++;
+        server_connection::observer told;
+        told.authenticated = tell(number, &implementation::on_authenticated);
+        told.closed = tell(number, &implementation::on_closed);
+        auto connection = std::make_shared<server_connection>(std::move(socket), address, name,
+                                                              options_, std::move(told));
+        connections_.emplace(number, entry{connection});
+        ++starting_;
+        asio::dispatch(connection->executor(), [connection] { connection->start(); });
+    }
+
+    // Random early drop, as MaxStartups of OpenSSH.
+    bool startup_refused() {
+        const auto& s = options_->startups;
+        if (starting_ < s.begin) return false;
+        if (starting_ >= s.full) return true;
+        const unsigned span = std::max(1u, s.full - s.begin);
+        const unsigned percent =
+            s.rate_percent + (100 - std::min(100u, s.rate_percent)) * (starting_ - s.begin) / span;
+        std::array<std::uint8_t, 2> draw{};
+        options_->protocol.transport.random->fill(draw);
+        return (draw[0] * 256u + draw[1]) % 100 < percent;
+    }
+
+    std::function<void()> tell(std::uint64_t number,
+                               void (implementation::*member)(std::uint64_t)) {
+        return [self = shared_from_this(), number, member] {
+            asio::post(self->executor_, [self, number, member] { ((*self).*member)(number); });
+        };
+    }
+
+    void on_authenticated(std::uint64_t number) {
+        const auto found = connections_.find(number);
+        if (found == connections_.end() || found->second.authenticated) return;
+        found->second.authenticated = true;
+        --starting_;
+    }
+
+    void on_closed(std::uint64_t number) {
+        const auto found = connections_.find(number);
+        if (found == connections_.end()) return;
+        if (!found->second.authenticated) --starting_;
+        connections_.erase(found);
+        tell_stopped();
+    }
+
+    void tell_stopped() {
+        if (stopped_ && connections_.empty()) std::exchange(stopped_, nullptr)();
+    }
+
+    void log(log_level level, std::string_view event,
+             std::vector<std::pair<std::string_view, std::string>> fields) const {
+        if (options_->log) options_->log({level, event, std::move(fields)});
+    }
+
+    asio::any_io_executor executor_;
+    std::shared_ptr<const server_options> options_;
+    std::vector<std::shared_ptr<listener>> listeners_;
+    std::unordered_map<std::uint64_t, entry> connections_;
+    std::uint64_t next_number_ = 0;
+    unsigned starting_ = 0;  // connections that have not logged in
+    std::function<void()> stopped_;
+};
+
+server::server(asio::any_io_executor executor, server_options options)
+    : implementation_(std::make_shared<implementation>(std::move(executor), std::move(options))) {}
+
+server::~server() { implementation_->stop(nullptr); }
+
+result<tcp::endpoint> server::listen(const tcp::endpoint& address) {
+    return implementation_->listen(address);
+}
+
+void server::stop(std::function<void()> stopped) { implementation_->stop(std::move(stopped)); }
+
+std::size_t server::connections() const { return implementation_->connections(); }
+
+}  // namespace sluice

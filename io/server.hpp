@@ -1,0 +1,91 @@
+#pragma once
+
+#include "sluice/endpoint/config.hpp"
+#include "sluice/io/authenticator.hpp"
+#include "sluice/io/log.hpp"
+#include "sluice/sftp/filesystem.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/ip/tcp.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace sluice {
+
+/// Who is logged in, for those who make something for a session.
+struct session_info {
+    std::string user;
+    std::string peer_address;
+    session_rights rights;
+};
+
+/// Makes the filesystem that one SFTP session sees; null refuses the session. `executor` is the
+/// connection's strand, on which completions are to be made.
+using filesystem_factory = std::function<std::unique_ptr<sftp::filesystem>(
+    const session_info& session, boost::asio::any_io_executor executor)>;
+
+/// New connections that have not logged in yet, as OpenSSH's MaxStartups: from `begin` on, one in
+/// `rate_percent` of a hundred is refused, rising to all at `full`.
+struct startup_limits {
+    unsigned begin = 10;
+    unsigned rate_percent = 30;
+    unsigned full = 100;
+};
+
+struct server_options {
+    server_config protocol;
+    std::shared_ptr<authenticator> logins;
+
+    filesystem_factory filesystem;  // empty: no SFTP
+    bool read_only = false;
+
+    bool exec = false;              // run commands, as the process's own user
+    std::string command_directory;  // where they start; empty: the process's own
+    std::vector<std::string> accepted_environment{"LANG", "LC_*"};  // patterns, as AcceptEnv
+
+    std::size_t sessions_max = 10;  // open at once on a connection; OpenSSH's MaxSessions
+    std::size_t connections_max = 100'000;
+    startup_limits startups;
+    std::chrono::milliseconds linger{2000};  // for the peer's FIN after ours
+
+    /// Where the next connection lives: an executor that runs one thing at a time (a strand, or the
+    /// context of a single thread). Empty: a strand of the server's own executor for each.
+    std::function<boost::asio::any_io_executor()> connection_executor;
+
+    log_sink log;
+};
+
+/// An SSH server: accepts connections on any number of addresses and serves each.
+///
+/// All members are called on the server's executor, which runs one thing at a time.
+class server {
+public:
+    server(boost::asio::any_io_executor executor, server_options options);
+
+    /// Ends everything at once. Run `stop` before for a goodbye in protocol order.
+    ~server();
+    server(const server&) = delete;
+    server& operator=(const server&) = delete;
+
+    /// Listens and accepts until `stop`. Port 0 picks a free one. Gives the address that was bound.
+    /// Errors: those of the system.
+    result<boost::asio::ip::tcp::endpoint> listen(const boost::asio::ip::tcp::endpoint& address);
+
+    /// Stops listening, closes each connection in protocol order (channels, DISCONNECT, FIN) and
+    /// calls `stopped` when the last one is gone and every handler has returned.
+    void stop(std::function<void()> stopped);
+
+    std::size_t connections() const;
+
+private:
+    class implementation;
+    std::shared_ptr<implementation> implementation_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,239 @@
+// What the events of a server's connection ask for: logins, sessions, their requests.
+
+#include "sluice/io/process.hpp"
+#include "sluice/io/server_connection.hpp"
+#include "sluice/io/session_port.hpp"
+#include "sluice/io/sftp_service.hpp"
+#include "sluice/wire/limits.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+
+#include <fnmatch.h>
+
+#include <algorithm>
+
+namespace asio = boost::asio;
+
+namespace sluice {
+namespace {
+
+std::string_view name_of(enum auth_question::kind kind) {
+    switch (kind) {
+    case auth_question::kind::none: return "none";
+    case auth_question::kind::password: return "password";
+    case auth_question::kind::public_key_query:
+    case auth_question::kind::public_key: return "publickey";
+    }
+    return "";
+}
+
+// Runs a session's forced command in place of SFTP or of what was asked for.
+constexpr std::string_view internal_sftp = "internal-sftp";
+
+}  // namespace
+
+void server_connection::on_event(server_event& event) {
+    if (std::holds_alternative<auth_question_event>(event)) {
+        on_question();
+    } else if (const auto* in = std::get_if<authenticated_event>(&event)) {
+        on_authenticated(in->user);
+    } else if (auto* channel = std::get_if<channel_event>(&event)) {
+        on_channel_event(*channel);
+    } else if (auto* bye = std::get_if<peer_disconnected_event>(&event)) {
+        end_text_ = std::move(bye->description);
+    } else if (const auto* keys = std::get_if<keys_changed_event>(&event); keys && keys->first) {
+        const auto& chosen = endpoint_.lower().algorithms();
+        log(log_level::debug, "key_exchange",
+            {{"kex", std::string(chosen.kex->name)},
+             {"host_key", chosen.host_key_algorithm},
+             {"cipher", std::string(chosen.server_to_client.cipher->name)},
+             {"client", endpoint_.lower().peer_identification()}});
+    }
+}
+
+// --- logins -------------------------------------------------------------------------------------
+
+void server_connection::on_question() {
+    attempt_ = {*endpoint_.question(), peer_address_};
+    deciding_ = std::make_unique<asio::cancellation_signal>();
+    auto done = [self = shared_from_this()](std::exception_ptr failed, login_verdict verdict) {
+        self->deciding_.reset();
+        if (self->state_ == state::closed) return self->finish_if_idle();
+        self->on_answer(failed ? login_verdict{} : std::move(verdict));
+    };
+    asio::co_spawn(executor(), options_->logins->check(attempt_),
+                   asio::bind_cancellation_slot(deciding_->slot(), std::move(done)));
+}
+
+void server_connection::on_answer(login_verdict verdict) {
+    const bool accepted = verdict.answer == auth_answer::accept;
+    const bool query = attempt_.question.what == auth_question::kind::public_key_query;
+    if (accepted && !query) session_.rights = std::move(verdict.rights);
+    if (endpoint_.question() != nullptr) {
+        if (!accepted && attempt_.question.what != auth_question::kind::none) {
+            std::vector<std::pair<std::string_view, std::string>> fields{
+                {"user", attempt_.question.user},
+                {"method", std::string(name_of(attempt_.question.what))}};
+            if (attempt_.question.key)
+                fields.emplace_back("key", attempt_.question.key->fingerprint());
+            log(query ? log_level::verbose : log_level::info, "login_failed", std::move(fields));
+        }
+        endpoint_.answer(verdict.answer);
+    }
+    attempt_.question.password = {};
+    pump();
+}
+
+void server_connection::on_authenticated(const authenticated_user& user) {
+    session_.user = user.name();
+    session_.peer_address = peer_address_;
+    std::vector<std::pair<std::string_view, std::string>> fields{
+        {"user", session_.user}, {"method", std::string(name_of(attempt_.question.what))}};
+    if (attempt_.question.key) fields.emplace_back("key", attempt_.question.key->fingerprint());
+    log(log_level::info, "login", std::move(fields));
+    attempt_ = {};
+    if (told_.authenticated) told_.authenticated();
+}
+
+// --- channels -----------------------------------------------------------------------------------
+
+session_port* server_connection::find(channel_id id) {
+    for (const auto& port : ports_)
+        if (port->id() == id && !port->over()) return port.get();
+    return nullptr;
+}
+
+void server_connection::release(session_port& port) {
+    if (port.over()) std::erase_if(ports_, [&](const auto& p) { return p.get() == &port; });
+    finish_if_idle();
+}
+
+void server_connection::close_sessions() {
+    for (const auto& port : ports_)
+        port->channel_closed();
+    std::erase_if(ports_, [](const auto& port) { return port->over(); });
+}
+
+void server_connection::on_channel_event(channel_event& event) {
+    auto& channels = endpoint_.channels();
+    if (auto* data = std::get_if<channel_data_event>(&event)) {
+        session_port* const port = find(data->id);
+        if (port != nullptr && port->handler() != nullptr)
+            port->handler()->on_data(data->data, data->extended_type);
+        else
+            channels.consumed(data->id, data->data.size());
+    } else if (const auto* open = std::get_if<channel_open_event>(&event)) {
+        on_open(*open);
+    } else if (const auto* request = std::get_if<channel_request_event>(&event)) {
+        on_request(*request);
+    } else if (const auto* eof = std::get_if<channel_eof_event>(&event)) {
+        session_port* const port = find(eof->id);
+        if (port == nullptr) return;
+        if (port->handler() != nullptr) return port->handler()->on_eof();
+        // Nothing was ever started here, and now nothing can be of use.
+        if (!port->started()) channels.close(eof->id);
+    } else if (const auto* writable = std::get_if<channel_writable_event>(&event)) {
+        session_port* const port = find(writable->id);
+        if (port != nullptr && port->handler() != nullptr) port->handler()->on_writable();
+    } else if (const auto* closed = std::get_if<channel_closed_event>(&event)) {
+        session_port* const port = find(closed->id);
+        if (port == nullptr) return;
+        port->channel_closed();
+        release(*port);
+    } else if (const auto* global = std::get_if<global_request_event>(&event)) {
+        if (global->want_reply) channels.global_reply(false);  // no forwarding here
+    }
+}
+
+void server_connection::on_open(const channel_open_event& event) {
+    auto& channels = endpoint_.channels();
+    if (!std::holds_alternative<session_channel>(event.type))
+        return channels.refuse_open(event.id, open_failure::administratively_prohibited,
+                                    "forwarding is not served");
+    if (ports_.size() >= options_->sessions_max)
+        return channels.refuse_open(event.id, open_failure::resource_shortage, "too many sessions");
+    ports_.push_back(std::make_unique<session_port>(*this, event.id));
+    channels.accept_open(event.id);
+}
+
+void server_connection::on_request(const channel_request_event& event) {
+    bool success = false;
+    if (session_port* const port = find(event.id)) {
+        if (const auto* env = std::get_if<env_request>(&event.request)) {
+            const std::string name(env->variable_name);
+            const auto accepts = [&](const std::string& pattern) {
+                return ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
+            };
+            success = !port->started() &&
+                      std::ranges::any_of(options_->accepted_environment, accepts) &&
+                      port->add_environment(name, env->variable_value);
+        } else if (const auto* signal = std::get_if<signal_request>(&event.request)) {
+            success = port->handler() != nullptr;
+            if (success) port->handler()->on_signal(signal->signal_name);
+        } else if (std::holds_alternative<keepalive_request>(event.request)) {
+            success = true;
+        } else if (!port->started()) {
+            success = start_session(*port, event.request);
+        }
+    }
+    if (event.want_reply) endpoint_.channels().reply(event.id, success);
+}
+
+bool server_connection::start_session(session_port& port, const channel_request& request) {
+    const auto* subsystem = std::get_if<subsystem_request>(&request);
+    const auto* exec = std::get_if<exec_request>(&request);
+    const bool shell = std::holds_alternative<shell_request>(request);
+    if (subsystem == nullptr && exec == nullptr && !shell) return false;
+
+    const auto& forced = session_.rights.forced_command;
+    const std::string_view original = exec != nullptr        ? exec->command
+                                      : subsystem != nullptr ? subsystem->subsystem_name
+                                                             : std::string_view();
+    std::unique_ptr<channel_handler> handler;
+    if (forced && *forced == internal_sftp) {
+        handler = start_sftp(port);
+    } else if (forced) {
+        handler = start_command(port, *forced, original);
+    } else if (subsystem != nullptr && subsystem->subsystem_name == "sftp") {
+        handler = start_sftp(port);
+    } else if (exec != nullptr && exec->command.size() <= limits::command_length_max) {
+        handler = start_command(port, std::string(exec->command), {});
+    }
+    if (!handler) return false;
+    log(log_level::verbose, "session",
+        {{"user", session_.user},
+         {"kind", subsystem != nullptr ? "subsystem"
+                  : exec != nullptr    ? "exec"
+                                       : "shell"},
+         {"what", std::string(original)}});
+    port.start(std::move(handler));
+    return true;
+}
+
+std::unique_ptr<channel_handler> server_connection::start_sftp(session_port& port) {
+    if (!options_->filesystem) return nullptr;
+    auto filesystem = options_->filesystem(session_, executor());
+    if (!filesystem) return nullptr;
+    return std::make_unique<sftp_service>(port, std::move(filesystem), options_->read_only);
+}
+
+std::unique_ptr<channel_handler> server_connection::start_command(session_port& port,
+                                                                  std::string command,
+                                                                  std::string_view original) {
+    if (!options_->exec || command.find('\0') != std::string::npos) return nullptr;
+    process_options process;
+    process.command = std::move(command);
+    process.directory = options_->command_directory;
+    process.environment = port.environment();
+    for (const auto& variable : session_.rights.environment)
+        process.environment.push_back(variable);
+    if (!original.empty()) process.environment.emplace_back("SSH_ORIGINAL_COMMAND", original);
+    process.environment.emplace_back("SSH_CLIENT", peer_address_);
+    auto started = process_handler::start(port, process);
+    if (started) return std::move(*started);
+    log(log_level::error, "exec_failed", {{"reason", started.error().message()}});
+    return nullptr;
+}
+
+}  // namespace sluice

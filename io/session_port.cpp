@@ -1,0 +1,77 @@
+#include "sluice/io/session_port.hpp"
+
+#include "sluice/wire/expects.hpp"
+#include "sluice/wire/limits.hpp"
+
+#include <boost/asio/post.hpp>
+
+namespace sluice {
+
+void session_port::start(std::unique_ptr<channel_handler> handler) {
+    expects(!started_);
+    started_ = true;
+    handler_ = std::move(handler);
+}
+
+bool session_port::add_environment(std::string_view name, std::string_view value) {
+    environment_bytes_ += name.size() + value.size();
+    if (environment_.size() >= limits::environment_variables_max ||
+        environment_bytes_ > limits::environment_bytes_max)
+        return false;
+    environment_.emplace_back(name, value);
+    return true;
+}
+
+void session_port::channel_closed() {
+    if (closed_) return;
+    closed_ = true;
+    if (handler_) handler_->on_closed();
+}
+
+boost::asio::any_io_executor session_port::executor() const { return connection_.executor(); }
+
+std::size_t session_port::writable() const {
+    return closed_ ? 0 : connection_.endpoint_.channels().writable(id_);
+}
+
+void session_port::write(wire::buffer chunk, std::uint32_t extended_type) {
+    if (closed_) return;
+    connection_.endpoint_.channels().write(id_, std::move(chunk), extended_type);
+    connection_.pump_soon();
+}
+
+void session_port::consumed(std::size_t n) {
+    if (closed_) return;
+    connection_.endpoint_.channels().consumed(id_, n);
+    connection_.pump_soon();
+}
+
+void session_port::send_eof() {
+    if (closed_) return;
+    connection_.endpoint_.channels().send_eof(id_);
+    connection_.pump_soon();
+}
+
+void session_port::exit(std::uint32_t status) {
+    if (closed_) return;
+    connection_.endpoint_.channels().exit_status(id_, status);
+    connection_.endpoint_.channels().close(id_);
+    connection_.pump_soon();
+}
+
+void session_port::exit_signal(std::string_view signal_name, bool core_dumped,
+                               std::string_view message) {
+    if (closed_) return;
+    connection_.endpoint_.channels().exit_signal(id_, {signal_name, core_dumped, message, {}});
+    connection_.endpoint_.channels().close(id_);
+    connection_.pump_soon();
+}
+
+void session_port::finished() {
+    boost::asio::post(executor(), [connection = connection_.shared_from_this(), this] {
+        drop_handler();
+        connection->release(*this);
+    });
+}
+
+}  // namespace sluice
