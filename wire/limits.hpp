@@ -35,6 +35,7 @@ inline constexpr std::size_t policy_line_length_max = 16 * 1024;    // authorize
 inline constexpr std::size_t policy_file_length_max = 1024 * 1024;  // bytes
 inline constexpr std::size_t key_file_length_max = 1024 * 1024;     // bytes, as OpenSSH
 inline constexpr std::uint32_t bcrypt_rounds_max = 4096;  // a key file may not cost minutes
+inline constexpr std::uint32_t pbkdf2_rounds_max = 4'000'000;  // likewise; OpenSSL writes 2048
 inline constexpr unsigned rsa_bits_min = 2048;
 inline constexpr unsigned rsa_bits_max = 16384;
 

@@ -28,8 +28,8 @@ TEST(BcryptPbkdf, PublishedVectors) {
 }
 
 TEST(BcryptPbkdf, EveryInputMatters) {
-    const auto derive = [](std::string_view passphrase, std::string_view salt,
-                           std::uint32_t rounds, std::size_t size) {
+    const auto derive = [](std::string_view passphrase, std::string_view salt, std::uint32_t rounds,
+                           std::size_t size) {
         bytes key(size);
         bcrypt_pbkdf(passphrase, as_bytes(salt), rounds, key);
         return to_hex(key);
