@@ -60,5 +60,10 @@ inline constexpr std::size_t sftp_path_length_max = 4096;        // bytes
 inline constexpr std::size_t sftp_requests_max = 256;            // in flight before reading stops
 inline constexpr std::size_t sftp_directory_batch_max = 256;     // entries in one NAME reply
 inline constexpr std::size_t sftp_extended_attributes_max = 32;  // pairs in one ATTRS
+inline constexpr std::size_t sftp_name_length_max = 1024;        // bytes of one directory entry
+inline constexpr std::size_t sftp_ids_max = 1024;  // of each kind in one users-groups-by-id
+inline constexpr std::size_t sftp_input_max = 2 * 1024 * 1024;   // bytes of unanswered requests
+inline constexpr std::size_t sftp_output_max = 2 * 1024 * 1024;  // bytes of replies, queued or due
+inline constexpr std::size_t sftp_write_gaps_max = 256;  // runs of writes remembered a handle
 
 }  // namespace sluice::limits
