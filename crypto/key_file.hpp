@@ -4,8 +4,9 @@
 #include "sluice/crypto/random.hpp"
 #include "sluice/wire/bytes.hpp"
 #include "sluice/wire/error.hpp"
+#include "sluice/wire/limits.hpp"
 
-#include <optional>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -16,12 +17,19 @@ struct key_file_contents {
     std::string comment;
 };
 
+/// What a file may ask of the key derivation: its passphrase is only tried within these.
+struct key_file_costs {
+    std::uint32_t bcrypt_rounds_max = limits::bcrypt_rounds_max;
+    std::uint32_t pbkdf2_rounds_max = limits::pbkdf2_rounds_max;
+};
+
 /// Reads the text of a private key file: openssh-key-v1, PKCS#8 (plain or encrypted), PKCS#1 and
 /// SEC1 PEM (plain or in the old encrypted form).
 ///
 /// Errors: bad_key_file, unknown_key_type, key_too_small; passphrase_required when the file is
 /// encrypted and `passphrase` is empty; wrong_passphrase.
-result<key_file_contents> read_private_key(std::string_view text, std::string_view passphrase = {});
+result<key_file_contents> read_private_key(std::string_view text, std::string_view passphrase = {},
+                                           const key_file_costs& costs = {});
 
 struct key_file_options {
     std::string_view comment = {};
@@ -31,6 +39,7 @@ struct key_file_options {
 };
 
 /// The text of an openssh-key-v1 file (PROTOCOL.key).
+/// Errors: bad_value for an unknown cipher or rounds outside 1 to bcrypt_rounds_max.
 result<std::string> write_private_key(const private_key& key, const key_file_options& options,
                                       random_source& random);
 

@@ -37,6 +37,7 @@ inline constexpr std::size_t policy_line_length_max = 16 * 1024;    // authorize
 inline constexpr std::size_t policy_file_length_max = 1024 * 1024;  // bytes
 inline constexpr std::size_t key_file_length_max = 1024 * 1024;     // bytes, as OpenSSH
 inline constexpr std::uint32_t bcrypt_rounds_max = 4096;  // a key file may not cost minutes
+inline constexpr std::uint32_t pbkdf2_rounds_max = 4'000'000;  // likewise; OpenSSL writes 2048
 inline constexpr unsigned rsa_bits_min = 2048;
 inline constexpr unsigned rsa_bits_max = 16384;
 
@@ -64,5 +65,10 @@ inline constexpr std::size_t sftp_path_length_max = 4096;        // bytes
 inline constexpr std::size_t sftp_requests_max = 256;            // in flight before reading stops
 inline constexpr std::size_t sftp_directory_batch_max = 256;     // entries in one NAME reply
 inline constexpr std::size_t sftp_extended_attributes_max = 32;  // pairs in one ATTRS
+inline constexpr std::size_t sftp_name_length_max = 1024;        // bytes of one directory entry
+inline constexpr std::size_t sftp_ids_max = 1024;  // of each kind in one users-groups-by-id
+inline constexpr std::size_t sftp_input_max = 2 * 1024 * 1024;   // bytes of unanswered requests
+inline constexpr std::size_t sftp_output_max = 2 * 1024 * 1024;  // bytes of replies, queued or due
+inline constexpr std::size_t sftp_write_gaps_max = 256;  // runs of writes remembered a handle
 
 }  // namespace sluice::limits

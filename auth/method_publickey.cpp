@@ -1,0 +1,116 @@
+// "publickey" (RFC 4252 §7, RFC 8332) and its variant that is bound to the server's host key
+// (OpenSSH's PROTOCOL §3.1).
+
+#include "sluice/auth/methods.hpp"
+#include "sluice/crypto/signature_algorithms.hpp"
+#include "sluice/wire/codec.hpp"
+#include "sluice/wire/limits.hpp"
+
+#include <algorithm>
+
+namespace sluice {
+namespace {
+
+// The method-specific fields, in wire order.
+struct publickey_fields {
+    bool has_signature = false;
+    std::string_view algorithm;
+    bytes_view key_blob;
+    bool hostbound = false;  // not on the wire: the method's name says it
+    bytes_view host_key_blob;
+    bytes_view signature;
+
+    static result<publickey_fields> parse(const userauth_request& request) {
+        publickey_fields f;
+        f.hostbound = request.method_name == publickey_hostbound;
+        wire::reader r(request.method_specific.data);
+        r.read(f.has_signature);
+        r.read(f.algorithm);
+        r.read(f.key_blob);
+        if (f.hostbound) r.read(f.host_key_blob);
+        if (f.has_signature) r.read(f.signature);
+        if (r.error()) return r.error();
+        if (!r.at_end()) return errc::trailing_bytes;
+        return f;
+    }
+};
+
+// What the client signs: the session identifier and its request up to the signature.
+bytes signed_data(const userauth_request& request, const publickey_fields& f,
+                  bytes_view session_id) {
+    bytes data;
+    wire::writer w(data);
+    w.write(session_id);
+    w.write(std::uint8_t{userauth_request::number});
+    w.write(request.user_name);
+    w.write(request.service_name);
+    w.write(request.method_name);
+    w.write(true);
+    w.write(f.algorithm);
+    w.write(f.key_blob);
+    if (f.hostbound) w.write(f.host_key_blob);
+    return data;
+}
+
+class server_publickey final : public server_method {
+public:
+    // Nothing here depends on who the user is: the signature is checked before anyone looks for
+    // the key in the user's files, so a wrong one costs and answers the same for every name.
+    result<method_verdict> on_request(const userauth_request& request,
+                                      const server_method_context& context,
+                                      auth_question& question) override {
+        const auto f = publickey_fields::parse(request);
+        if (!f) return f.error();
+        // Queries try nothing, so they are not counted: a client may ask for all keys it has.
+        const auto refused = f->has_signature ? method_verdict::failed : method_verdict::unproven;
+        auto key = acceptable_key(*f, context);
+        if (!key) return refused;
+        if (f->has_signature) {
+            const bytes data = signed_data(request, *f, context.session_id);
+            if (!key->verify(f->algorithm, data, f->signature)) return refused;
+        }
+        question.what = f->has_signature ? auth_question::kind::public_key
+                                         : auth_question::kind::public_key_query;
+        question.algorithm = f->algorithm;
+        question.key = std::move(key);
+        return method_verdict::asking;
+    }
+
+    method_verdict on_answer(auth_answer answer, const auth_question& question,
+                             wire::payload_sink& out) override {
+        const bool query = question.what == auth_question::kind::public_key_query;
+        if (answer == auth_answer::refuse)
+            return query ? method_verdict::unproven : method_verdict::failed;
+        if (!query) return method_verdict::successful;
+        out.send(wire::encoded(userauth_pk_ok{question.algorithm, question.key->blob()}));
+        return method_verdict::replied;
+    }
+
+private:
+    static std::optional<crypto::public_key> acceptable_key(const publickey_fields& f,
+                                                            const server_method_context& context) {
+        if (f.signature.size() > limits::signature_length_max ||
+            f.key_blob.size() > limits::public_key_blob_length_max)
+            return std::nullopt;
+        if (f.hostbound && !std::ranges::equal(f.host_key_blob, context.host_key_blob))
+            return std::nullopt;
+        const auto* algorithm = crypto::find_signature_algorithm(f.algorithm);
+        if (algorithm == nullptr || std::ranges::find(context.public_key_algorithms, f.algorithm) ==
+                                        context.public_key_algorithms.end())
+            return std::nullopt;
+        auto key = crypto::public_key::from_blob(f.key_blob);
+        if (!key || key->type() != algorithm->key_type) return std::nullopt;
+        // Two steps of a chain want two keys.
+        if (std::ranges::find(context.keys_accepted, *key) != context.keys_accepted.end())
+            return std::nullopt;
+        return std::move(*key);
+    }
+};
+
+}  // namespace
+
+std::unique_ptr<server_method> make_server_publickey() {
+    return std::make_unique<server_publickey>();
+}
+
+}  // namespace sluice

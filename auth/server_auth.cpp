@@ -1,0 +1,183 @@
+#include "sluice/auth/server_auth.hpp"
+
+#include "sluice/auth/methods.hpp"
+#include "sluice/crypto/signature_algorithms.hpp"
+#include "sluice/wire/codec.hpp"
+#include "sluice/wire/expects.hpp"
+#include "sluice/wire/limits.hpp"
+
+#include <algorithm>
+
+namespace sluice {
+
+std::vector<std::string> server_auth_config::all_public_key_algorithms() {
+    std::vector<std::string> names;
+    for (const auto& algorithm : crypto::signature_algorithms())
+        names.emplace_back(algorithm.name);
+    return names;
+}
+
+server_auth::server_auth(const server_auth_config& config, bytes session_id, bytes host_key_blob,
+                         wire::payload_sink& out)
+    : config_(config),
+      session_id_(std::move(session_id)),
+      host_key_blob_(std::move(host_key_blob)),
+      out_(out),
+      steps_done_(config.method_chains.size(), 0) {}
+
+server_auth::~server_auth() = default;
+
+result<> server_auth::on_message(bytes_view payload) {
+    switch (state_) {
+    case state::awaiting_request:
+        if (payload.empty()) return fail(errc::truncated);
+        if (payload.front() != userauth_request::number) return fail(errc::unexpected_message);
+        return on_request(payload);
+
+    case state::awaiting_answer: return fail(errc::unexpected_message);
+
+    case state::succeeded: return {};
+
+    case state::failed: return error_;
+    }
+    unreachable();
+}
+
+const auth_question* server_auth::question() const { return waiting() ? &question_ : nullptr; }
+
+result<> server_auth::answer(auth_answer answer) {
+    expects(waiting());
+    send_banner();
+    return settle(method_->on_answer(answer, question_, out_));
+}
+
+std::optional<authenticated_user> server_auth::take_user() {
+    return std::exchange(user_, std::nullopt);
+}
+
+// --- one request ------------------------------------------------------------------------------
+
+result<> server_auth::on_request(bytes_view payload) {
+    if (++requests_ > limits::auth_requests_max) return fail(errc::too_many_attempts);
+    const auto request = wire::decode<userauth_request>(payload);
+    if (!request) return fail(request.error());
+    const auto who = check_who(*request);
+    if (!who) return who;
+
+    // RFC 4252 §5: what we do not know, or do not want now, is simply rejected.
+    const auth_method* known = find_auth_method(request->method_name);
+    if (known == nullptr || !is_next(known->counts_as) ||
+        (known->name == publickey_hostbound && !config_.hostbound))
+        return fail_attempt(request->method_name != "none");
+
+    method_name_ = known->counts_as;
+    method_ = known->make_server();
+    question_ = {};
+    question_.user = user_name_;
+    const server_method_context context{session_id_, host_key_blob_, config_.public_key_algorithms,
+                                        keys_accepted_};
+    const auto verdict = method_->on_request(*request, context, question_);
+    if (!verdict) return fail(verdict.error());
+    return settle(*verdict);
+}
+
+// RFC 4252 §5: user and service may change if all that was reached is forgotten. Nobody needs it,
+// so we take the other choice, as OpenSSH does, and end the connection.
+result<> server_auth::check_who(const userauth_request& request) {
+    if (request.service_name != "ssh-connection")
+        return fail(user_known_ ? errc::protocol_error : errc::unknown_service);
+    if (user_known_)
+        return request.user_name == user_name_ ? result<>() : fail(errc::protocol_error);
+    if (request.user_name.size() > limits::user_name_length_max) return fail(errc::too_long);
+    // A NUL would end the name early in some lookups and not in others; no user's name has any.
+    if (std::ranges::any_of(request.user_name, [](char c) {
+            return static_cast<unsigned char>(c) < ' ' || c == '\x7f';
+        }))
+        return fail(errc::bad_value);
+    user_name_ = request.user_name;
+    user_known_ = true;
+    return {};
+}
+
+result<> server_auth::settle(method_verdict verdict) {
+    if (verdict == method_verdict::asking) {
+        state_ = state::awaiting_answer;
+        return {};
+    }
+    state_ = state::awaiting_request;
+    const auto done = [&]() -> result<> {
+        switch (verdict) {
+        case method_verdict::failed: return fail_attempt(true);
+        case method_verdict::unproven: return fail_attempt(false);
+        case method_verdict::successful: return finish_method();
+        case method_verdict::replied:
+        case method_verdict::asking: return {};
+        }
+        unreachable();
+    }();
+    question_ = {};  // no password stays longer than it is needed
+    method_.reset();
+    return done;
+}
+
+result<> server_auth::fail_attempt(bool counts) {
+    if (counts && ++attempts_failed_ >= config_.attempts_max) return fail(errc::too_many_attempts);
+    send_banner();
+    send_failure(false);
+    return {};
+}
+
+result<> server_auth::fail(error_code error) {
+    state_ = state::failed;
+    error_ = error;
+    return error;
+}
+
+// --- chains of methods ------------------------------------------------------------------------
+
+bool server_auth::is_next(std::string_view method) const {
+    for (std::size_t i = 0; i < steps_done_.size(); ++i) {
+        const auto& chain = config_.method_chains[i];
+        if (steps_done_[i] < chain.size() && chain[steps_done_[i]] == method) return true;
+    }
+    return false;
+}
+
+result<> server_auth::finish_method() {
+    methods_done_.push_back(method_name_);
+    if (question_.key) keys_accepted_.push_back(*question_.key);
+    bool complete = false;
+    for (std::size_t i = 0; i < steps_done_.size(); ++i) {
+        const auto& chain = config_.method_chains[i];
+        if (steps_done_[i] < chain.size() && chain[steps_done_[i]] == method_name_)
+            complete |= ++steps_done_[i] == chain.size();
+    }
+    if (!complete) {
+        send_failure(true);
+        return {};
+    }
+    out_.send(wire::encoded(userauth_success{}));
+    state_ = state::succeeded;
+    user_ = authenticated_user(user_name_, std::move(methods_done_), std::move(keys_accepted_));
+    return {};
+}
+
+void server_auth::send_failure(bool partial_success) {
+    std::vector<std::string_view> next;
+    for (std::size_t i = 0; i < steps_done_.size(); ++i) {
+        const auto& chain = config_.method_chains[i];
+        if (steps_done_[i] >= chain.size()) continue;
+        const std::string_view name = chain[steps_done_[i]];
+        // RFC 4252 §5.2: "none" must not be listed.
+        if (name != "none" && std::ranges::find(next, name) == next.end()) next.push_back(name);
+    }
+    const std::string names = wire::join(next);
+    out_.send(wire::encoded(userauth_failure{{names}, partial_success}));
+}
+
+void server_auth::send_banner() {
+    if (std::exchange(banner_sent_, true) || config_.banner.empty()) return;
+    out_.send(wire::encoded(userauth_banner{config_.banner, ""}));
+}
+
+}  // namespace sluice

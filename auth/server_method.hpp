@@ -1,0 +1,46 @@
+#pragma once
+
+#include "sluice/auth/auth_question.hpp"
+#include "sluice/auth/messages.hpp"
+#include "sluice/wire/error.hpp"
+#include "sluice/wire/payload_sink.hpp"
+
+#include <span>
+#include <string>
+#include <vector>
+
+namespace sluice {
+
+/// What a method may know of the connection. Lives as long as server_auth.
+struct server_method_context {
+    bytes_view session_id;
+    bytes_view host_key_blob;                              // ours, as the key exchange sent it
+    std::span<const std::string> public_key_algorithms;    // signature algorithms that we accept
+    const std::vector<crypto::public_key>& keys_accepted;  // in earlier steps of this login
+};
+
+/// How a request stands after a step.
+enum class method_verdict {
+    failed,      // FAILURE, and it counts as an attempt
+    unproven,    // FAILURE, but nothing was tried: not counted
+    asking,      // the question is filled in; on_answer comes next
+    replied,     // the method sent its own reply; the client goes on with another request
+    successful,  // this method is done
+};
+
+/// Seam: one way a server is convinced. Made for one request, and gone when that is settled.
+class server_method {
+public:
+    virtual ~server_method() = default;
+
+    /// Gives failed, unproven or asking. Errors end the connection: those of the encoding.
+    virtual result<method_verdict> on_request(const userauth_request& request,
+                                              const server_method_context& context,
+                                              auth_question& question) = 0;
+
+    /// Gives failed, unproven, replied or successful.
+    virtual method_verdict on_answer(auth_answer answer, const auth_question& question,
+                                     wire::payload_sink& out) = 0;
+};
+
+}  // namespace sluice

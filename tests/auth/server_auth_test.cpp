@@ -1,0 +1,622 @@
+#include "sluice/auth/server_auth.hpp"
+
+#include "sluice/auth/methods.hpp"
+#include "sluice/tests/support/hex.hpp"
+#include "sluice/wire/codec.hpp"
+#include "sluice/wire/limits.hpp"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+
+namespace sluice {
+namespace {
+
+class recording_sink final : public wire::payload_sink {
+public:
+    void send(bytes_view head, bytes_view bulk) override {
+        bytes payload = to_bytes(head);
+        payload.insert(payload.end(), bulk.begin(), bulk.end());
+        sent.push_back(std::move(payload));
+    }
+    std::size_t room() const override { return 1 << 20; }
+
+    std::deque<bytes> sent;
+};
+
+const bytes session_id{1, 2, 3, 4};
+const bytes host_key{9, 8, 7};
+
+const crypto::private_key& ed25519_key() {
+    static const auto key = crypto::private_key::generate("ssh-ed25519").value();
+    return key;
+}
+
+const crypto::private_key& ecdsa_key() {
+    static const auto key = crypto::private_key::generate("ecdsa-sha2-nistp256").value();
+    return key;
+}
+
+const crypto::private_key& rsa_key() {
+    static const auto key = crypto::private_key::generate("ssh-rsa", 2048).value();
+    return key;
+}
+
+bytes request(std::string_view user, std::string_view method, bytes_view specific = {},
+              std::string_view service = "ssh-connection") {
+    return wire::encoded(userauth_request{user, service, method, {specific}});
+}
+
+bytes none(std::string_view user = "ada") { return request(user, "none"); }
+
+bytes password(std::string_view text, std::string_view user = "ada") {
+    bytes specific;
+    wire::writer w(specific);
+    w.write(false);
+    w.write(text);
+    return request(user, "password", specific);
+}
+
+// What a publickey request says; every part of it can be wrong.
+struct publickey {
+    const crypto::private_key& key = ed25519_key();
+    std::string_view algorithm = "ssh-ed25519";
+    std::string_view user = "ada";
+    std::string_view method = "publickey";
+    bool sign = true;
+    bytes session = session_id;
+    bytes host = host_key;              // of the hostbound method
+    std::string_view signed_user = {};  // another name under the signature
+
+    bytes fields_for(std::string_view name) const {
+        bytes specific;
+        wire::writer w(specific);
+        w.write(sign);
+        w.write(algorithm);
+        w.write(bytes_view(key.public_half().blob()));
+        if (method == publickey_hostbound) w.write(bytes_view(host));
+        return request(name, method, specific);
+    }
+
+    operator bytes() const {
+        bytes payload = fields_for(user);
+        if (!sign) return payload;
+        bytes data;
+        wire::writer d(data);
+        d.write(bytes_view(session));
+        d.append(fields_for(signed_user.empty() ? user : signed_user));
+        const auto signature = key.sign(algorithm, data);
+        wire::writer(payload).write(bytes_view(signature ? *signature : bytes(8, 0)));
+        return payload;
+    }
+};
+
+// A server and what it sent, as a conversation.
+struct conversation {
+    explicit conversation(server_auth_config c = {}) : config(std::move(c)) {}
+
+    server_auth_config config;
+    recording_sink sink;
+    server_auth server{config, session_id, host_key, sink};
+
+    result<> say(const bytes& payload) { return server.on_message(payload); }
+
+    bytes next() {
+        if (sink.sent.empty()) return {};
+        bytes payload = sink.sent.front();
+        sink.sent.pop_front();
+        return payload;
+    }
+
+    // The next payload as text: "failure publickey,password", "partial …", "success", "banner …",
+    // "pk_ok …", or "nothing".
+    std::string heard() {
+        const bytes payload = next();
+        if (payload.empty()) return "nothing";
+        if (const auto m = wire::decode<userauth_failure>(payload))
+            return (m->partial_success ? "partial " : "failure ") +
+                   std::string(m->can_continue.text);
+        if (wire::decode<userauth_success>(payload)) return "success";
+        if (const auto m = wire::decode<userauth_banner>(payload))
+            return "banner " + std::string(m->message);
+        if (const auto m = wire::decode<userauth_pk_ok>(payload))
+            return "pk_ok " + std::string(m->algorithm);
+        return "something else";
+    }
+
+    std::string kind() const {
+        const auto* q = server.question();
+        if (q == nullptr) return "no question";
+        switch (q->what) {
+        case auth_question::kind::none: return "none";
+        case auth_question::kind::password: return "password";
+        case auth_question::kind::public_key_query: return "query";
+        case auth_question::kind::public_key: return "public key";
+        }
+        return "?";
+    }
+};
+
+constexpr auto accept = auth_answer::accept;
+constexpr auto refuse = auth_answer::refuse;
+
+TEST(AuthMessages, BytesBothWaysAndEveryTruncation) {
+    const auto check = [](const auto& m, std::string_view hex, bool open_ended = false) {
+        using M = std::remove_cvref_t<decltype(m)>;
+        SCOPED_TRACE(int{M::number});
+        const bytes whole = wire::encoded(m);
+        EXPECT_EQ(test::to_hex(whole), hex);
+        const auto back = wire::decode<M>(whole);
+        ASSERT_TRUE(back);
+        EXPECT_EQ(wire::encoded(*back), whole);
+        if (open_ended) return;
+        for (std::size_t n = 0; n < whole.size(); ++n)
+            EXPECT_EQ(wire::decode<M>({whole.data(), n}).error(), errc::truncated) << n;
+        bytes longer = whole;
+        longer.push_back(0);
+        EXPECT_EQ(wire::decode<M>(longer).error(), errc::trailing_bytes);
+    };
+    const bytes rest{1, 2};
+    check(userauth_request{"u", "s", "m", {rest}},
+          "32000000017500000001730000"
+          "00016d0102",
+          true);
+    check(userauth_failure{{"a,b"}, true}, "3300000003612c6201");
+    check(userauth_success{}, "34");
+    check(userauth_banner{"hi", "en"}, "3500000002686900000002656e");
+    check(userauth_pk_ok{"a", rest}, "3c0000000161000000020102");
+    check(userauth_passwd_changereq{"p", ""}, "3c000000017000000000");
+}
+
+TEST(Rfc4252s5_2, NoneGivesTheListOfMethods) {
+    conversation c;
+    ASSERT_TRUE(c.say(none()));
+    EXPECT_EQ(c.heard(), "failure publickey,password");
+    EXPECT_EQ(c.server.question(), nullptr);
+    EXPECT_EQ(c.server.attempts_failed(), 0u);
+}
+
+TEST(Rfc4252s5_2, NoneSucceedsWhereNothingIsNeededAndIsNotListed) {
+    conversation c({.method_chains = {{"none"}, {"password"}}});
+    ASSERT_TRUE(c.say(none()));
+    ASSERT_EQ(c.kind(), "none");
+    ASSERT_TRUE(c.server.answer(refuse));
+    EXPECT_EQ(c.heard(), "failure password");
+    ASSERT_TRUE(c.say(none()));
+    ASSERT_TRUE(c.server.answer(accept));
+    EXPECT_EQ(c.heard(), "success");
+    EXPECT_EQ(c.server.take_user()->methods(), std::vector<std::string>{"none"});
+}
+
+TEST(Rfc4252s8, PasswordRightAndWrong) {
+    conversation c;
+    ASSERT_TRUE(c.say(password("wrong")));
+    ASSERT_EQ(c.kind(), "password");
+    EXPECT_EQ(c.server.question()->user, "ada");
+    EXPECT_EQ(as_text(c.server.question()->password), "wrong");
+    EXPECT_EQ(c.heard(), "nothing");
+    ASSERT_TRUE(c.server.answer(refuse));
+    EXPECT_EQ(c.server.question(), nullptr);
+    EXPECT_EQ(c.heard(), "failure publickey,password");
+    EXPECT_FALSE(c.server.take_user());
+    EXPECT_EQ(c.server.attempts_failed(), 1u);
+
+    ASSERT_TRUE(c.say(password("right")));
+    ASSERT_TRUE(c.server.answer(accept));
+    EXPECT_EQ(c.heard(), "success");
+    EXPECT_TRUE(c.server.succeeded());
+    const auto user = c.server.take_user();
+    ASSERT_TRUE(user);
+    EXPECT_EQ(user->name(), "ada");
+    EXPECT_EQ(user->methods(), std::vector<std::string>{"password"});
+    EXPECT_FALSE(c.server.take_user()) << "the proof is handed out once";
+}
+
+TEST(Rfc4252s8, PasswordChangeIsRefused) {
+    conversation c;
+    bytes specific;
+    wire::writer w(specific);
+    w.write(true);
+    w.write("old");
+    w.write("new");
+    ASSERT_TRUE(c.say(request("ada", "password", specific)));
+    EXPECT_EQ(c.heard(), "failure publickey,password");
+    EXPECT_EQ(c.server.attempts_failed(), 1u);
+}
+
+TEST(Rfc4252s8, PasswordsAreCapped) {
+    conversation c;
+    ASSERT_TRUE(c.say(password(std::string(limits::password_length_max, 'x'))));
+    EXPECT_EQ(c.kind(), "password");
+    ASSERT_TRUE(c.server.answer(refuse));
+    EXPECT_EQ(c.heard(), "failure publickey,password");
+    ASSERT_TRUE(c.say(password(std::string(limits::password_length_max + 1, 'x'))));
+    EXPECT_EQ(c.kind(), "no question");
+    EXPECT_EQ(c.heard(), "failure publickey,password");
+}
+
+TEST(Rfc4252s7, QueryThenSignature) {
+    for (const auto& [key, algorithm] :
+         {std::pair<const crypto::private_key&, std::string_view>{ed25519_key(), "ssh-ed25519"},
+          {ecdsa_key(), "ecdsa-sha2-nistp256"},
+          {rsa_key(), "rsa-sha2-256"},
+          {rsa_key(), "rsa-sha2-512"}}) {
+        SCOPED_TRACE(algorithm);
+        conversation c;
+        ASSERT_TRUE(c.say(publickey{.key = key, .algorithm = algorithm, .sign = false}));
+        ASSERT_EQ(c.kind(), "query");
+        EXPECT_EQ(*c.server.question()->key, key.public_half());
+        EXPECT_EQ(c.server.question()->algorithm, algorithm);
+        ASSERT_TRUE(c.server.answer(accept));
+        const bytes payload = c.next();
+        const auto ok = wire::decode<userauth_pk_ok>(payload);
+        ASSERT_TRUE(ok);
+        EXPECT_EQ(ok->algorithm, algorithm);
+        EXPECT_EQ(to_bytes(ok->key_blob), key.public_half().blob());
+        EXPECT_FALSE(c.server.take_user()) << "a query proves nothing";
+
+        ASSERT_TRUE(c.say(publickey{.key = key, .algorithm = algorithm}));
+        ASSERT_EQ(c.kind(), "public key");
+        ASSERT_TRUE(c.server.answer(accept));
+        EXPECT_EQ(c.heard(), "success");
+        const auto user = c.server.take_user();
+        ASSERT_TRUE(user);
+        ASSERT_EQ(user->keys().size(), 1u);
+        EXPECT_EQ(user->keys()[0], key.public_half());
+    }
+}
+
+TEST(Rfc4252s7, RequestsThatProveNothingAreNeverAsked) {
+    struct {
+        const char* name;
+        bytes payload;
+    } cases[] = {
+        {"another session", publickey{.session = {1, 2, 3, 5}}},
+        {"no session", publickey{.session = {}}},
+        {"another user under the signature", publickey{.signed_user = "eve"}},
+        {"algorithm of another key type", publickey{.algorithm = "ecdsa-sha2-nistp256"}},
+        {"SHA-1", publickey{.key = rsa_key(), .algorithm = "ssh-rsa"}},
+        {"unknown algorithm", publickey{.algorithm = "ssh-dss"}},
+        {"empty algorithm", publickey{.algorithm = ""}},
+        {"hostbound to another host", publickey{.method = publickey_hostbound, .host = {9, 8, 6}}},
+        {"hostbound to no host", publickey{.method = publickey_hostbound, .host = {}}},
+    };
+    for (const auto& t : cases) {
+        SCOPED_TRACE(t.name);
+        conversation c;
+        ASSERT_TRUE(c.say(t.payload));
+        EXPECT_EQ(c.kind(), "no question");
+        EXPECT_EQ(c.heard(), "failure publickey,password");
+        EXPECT_EQ(c.server.attempts_failed(), 1u);
+    }
+    // Every bit of the signature and of what is signed matters.
+    const bytes good = publickey{};
+    for (std::size_t i = 0; i < good.size(); ++i) {
+        bytes flipped = good;
+        flipped[i] ^= 1;
+        conversation c;
+        (void)c.say(flipped);
+        EXPECT_NE(c.kind(), "public key") << i;
+        EXPECT_FALSE(c.server.succeeded()) << i;
+    }
+}
+
+TEST(OpenSshProtocol3_1, HostboundKeysAreTaken) {
+    conversation c;
+    ASSERT_TRUE(c.say(publickey{.method = publickey_hostbound, .sign = false}));
+    ASSERT_EQ(c.kind(), "query");
+    ASSERT_TRUE(c.server.answer(accept));
+    EXPECT_EQ(c.heard(), "pk_ok ssh-ed25519");
+    ASSERT_TRUE(c.say(publickey{.method = publickey_hostbound}));
+    ASSERT_EQ(c.kind(), "public key");
+    ASSERT_TRUE(c.server.answer(accept));
+    EXPECT_EQ(c.heard(), "success");
+    EXPECT_EQ(c.server.take_user()->methods(), std::vector<std::string>{"publickey"});
+}
+
+TEST(OpenSshProtocol3_1, HostboundKeysAreRefusedWhenNotServed) {
+    conversation c({.hostbound = false});
+    ASSERT_TRUE(c.say(publickey{.method = publickey_hostbound}));
+    EXPECT_EQ(c.kind(), "no question");
+    EXPECT_EQ(c.heard(), "failure publickey,password");
+}
+
+TEST(Rfc4252s7, OnlyConfiguredAlgorithmsAreTaken) {
+    conversation c({.public_key_algorithms = {"rsa-sha2-512"}});
+    ASSERT_TRUE(c.say(publickey{}));
+    EXPECT_EQ(c.heard(), "failure publickey,password");
+    ASSERT_TRUE(c.say(publickey{.key = rsa_key(), .algorithm = "rsa-sha2-256"}));
+    EXPECT_EQ(c.heard(), "failure publickey,password");
+    ASSERT_TRUE(c.say(publickey{.key = rsa_key(), .algorithm = "rsa-sha2-512"}));
+    EXPECT_EQ(c.kind(), "public key");
+}
+
+TEST(Rfc4252s7, BadKeysAndTooLongFieldsFail) {
+    const auto with = [](std::string_view algorithm, const bytes& blob, const bytes& signature) {
+        bytes specific;
+        wire::writer w(specific);
+        w.write(true);
+        w.write(algorithm);
+        w.write(bytes_view(blob));
+        w.write(bytes_view(signature));
+        return request("ada", "publickey", specific);
+    };
+    const bytes& blob = ed25519_key().public_half().blob();
+    struct {
+        const char* name;
+        bytes payload;
+    } cases[] = {
+        {"no key", with("ssh-ed25519", {}, {})},
+        {"half a key", with("ssh-ed25519", bytes(blob.begin(), blob.begin() + 20), {})},
+        {"no signature", with("ssh-ed25519", blob, {})},
+        {"huge key", with("ssh-ed25519", bytes(limits::public_key_blob_length_max + 1, 0), {})},
+        {"huge signature", with("ssh-ed25519", blob, bytes(limits::signature_length_max + 1, 0))},
+        {"huge algorithm", with(std::string(10'000, 'a'), blob, {})},
+    };
+    for (const auto& t : cases) {
+        SCOPED_TRACE(t.name);
+        conversation c;
+        ASSERT_TRUE(c.say(t.payload));
+        EXPECT_EQ(c.kind(), "no question");
+        EXPECT_EQ(c.heard(), "failure publickey,password");
+    }
+}
+
+TEST(Rfc4252s5_1, PartialSuccessAlongAChain) {
+    conversation c({.method_chains = {{"publickey", "password"}}});
+    ASSERT_TRUE(c.say(none()));
+    EXPECT_EQ(c.heard(), "failure publickey");
+    ASSERT_TRUE(c.say(password("too early")));
+    EXPECT_EQ(c.kind(), "no question");
+    EXPECT_EQ(c.heard(), "failure publickey");
+    ASSERT_TRUE(c.say(publickey{}));
+    ASSERT_TRUE(c.server.answer(accept));
+    EXPECT_EQ(c.heard(), "partial password");
+    EXPECT_FALSE(c.server.succeeded());
+    EXPECT_FALSE(c.server.take_user());
+    ASSERT_TRUE(c.say(publickey{}));
+    EXPECT_EQ(c.heard(), "failure password") << "that step is done";
+    ASSERT_TRUE(c.say(password("right")));
+    ASSERT_TRUE(c.server.answer(accept));
+    EXPECT_EQ(c.heard(), "success");
+    EXPECT_EQ(c.server.take_user()->methods(), (std::vector<std::string>{"publickey", "password"}));
+}
+
+TEST(Rfc4252s5_1, AnyOneChainSuffices) {
+    conversation c({.method_chains = {{"publickey", "password"}, {"password", "publickey"}}});
+    ASSERT_TRUE(c.say(none()));
+    EXPECT_EQ(c.heard(), "failure publickey,password");
+    ASSERT_TRUE(c.say(password("right")));
+    ASSERT_TRUE(c.server.answer(accept));
+    EXPECT_EQ(c.heard(), "partial publickey");
+    ASSERT_TRUE(c.say(publickey{}));
+    ASSERT_TRUE(c.server.answer(accept));
+    EXPECT_EQ(c.heard(), "success");
+}
+
+TEST(Rfc4252s5_1, TwoPublickeyStepsWantTwoKeys) {
+    conversation c({.method_chains = {{"publickey", "publickey"}}});
+    ASSERT_TRUE(c.say(publickey{}));
+    ASSERT_TRUE(c.server.answer(accept));
+    EXPECT_EQ(c.heard(), "partial publickey");
+    ASSERT_TRUE(c.say(publickey{}));
+    EXPECT_EQ(c.kind(), "no question");
+    EXPECT_EQ(c.heard(), "failure publickey");
+    ASSERT_TRUE(c.say(publickey{.key = ecdsa_key(), .algorithm = "ecdsa-sha2-nistp256"}));
+    ASSERT_TRUE(c.server.answer(accept));
+    EXPECT_EQ(c.heard(), "success");
+    EXPECT_EQ(c.server.take_user()->keys().size(), 2u);
+}
+
+TEST(ServerAuth, NoChainLetsNobodyIn) {
+    conversation c({.method_chains = {{}}});
+    for (const bytes& payload : {none(), password("x"), bytes(publickey{})}) {
+        ASSERT_TRUE(c.say(payload));
+        EXPECT_EQ(c.kind(), "no question");
+        EXPECT_EQ(c.heard(), "failure ");
+    }
+}
+
+TEST(Rfc4252s5, UnknownMethodsAreRejected) {
+    for (const char* method : {"keyboard-interactive", "hostbased", "", "gssapi-with-mic"}) {
+        SCOPED_TRACE(method);
+        conversation c;
+        ASSERT_TRUE(c.say(request("ada", method, bytes(40, 7))));
+        EXPECT_EQ(c.heard(), "failure publickey,password");
+        EXPECT_EQ(c.server.attempts_failed(), 1u);
+    }
+}
+
+TEST(Rfc4252s4, AttemptsAreLimited) {
+    conversation c({.attempts_max = 3});
+    for (int i = 0; i < 2; ++i) {
+        ASSERT_TRUE(c.say(password("wrong")));
+        ASSERT_TRUE(c.server.answer(refuse));
+        EXPECT_EQ(c.heard(), "failure publickey,password");
+    }
+    // Neither "none" nor a query is an attempt.
+    ASSERT_TRUE(c.say(none()));
+    EXPECT_EQ(c.heard(), "failure publickey,password");
+    ASSERT_TRUE(c.say(publickey{.sign = false}));
+    ASSERT_TRUE(c.server.answer(refuse));
+    EXPECT_EQ(c.heard(), "failure publickey,password");
+    ASSERT_TRUE(c.say(password("wrong")));
+    EXPECT_EQ(c.server.answer(refuse).error(), errc::too_many_attempts);
+    EXPECT_EQ(c.heard(), "nothing");
+    // After an error the machine is finished.
+    EXPECT_EQ(c.say(password("right")).error(), errc::too_many_attempts);
+    EXPECT_EQ(c.kind(), "no question");
+    EXPECT_FALSE(c.server.take_user());
+}
+
+TEST(ServerAuth, RequestsOfEveryKindAreCapped) {
+    conversation c;
+    for (unsigned i = 0; i < limits::auth_requests_max; ++i)
+        ASSERT_TRUE(c.say(none()));
+    EXPECT_EQ(c.say(none()).error(), errc::too_many_attempts);
+}
+
+TEST(Rfc4252s5_4, TheBannerComesOnceBeforeTheFirstReply) {
+    conversation c({.banner = "keep out\r\n"});
+    ASSERT_TRUE(c.say(none()));
+    EXPECT_EQ(c.heard(), "banner keep out\r\n");
+    EXPECT_EQ(c.heard(), "failure publickey,password");
+    ASSERT_TRUE(c.say(none()));
+    EXPECT_EQ(c.heard(), "failure publickey,password");
+
+    conversation at_once({.banner = "hello"});
+    ASSERT_TRUE(at_once.say(password("right")));
+    EXPECT_EQ(at_once.heard(), "nothing");
+    ASSERT_TRUE(at_once.server.answer(accept));
+    EXPECT_EQ(at_once.heard(), "banner hello");
+    EXPECT_EQ(at_once.heard(), "success");
+
+    conversation query({.banner = "hello"});
+    ASSERT_TRUE(query.say(publickey{.sign = false}));
+    ASSERT_TRUE(query.server.answer(accept));
+    EXPECT_EQ(query.heard(), "banner hello");
+    EXPECT_EQ(query.heard(), "pk_ok ssh-ed25519");
+}
+
+TEST(Rfc4252s5, AChangeOfUserOrServiceEndsTheConnection) {
+    struct {
+        const char* name;
+        bytes first;
+        bytes second;
+        errc error;
+    } cases[] = {
+        {"user", none("ada"), none("eve"), errc::protocol_error},
+        {"case of the user", none("ada"), none("Ada"), errc::protocol_error},
+        {"service", none("ada"), request("ada", "none", {}, "ssh-userauth"), errc::protocol_error},
+    };
+    for (const auto& t : cases) {
+        SCOPED_TRACE(t.name);
+        conversation c;
+        ASSERT_TRUE(c.say(t.first));
+        EXPECT_EQ(c.heard(), "failure publickey,password");
+        EXPECT_EQ(c.say(t.second).error(), t.error);
+        EXPECT_EQ(c.heard(), "nothing");
+        EXPECT_EQ(c.say(t.first).error(), t.error);
+    }
+    conversation c;
+    EXPECT_EQ(c.say(request("ada", "none", {}, "ssh-tunnels")).error(), errc::unknown_service);
+}
+
+TEST(ServerAuth, ImpossibleUserNamesEndTheConnection) {
+    struct {
+        std::string name;
+        error_code error;
+    } cases[] = {
+        {std::string(limits::user_name_length_max, 'u'), {}},
+        {"", {}},
+        {"j\xc3\xbcrgen@example", {}},
+        {std::string(limits::user_name_length_max + 1, 'u'), errc::too_long},
+        {std::string("root\0x", 6), errc::bad_value},
+        {"a\nb", errc::bad_value},
+        {"a\x7f", errc::bad_value},
+    };
+    for (const auto& t : cases) {
+        SCOPED_TRACE(t.name);
+        conversation c;
+        const auto said = c.say(none(t.name));
+        EXPECT_EQ(said ? error_code() : said.error(), t.error);
+    }
+}
+
+// Who pipelines requests is told each result in order; the caller keeps what comes early.
+TEST(Rfc4252s5_1, RequestsInARowAreAnsweredInOrder) {
+    conversation c;
+    ASSERT_TRUE(c.say(password("first")));
+    ASSERT_TRUE(c.server.waiting());
+    ASSERT_TRUE(c.server.answer(refuse));
+    ASSERT_TRUE(c.say(password("second")));
+    ASSERT_TRUE(c.server.answer(accept));
+    EXPECT_EQ(c.heard(), "failure publickey,password");
+    EXPECT_EQ(c.heard(), "success");
+}
+
+TEST(ServerAuth, AMessageWhileAQuestionIsOpenIsRefused) {
+    conversation c;
+    ASSERT_TRUE(c.say(password("x")));
+    EXPECT_EQ(c.say(none()).error(), errc::unexpected_message);
+    EXPECT_EQ(c.kind(), "no question");
+    EXPECT_FALSE(c.server.waiting());
+}
+
+TEST(Rfc4252s5_3, MessagesAfterSuccessAreIgnored) {
+    conversation c;
+    ASSERT_TRUE(c.say(password("right")));
+    ASSERT_TRUE(c.server.answer(accept));
+    EXPECT_EQ(c.heard(), "success");
+    for (const bytes& late : {password("again"), none("eve"), bytes{61}, bytes{50}, bytes{}}) {
+        ASSERT_TRUE(c.say(late));
+        EXPECT_EQ(c.kind(), "no question");
+        EXPECT_EQ(c.heard(), "nothing");
+    }
+    EXPECT_EQ(c.server.take_user()->name(), "ada");
+}
+
+TEST(Rfc4252s6, OtherNumbersAreUnexpected) {
+    for (int number = 51; number <= userauth_number_last; ++number) {
+        conversation c;
+        EXPECT_EQ(c.say({static_cast<std::uint8_t>(number)}).error(), errc::unexpected_message);
+    }
+    conversation c;
+    EXPECT_EQ(c.say({}).error(), errc::truncated);
+}
+
+TEST(ServerAuth, EveryTruncationAndOneByteTooManyEndTheConnection) {
+    struct {
+        const char* name;
+        bytes whole;
+    } cases[] = {
+        {"none", none()},
+        {"password", password("secret")},
+        {"query", publickey{.sign = false}},
+        {"public key", publickey{}},
+        {"hostbound", publickey{.method = publickey_hostbound}},
+    };
+    for (const auto& t : cases) {
+        SCOPED_TRACE(t.name);
+        for (std::size_t n = 0; n < t.whole.size(); ++n) {
+            conversation c;
+            EXPECT_EQ(c.say(bytes(t.whole.begin(), t.whole.begin() + static_cast<int>(n))).error(),
+                      errc::truncated)
+                << n;
+        }
+        // "none" is not looked into when it is no method of any chain.
+        conversation c({.method_chains = {{"none"}, {"publickey"}, {"password"}}});
+        bytes longer = t.whole;
+        longer.push_back(0);
+        EXPECT_EQ(c.say(longer).error(), errc::trailing_bytes);
+    }
+}
+
+// Nothing that the server sends tells a user that exists from one that does not: the same requests
+// lead to the same questions, and the same refusals to the same replies.
+TEST(ServerAuth, RepliesAreTheSameForUsersThatDoNotExist) {
+    const auto transcript = [](std::string_view user) {
+        conversation c({.banner = "hello"});
+        std::string text;
+        const std::vector<bytes> requests{none(user),
+                                          password("x", user),
+                                          publickey{.user = user, .sign = false},
+                                          publickey{.user = user},
+                                          publickey{.user = user, .session = {}},
+                                          publickey{.algorithm = "ssh-dss", .user = user}};
+        for (const bytes& payload : requests) {
+            EXPECT_TRUE(c.say(payload));
+            text += c.kind() + ';';
+            if (c.server.waiting()) {
+                EXPECT_TRUE(c.server.answer(refuse));
+            }
+            while (!c.sink.sent.empty())
+                text += test::to_hex(c.next()) + ';';
+        }
+        return text;
+    };
+    EXPECT_EQ(transcript("ada"), transcript("nobody-of-that-name"));
+}
+
+}  // namespace
+}  // namespace sluice
