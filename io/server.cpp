@@ -4,6 +4,7 @@
 
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
@@ -57,8 +58,8 @@ public:
             l->pause.cancel();
         }
         listeners_.clear();
-        for (const auto& [number, entry] : connections_) {
-            auto connection = entry.connection;
+        for (const auto& [number, one] : connections_) {
+            auto connection = one.connection;
             asio::dispatch(connection->executor(), [connection] { connection->stop(); });
         }
         tell_stopped();
@@ -73,7 +74,7 @@ private:
         tcp::acceptor acceptor;
         asio::steady_timer pause;
     };
-    struct entry {
+    struct member {
         std::shared_ptr<server_connection> connection;
         bool authenticated = false;
     };
@@ -122,7 +123,7 @@ private:
         told.closed = tell(number, &implementation::on_closed);
         auto connection = std::make_shared<server_connection>(std::move(socket), address, name,
                                                               options_, std::move(told));
-        connections_.emplace(number, entry{connection});
+        connections_.emplace(number, member{connection});
         ++starting_;
         asio::dispatch(connection->executor(), [connection] { connection->start(); });
     }
@@ -140,10 +141,9 @@ private:
         return (draw[0] * 256u + draw[1]) % 100 < percent;
     }
 
-    std::function<void()> tell(std::uint64_t number,
-                               void (implementation::*member)(std::uint64_t)) {
-        return [self = shared_from_this(), number, member] {
-            asio::post(self->executor_, [self, number, member] { ((*self).*member)(number); });
+    std::function<void()> tell(std::uint64_t number, void (implementation::*what)(std::uint64_t)) {
+        return [self = shared_from_this(), number, what] {
+            asio::post(self->executor_, [self, number, what] { ((*self).*what)(number); });
         };
     }
 
@@ -174,7 +174,7 @@ private:
     asio::any_io_executor executor_;
     std::shared_ptr<const server_options> options_;
     std::vector<std::shared_ptr<listener>> listeners_;
-    std::unordered_map<std::uint64_t, entry> connections_;
+    std::unordered_map<std::uint64_t, member> connections_;
     std::uint64_t next_number_ = 0;
     unsigned starting_ = 0;  // connections that have not logged in
     std::function<void()> stopped_;

@@ -60,6 +60,7 @@ result<std::optional<transport_event>> transport::poll_open(time_point now) {
     }
     // A peer that sends requests and does not read the replies is not read from.
     while (output_size() < limits::input_stops_at_output && !awaiting_trust()) {
+        rekey_if_due(now);
         const auto packet = opener_.next(input_);
         if (!packet) return packet.error();
         if (!*packet) return std::nullopt;
@@ -73,8 +74,6 @@ result<std::optional<transport_event>> transport::poll_open(time_point now) {
         }
         auto event = on_payload(payload, now);
         if (!event || *event || finished_) return event;
-        if (!exchange_ && authenticated_ && rekey_policy_.due(sealer_, opener_))
-            begin_key_exchange(now);
     }
     return std::nullopt;
 }
@@ -113,8 +112,12 @@ result<transport::maybe_event> transport::on_payload(bytes_view payload, time_po
         return transport_event{transport_disconnected{m->reason_code, std::string(m->description)}};
     }
     case ignore::number:
-    case unimplemented::number:
     case debug::number: return std::nullopt;
+    case unimplemented::number: {
+        const auto m = wire::decode<unimplemented>(payload);
+        if (!m) return m.error();
+        return transport_event{transport_unimplemented{m->packet_sequence_number}};
+    }
     case service_request::number:
     case service_accept::number: return transport_event{transport_payload{payload}};
     case ext_info::number: {
@@ -205,6 +208,11 @@ void transport::begin_key_exchange(time_point now) {
     newkeys_sent_ = false;
     exchange_deadline_ = now + limits::key_exchange_time_max;
     send_now(exchange_->own_kexinit());
+}
+
+void transport::rekey_if_due(time_point now) {
+    if (!exchange_ && authenticated_ && rekey_policy_.due(sealer_, opener_))
+        begin_key_exchange(now);
 }
 
 void transport::rekey(time_point now) {
@@ -298,8 +306,7 @@ void transport::send(bytes_view head, bytes_view bulk) {
         return;
     }
     send_now(head, bulk);
-    if (!exchange_ && authenticated_ && rekey_policy_.due(sealer_, opener_))
-        begin_key_exchange(now_);
+    rekey_if_due(now_);
 }
 
 std::size_t transport::room() const {

@@ -47,8 +47,14 @@ struct transport_pong {
     bytes data;
 };
 
-using transport_event = std::variant<transport_payload, transport_host_key, transport_keys_changed,
-                                     transport_disconnected, transport_pong>;
+/// The peer did not understand the packet of ours with that sequence number.
+struct transport_unimplemented {
+    std::uint32_t sequence_number = 0;
+};
+
+using transport_event =
+    std::variant<transport_payload, transport_host_key, transport_keys_changed,
+                 transport_disconnected, transport_pong, transport_unimplemented>;
 
 /// The transport layer of one end of a connection (RFC 4253): bytes in, payloads out, and back.
 ///
@@ -134,6 +140,7 @@ private:
     bool awaiting_trust() const;
 
     void begin_key_exchange(time_point now);
+    void rekey_if_due(time_point now);
     void send_newkeys();
     void send_now(bytes_view head, bytes_view bulk = {});
     void send_all(const std::vector<bytes>& payloads);
