@@ -8,12 +8,12 @@
 
 namespace sluice {
 
-enum class log_level { error, info, verbose, debug };
+enum class log_severity { error, info, verbose, debug };
 
 /// One structured line: what happened and its particulars, by name. Values may hold a peer's text:
 /// whoever prints them escapes. Secrets never get here.
 struct log_record {
-    log_level level = log_level::info;
+    log_severity level = log_severity::info;
     std::string_view event;  // "connection", "login", "login_failed", "closed", …
     std::vector<std::pair<std::string_view, std::string>> fields;
 };

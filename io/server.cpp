@@ -98,7 +98,7 @@ private:
             return accept(l);
         }
         // Out of descriptors or memory: the connection waits in the kernel's queue meanwhile.
-        log(log_level::error, "accept_failed", {{"reason", e.message()}});
+        log(log_severity::error, "accept_failed", {{"reason", e.message()}});
         l->pause.expires_after(accept_pause);
         l->pause.async_wait([self = shared_from_this(), l](error_code cancelled) {
             if (!cancelled && l->acceptor.is_open()) self->accept(l);
@@ -113,7 +113,7 @@ private:
         const std::string name = (peer.address().is_v6() ? "[" + address + "]" : address) + ":" +
                                  std::to_string(peer.port());
         if (connections_.size() >= options_->connections_max || startup_refused())
-            return log(log_level::info, "refused",
+            return log(log_severity::info, "refused",
                        {{"peer", name}, {"reason", "too many connections"}});
         socket.set_option(tcp::no_delay(true), e);
 
@@ -166,7 +166,7 @@ private:
         if (stopped_ && connections_.empty()) std::exchange(stopped_, nullptr)();
     }
 
-    void log(log_level level, std::string_view event,
+    void log(log_severity level, std::string_view event,
              std::vector<std::pair<std::string_view, std::string>> fields) const {
         if (options_->log) options_->log({level, event, std::move(fields)});
     }

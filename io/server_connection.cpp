@@ -46,7 +46,7 @@ server_connection::~server_connection() = default;
 void server_connection::start() {
     error_code ignored;
     socket_.non_blocking(true, ignored);
-    log(log_level::verbose, "connection", {});
+    log(log_severity::verbose, "connection", {});
     pump();
 }
 
@@ -256,10 +256,10 @@ void server_connection::log_end() const {
     fields.emplace_back("received_bytes", std::to_string(bytes_in_));
     fields.emplace_back("sent_bytes", std::to_string(bytes_out_));
     fields.emplace_back("milliseconds", std::to_string(elapsed));
-    log(log_level::info, "closed", std::move(fields));
+    log(log_severity::info, "closed", std::move(fields));
 }
 
-void server_connection::log(log_level level, std::string_view event,
+void server_connection::log(log_severity level, std::string_view event,
                             std::vector<std::pair<std::string_view, std::string>> fields) const {
     if (!options_->log) return;
     fields.emplace(fields.begin(), "peer", peer_name_);

@@ -74,7 +74,7 @@ private:
     void close_socket();
     void finish_if_idle();
     void log_end() const;
-    void log(log_level level, std::string_view event,
+    void log(log_severity level, std::string_view event,
              std::vector<std::pair<std::string_view, std::string>> fields) const;
 
     // What the events ask for, in server_sessions.cpp.

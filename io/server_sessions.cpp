@@ -44,7 +44,7 @@ void server_connection::on_event(server_event& event) {
         end_text_ = std::move(bye->description);
     } else if (const auto* keys = std::get_if<keys_changed_event>(&event); keys && keys->first) {
         const auto& chosen = endpoint_.lower().algorithms();
-        log(log_level::debug, "key_exchange",
+        log(log_severity::debug, "key_exchange",
             {{"kex", std::string(chosen.kex->name)},
              {"host_key", chosen.host_key_algorithm},
              {"cipher", std::string(chosen.server_to_client.cipher->name)},
@@ -77,7 +77,8 @@ void server_connection::on_answer(login_verdict verdict) {
                 {"method", std::string(name_of(attempt_.question.what))}};
             if (attempt_.question.key)
                 fields.emplace_back("key", attempt_.question.key->fingerprint());
-            log(query ? log_level::verbose : log_level::info, "login_failed", std::move(fields));
+            log(query ? log_severity::verbose : log_severity::info, "login_failed",
+                std::move(fields));
         }
         endpoint_.answer(verdict.answer);
     }
@@ -91,7 +92,7 @@ void server_connection::on_authenticated(const authenticated_user& user) {
     std::vector<std::pair<std::string_view, std::string>> fields{
         {"user", session_.user}, {"method", std::string(name_of(attempt_.question.what))}};
     if (attempt_.question.key) fields.emplace_back("key", attempt_.question.key->fingerprint());
-    log(log_level::info, "login", std::move(fields));
+    log(log_severity::info, "login", std::move(fields));
     attempt_ = {};
     if (told_.authenticated) told_.authenticated();
 }
@@ -201,7 +202,7 @@ bool server_connection::start_session(session_port& port, const channel_request&
         handler = start_command(port, std::string(exec->command), {});
     }
     if (!handler) return false;
-    log(log_level::verbose, "session",
+    log(log_severity::verbose, "session",
         {{"user", session_.user},
          {"kind", subsystem != nullptr ? "subsystem"
                   : exec != nullptr    ? "exec"
@@ -215,7 +216,9 @@ std::unique_ptr<channel_handler> server_connection::start_sftp(session_port& por
     if (!options_->filesystem) return nullptr;
     auto filesystem = options_->filesystem(session_, executor());
     if (!filesystem) return nullptr;
-    return std::make_unique<sftp_service>(port, std::move(filesystem), options_->read_only);
+    sftp::server_config config;
+    config.read_only = options_->read_only;
+    return std::make_unique<sftp_service>(port, std::move(filesystem), config);
 }
 
 std::unique_ptr<channel_handler> server_connection::start_command(session_port& port,
@@ -232,7 +235,7 @@ std::unique_ptr<channel_handler> server_connection::start_command(session_port& 
     process.environment.emplace_back("SSH_CLIENT", peer_address_);
     auto started = process_handler::start(port, process);
     if (started) return std::move(*started);
-    log(log_level::error, "exec_failed", {{"reason", started.error().message()}});
+    log(log_severity::error, "exec_failed", {{"reason", started.error().message()}});
     return nullptr;
 }
 

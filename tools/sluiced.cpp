@@ -1,0 +1,237 @@
+// sluiced: the reference server. Arguments, threads and signals; all else is in the library.
+
+#include "sluice/io/file_authenticator.hpp"
+#include "sluice/tools/sluiced_config.hpp"
+#include "sluice/tools/sluiced_log.hpp"
+#include "sluice/tools/sluiced_setup.hpp"
+#include "sluice/wire/limits.hpp"
+
+#include <CLI/CLI.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include <sys/resource.h>
+
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace asio = boost::asio;
+
+namespace sluice {
+namespace {
+
+constexpr int exit_usage = 2;  // arguments or settings are wrong
+constexpr std::size_t file_threads = 8;
+
+struct arguments {
+    std::vector<std::string> listen;
+    std::vector<std::string> host_keys;
+    std::string root;
+    std::vector<std::string> authorized_keys;
+    std::string users;
+    std::string config;
+    std::string log_level;
+    std::string log_format;
+    std::vector<std::string> settings;  // -o Keyword=value
+    bool exec = false;
+    bool read_only = false;
+    unsigned threads = 0;
+};
+
+int fail(const std::string& text) {
+    std::fprintf(stderr, "sluiced: %s\n", text.c_str());
+    return exit_usage;
+}
+
+void declare(CLI::App& app, arguments& a) {
+    app.set_version_flag("--version,-V", std::string("sluiced 0.1.0"));
+    app.add_option("--listen", a.listen,
+                   "Address to listen on: HOST:PORT, [V6]:PORT; port 0 picks one")
+        ->type_name("ADDRESS");
+    app.add_option("--host-key", a.host_keys, "Private host key file; one of each type")
+        ->type_name("FILE");
+    app.add_option("--root", a.root, "Directory to serve over SFTP, as /")->type_name("DIR");
+    app.add_option("--authorized-keys", a.authorized_keys,
+                   "Public keys that may log in; %u in the name is the user")
+        ->type_name("FILE");
+    app.add_option("--users", a.users, "Password hashes, a line each: user:crypt(3)-hash")
+        ->type_name("FILE");
+    app.add_flag("--exec", a.exec, "Run commands, as the user sluiced runs as; refused for root");
+    app.add_flag("--read-only", a.read_only, "Refuse every change over SFTP");
+    app.add_option("--threads", a.threads, "Threads that serve connections; 0: one a processor")
+        ->check(CLI::Range(0u, 1024u))
+        ->type_name("N");
+    app.add_option("--config", a.config, "Settings as in sshd_config(5); arguments win")
+        ->type_name("FILE");
+    app.add_option("-o", a.settings, "One setting, as a line of the file: 'Ciphers aes256-ctr'")
+        ->type_name("SETTING");
+    app.add_option("--log-level", a.log_level, "QUIET, ERROR, INFO, VERBOSE or DEBUG")
+        ->type_name("LEVEL");
+    app.add_option("--log-format", a.log_format, "text or json")->type_name("FORMAT");
+}
+
+// Arguments become lines of settings in front of the file's: the first value counts.
+boost::system::result<sluiced_config, std::string> read_settings(const arguments& a) {
+    std::string lines;
+    for (const auto& setting : a.settings)
+        lines += setting + "\n";
+    if (!a.log_level.empty()) lines += "LogLevel " + a.log_level + "\n";
+    if (!a.log_format.empty()) lines += "LogFormat " + a.log_format + "\n";
+    const auto from_arguments = parse_sluiced_config(lines, "arguments", sluiced_algorithms());
+    if (!from_arguments) return from_arguments.error().message();
+
+    sluiced_config config = *from_arguments;
+    if (!a.config.empty()) {
+        const auto text = read_text_file(a.config, limits::policy_file_length_max);
+        if (!text) return a.config + ": " + text.error().message();
+        // Alone first, so that errors name the file's own lines.
+        const auto from_file = parse_sluiced_config(*text, a.config, sluiced_algorithms());
+        if (!from_file) return from_file.error().message();
+        const auto both = parse_sluiced_config(lines + *text, a.config, sluiced_algorithms());
+        if (!both) return both.error().message();
+        config = *both;
+    }
+
+    if (!a.listen.empty()) {
+        std::string text;
+        for (const auto& address : a.listen)
+            text += "ListenAddress " + address + "\n";
+        const auto parsed = parse_sluiced_config(text, "--listen", sluiced_algorithms());
+        if (!parsed) return parsed.error().message();
+        config.listen_addresses = parsed->listen_addresses;
+    } else if (config.listen_addresses.empty() && config.ports.empty()) {
+        config.listen_addresses = {{"127.0.0.1", std::uint16_t{2222}}};
+    }
+    if (!a.host_keys.empty()) config.host_keys = a.host_keys;
+    if (!a.root.empty()) config.root = a.root;
+    if (!a.users.empty()) config.users_file = a.users;
+    if (!a.authorized_keys.empty()) config.authorized_keys_files = a.authorized_keys;
+    if (a.read_only) config.sftp_read_only = true;
+    return config;
+}
+
+log_sink make_log(const sluiced_config& config) {
+    sluiced_log_options options;
+    options.json = config.format == log_format::json;
+    switch (config.level) {
+    case log_level::quiet: options.quiet = true; break;
+    case log_level::fatal:
+    case log_level::error: options.most = log_severity::error; break;
+    case log_level::info: options.most = log_severity::info; break;
+    case log_level::verbose: options.most = log_severity::verbose; break;
+    case log_level::debug1:
+    case log_level::debug2:
+    case log_level::debug3: options.most = log_severity::debug; break;
+    }
+    return make_sluiced_log(options);
+}
+
+// As many connections as the system lets us have.
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// A context a thread: what happens on one connection needs no lock.
+class worker_threads {
+public:
+    explicit worker_threads(unsigned n) {
+        for (unsigned i = 0; i < n; ++i) {
+            contexts_.push_back(std::make_unique<asio::io_context>(1));
+            guards_.push_back(asio::make_work_guard(*contexts_.back()));
+        }
+    }
+    asio::io_context& first() { return *contexts_.front(); }
+    asio::any_io_executor next() { return contexts_[turn_++ % contexts_.size()]->get_executor(); }
+    void run() {
+        std::vector<std::thread> threads;
+        for (std::size_t i = 1; i < contexts_.size(); ++i)
+            threads.emplace_back([context = contexts_[i].get()] { context->run(); });
+        first().run();
+        for (auto& t : threads)
+            t.join();
+    }
+    void stop() {
+        for (auto& context : contexts_)
+            context->stop();
+    }
+
+private:
+    std::vector<std::unique_ptr<asio::io_context>> contexts_;
+    std::vector<asio::executor_work_guard<asio::io_context::executor_type>> guards_;
+    std::size_t turn_ = 0;
+};
+
+int serve(const arguments& a) {
+    const auto config = read_settings(a);
+    if (!config) return fail(config.error());
+    asio::thread_pool files(file_threads);
+    asio::thread_pool logins(std::max(2u, std::thread::hardware_concurrency()));
+    auto options = make_server_options(*config, a.exec, files, logins);
+    if (!options) return fail(options.error().text);
+    const auto endpoints = listen_endpoints(*config);
+    if (!endpoints) return fail(endpoints.error().text);
+
+    std::signal(SIGPIPE, SIG_IGN);
+    raise_descriptor_limit();
+    const unsigned threads =
+        a.threads != 0 ? a.threads : std::max(1u, std::thread::hardware_concurrency());
+    worker_threads workers(threads);
+    options->log = make_log(*config);
+    const log_sink log = options->log;
+    options->connection_executor = [&workers] { return workers.next(); };
+
+    server s(workers.first().get_executor(), std::move(*options));
+    for (const auto& endpoint : *endpoints) {
+        const auto bound = s.listen(endpoint);
+        const std::string address = endpoint.address().is_v6()
+                                        ? "[" + endpoint.address().to_string() + "]"
+                                        : endpoint.address().to_string();
+        if (!bound)
+            return fail(address + ":" + std::to_string(endpoint.port()) + ": " +
+                        bound.error().message());
+        const std::string name = address + ":" + std::to_string(bound->port());
+        std::printf("listening on %s\n", name.c_str());
+        if (log) log({log_severity::info, "listening", {{"address", name}}});
+    }
+    std::fflush(stdout);
+
+    asio::signal_set signals(workers.first(), SIGTERM, SIGINT);
+    signals.async_wait([&](error_code e, int) {
+        if (e) return;
+        if (log) log({log_severity::info, "stopping", {}});
+        s.stop([&] { workers.stop(); });
+        signals.async_wait([&](error_code again, int) {
+            if (!again) workers.stop();
+        });
+    });
+    workers.run();
+    files.join();
+    logins.join();
+    if (log) log({log_severity::info, "stopped", {}});
+    return 0;
+}
+
+}  // namespace
+}  // namespace sluice
+
+int main(int argc, char** argv) {
+    CLI::App app("Serves a directory over SFTP, and commands where they are allowed, by SSH.",
+                 "sluiced");
+    sluice::arguments a;
+    sluice::declare(app, a);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& e) {
+        return app.exit(e) == 0 ? 0 : sluice::exit_usage;
+    }
+    return sluice::serve(a);
+}
