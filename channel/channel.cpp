@@ -20,6 +20,9 @@ constexpr std::size_t chunk_overhead = 64;
 // A waiting chunk may take this many times its size in memory.
 constexpr std::size_t sparse_factor = 8;
 
+// Up to so much in the queue, a channel that was silent goes before bulk.
+constexpr std::size_t little_queue = 4096;
+
 // A sink with less room than this gets a packet of this size all the same, not many tiny ones.
 constexpr std::size_t packet_min = 4096;
 
@@ -85,7 +88,7 @@ void channel::on_confirmed() {
     opening_ = opening::done;
     report_.confirmed = true;
     if (!close_wanted_) around_.events.push(channel_opened_event{id_});
-    if (can_send()) around_.turns.add(turn_);
+    if (can_send()) around_.turns.add(turn_, queued_ <= little_queue);
     advance();
 }
 
@@ -162,7 +165,7 @@ result<> channel::on_data(bytes_view data, std::uint32_t extended_type) {
 
 result<> channel::on_window_adjust(std::uint32_t n) {
     if (const auto added = send_window_.add(n); !added) return added.error();
-    if (can_send()) around_.turns.add(turn_);
+    if (can_send()) around_.turns.add(turn_, queued_ <= little_queue);
     return {};
 }
 
@@ -236,7 +239,7 @@ void channel::write(wire::buffer chunk, std::uint32_t extended_type) {
     if (may_send_now) send_from(chunk, extended_type, std::numeric_limits<std::int64_t>::max());
     if (chunk.empty()) return;
     enqueue(std::move(chunk), extended_type);
-    if (can_send()) around_.turns.add(turn_);
+    if (can_send()) around_.turns.add(turn_, queued_ <= little_queue);
 }
 
 std::size_t channel::send_from(wire::buffer& chunk, std::uint32_t extended_type,

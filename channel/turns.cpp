@@ -11,10 +11,10 @@ void turn_order::push(turn& t, turn::place where) {
     l.tail = &t;
 }
 
-void turn_order::add(turn& t) {
+void turn_order::add(turn& t, bool little) {
     if (t.where != turn::place::none) return;
     t.credit = quantum;
-    push(t, turn::place::fresh);
+    push(t, little ? turn::place::fresh : turn::place::waiting);
 }
 
 void turn_order::remove(turn& t) {

@@ -19,8 +19,8 @@ struct turn {
 };
 
 /// Who sends next when several channels have data: turns of bytes (deficit round robin), and a
-/// channel that was silent comes first, so an echoed key does not wait behind a bulk transfer.
-/// Everything is O(1); a packet larger than the credit is paid for in later rounds.
+/// channel that was silent and has little comes first, so an echoed key does not wait behind a bulk
+/// transfer. Everything is O(1); a packet larger than the credit is paid for in later rounds.
 class turn_order {
 public:
     /// Bytes a round. A few packets of usual size: small enough to be fair, large enough to be
@@ -29,8 +29,9 @@ public:
 
     bool empty() const { return fresh_.head == nullptr && waiting_.head == nullptr; }
 
-    /// Has `t` wait for its turn. Without effect when it does already.
-    void add(turn& t);
+    /// Has `t` wait for its turn, ahead of bulk when it has `little` to send. Without effect when
+    /// it waits already.
+    void add(turn& t, bool little);
     void remove(turn& t);
 
     /// Whose turn it is, with credit left; null when nobody waits.

@@ -73,7 +73,7 @@ TEST(Rfc8731s3, AllZeroSecretsAndWrongLengthsAreRefused) {
         SCOPED_TRACE(to_hex(point));
         EXPECT_EQ(ours->shared_secret(point).error(), errc::bad_public_value);
     }
-    for (std::size_t size : {0, 1, 31, 33, 64}) {
+    for (const std::size_t size : {0u, 1u, 31u, 33u, 64u}) {
         SCOPED_TRACE(size);
         EXPECT_EQ(ours->shared_secret(bytes(size, 9)).error(), errc::bad_public_value);
     }

@@ -1,0 +1,321 @@
+#include "sluice/auth/authorized_keys.hpp"
+
+#include "sluice/wire/limits.hpp"
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+
+namespace sluice {
+namespace {
+
+constexpr std::string_view blanks = " \t";
+
+std::string_view without_leading_blanks(std::string_view text) {
+    text.remove_prefix(std::min(text.find_first_not_of(blanks), text.size()));
+    return text;
+}
+
+bool equal_ignoring_case(std::string_view a, std::string_view b) {
+    const auto lower = [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    };
+    return std::ranges::equal(a, b, {}, lower, lower);
+}
+
+// --- expiry-time ------------------------------------------------------------------------------
+
+// Of digits only.
+int number_in(std::string_view text, std::size_t at, std::size_t count) {
+    int value = 0;
+    for (const char c : text.substr(at, count))
+        value = value * 10 + (c - '0');
+    return value;
+}
+
+// Days from 1970-01-01 in the Gregorian calendar: years begin in March, so that the leap day is the
+// last, and repeat every 400.
+std::int64_t days_from_civil(std::int64_t year, int month, int day) {
+    if (month <= 2) --year;
+    const std::int64_t era = (year >= 0 ? year : year - 399) / 400;
+    const std::int64_t year_of_era = year - era * 400;
+    const int month_from_march = (month + 9) % 12;
+    const std::int64_t day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
+    return era * 146'097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year -
+           719'468;
+}
+
+bool is_leap(int year) { return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0; }
+
+// YYYYMMDD[Z] or YYYYMMDDHHMM[SS][Z]; without Z in the system's time zone.
+std::optional<std::int64_t> parse_time(std::string_view text) {
+    const bool utc = text.ends_with('Z') || text.ends_with('z');
+    if (utc) text.remove_suffix(1);
+    if (text.size() != 8 && text.size() != 12 && text.size() != 14) return std::nullopt;
+    if (!std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; }))
+        return std::nullopt;
+    const int year = number_in(text, 0, 4);
+    const int month = number_in(text, 4, 2);
+    const int day = number_in(text, 6, 2);
+    const int hour = text.size() > 8 ? number_in(text, 8, 2) : 0;
+    const int minute = text.size() > 8 ? number_in(text, 10, 2) : 0;
+    const int second = text.size() > 12 ? number_in(text, 12, 2) : 0;
+    constexpr std::array days_of{31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    if (year < 1970 || month < 1 || month > 12 || hour > 23 || minute > 59 || second > 59)
+        return std::nullopt;
+    const int days = days_of[static_cast<std::size_t>(month - 1)] + (month == 2 && is_leap(year));
+    if (day < 1 || day > days) return std::nullopt;
+    if (utc) return ((days_from_civil(year, month, day) * 24 + hour) * 60 + minute) * 60 + second;
+    std::tm local{};
+    local.tm_year = year - 1900;
+    local.tm_mon = month - 1;
+    local.tm_mday = day;
+    local.tm_hour = hour;
+    local.tm_min = minute;
+    local.tm_sec = second;
+    local.tm_isdst = -1;
+    const std::time_t seconds = std::mktime(&local);
+    if (seconds == -1) return std::nullopt;
+    return static_cast<std::int64_t>(seconds);
+}
+
+// --- the options ------------------------------------------------------------------------------
+
+using apply_flag = void (*)(authorized_key&, bool permit);
+
+struct flag_option {
+    std::string_view name;
+    bool negatable;  // exists as no-… too
+    apply_flag apply;
+};
+
+// An option that has a value. `apply` tells whether the value is understood.
+struct value_option {
+    std::string_view name;
+    bool (*apply)(authorized_key&, std::string value);
+};
+
+bool set_command(authorized_key& key, std::string value) {
+    if (key.command) return false;
+    key.command = std::move(value);
+    return true;
+}
+
+bool add_environment(authorized_key& key, std::string value) {
+    const auto equals = value.find('=');
+    if (equals == std::string::npos || equals == 0) return false;
+    const bool plain =
+        std::all_of(value.begin(), value.begin() + static_cast<std::ptrdiff_t>(equals), [](char c) {
+            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                   c == '_';
+        });
+    if (!plain || key.environment.size() >= limits::environment_variables_max) return false;
+    key.environment.emplace_back(value.substr(0, equals), value.substr(equals + 1));
+    return true;
+}
+
+bool set_from(authorized_key& key, std::string value) {
+    if (key.from) return false;
+    auto patterns = address_patterns::parse(value);
+    if (!patterns) return false;
+    key.from = std::move(*patterns);
+    return true;
+}
+
+bool set_expiry(authorized_key& key, std::string value) {
+    const auto time = parse_time(value);
+    if (!time) return false;
+    key.expires = key.expires ? std::min(*key.expires, *time) : *time;
+    return true;
+}
+
+constexpr std::array flag_options{
+    flag_option{"restrict", false,
+                [](authorized_key& k, bool) {
+                    k.permits_pty = k.permits_port_forwarding = k.permits_agent_forwarding =
+                        k.permits_x11_forwarding = k.permits_user_rc = false;
+                }},
+    flag_option{"pty", true, [](authorized_key& k, bool on) { k.permits_pty = on; }},
+    flag_option{"port-forwarding", true,
+                [](authorized_key& k, bool on) { k.permits_port_forwarding = on; }},
+    flag_option{"agent-forwarding", true,
+                [](authorized_key& k, bool on) { k.permits_agent_forwarding = on; }},
+    flag_option{"X11-forwarding", true,
+                [](authorized_key& k, bool on) { k.permits_x11_forwarding = on; }},
+    flag_option{"user-rc", true, [](authorized_key& k, bool on) { k.permits_user_rc = on; }},
+    // Relaxes a demand on security keys, which no key that we know is.
+    flag_option{"no-touch-required", false, [](authorized_key&, bool) {}},
+};
+
+constexpr std::array value_options{
+    value_option{"command", set_command},
+    value_option{"environment", add_environment},
+    value_option{"from", set_from},
+    value_option{"expiry-time", set_expiry},
+};
+
+// Known, and not served: such a line's key is refused, because ignoring any of them would give more
+// than the user meant to.
+constexpr std::array<std::string_view, 6> unsupported_options{
+    "cert-authority", "principals", "permitopen", "permitlisten", "tunnel", "verify-required"};
+
+bool apply_flag_option(std::string_view name, authorized_key& key) {
+    for (const flag_option& option : flag_options) {
+        if (equal_ignoring_case(name, option.name)) {
+            option.apply(key, true);
+            return true;
+        }
+        if (option.negatable && name.size() > 3 && equal_ignoring_case(name.substr(0, 3), "no-") &&
+            equal_ignoring_case(name.substr(3), option.name)) {
+            option.apply(key, false);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool apply_option(std::string_view name, std::optional<std::string> value, authorized_key& key) {
+    for (const std::string_view known : unsupported_options)
+        if (equal_ignoring_case(name, known)) {
+            if (key.unsupported.empty()) key.unsupported = known;
+            return true;
+        }
+    if (!value) return apply_flag_option(name, key);
+    for (const value_option& option : value_options)
+        if (equal_ignoring_case(name, option.name)) return option.apply(key, std::move(*value));
+    return false;
+}
+
+// The length of the options field: up to the first blank outside quotes. Nothing if a quote stays
+// open.
+std::optional<std::size_t> options_length(std::string_view line) {
+    bool quoted = false;
+    for (std::size_t i = 0; i < line.size(); ++i) {
+        if (line[i] == '\\' && i + 1 < line.size() && line[i + 1] == '"')
+            ++i;
+        else if (line[i] == '"')
+            quoted = !quoted;
+        else if (!quoted && blanks.find(line[i]) != std::string_view::npos)
+            return i;
+    }
+    return quoted ? std::nullopt : std::optional(line.size());
+}
+
+// Takes a quoted value from the front of `text`; \" in it is a quote.
+std::optional<std::string> take_quoted(std::string_view& text) {
+    if (!text.starts_with('"')) return std::nullopt;
+    std::string value;
+    for (std::size_t i = 1; i < text.size(); ++i) {
+        if (text[i] == '"') {
+            text.remove_prefix(i + 1);
+            return value;
+        }
+        if (text[i] == '\\' && i + 1 < text.size() && text[i + 1] == '"') ++i;
+        value += text[i];
+    }
+    return std::nullopt;
+}
+
+bool parse_options(std::string_view text, authorized_key& key) {
+    for (;;) {
+        const std::string_view name = text.substr(0, text.find_first_of("=,\""));
+        text.remove_prefix(name.size());
+        std::optional<std::string> value;
+        if (text.starts_with('=')) {
+            text.remove_prefix(1);
+            value = take_quoted(text);
+            if (!value) return false;
+        }
+        if (!apply_option(name, std::move(value), key)) return false;
+        if (text.empty()) return true;
+        if (text.front() != ',') return false;
+        text.remove_prefix(1);
+    }
+}
+
+// What follows the type and the base64 text.
+std::string comment_of(std::string_view key_line) {
+    for (int word = 0; word < 2; ++word) {
+        key_line = without_leading_blanks(key_line);
+        key_line.remove_prefix(std::min(key_line.find_first_of(blanks), key_line.size()));
+    }
+    return std::string(without_leading_blanks(key_line));
+}
+
+authorized_key entry(crypto::public_key key, std::string_view key_line) {
+    authorized_key e(std::move(key));
+    e.comment = comment_of(key_line);
+    return e;
+}
+
+}  // namespace
+
+authorized_key::verdict authorized_key::judge(std::string_view address,
+                                              std::int64_t system_seconds) const {
+    if (!unsupported.empty()) return verdict::unsupported_option;
+    if (expires && system_seconds > *expires) return verdict::expired;
+    if (from && !from->allows(address)) return verdict::wrong_address;
+    return verdict::allowed;
+}
+
+result<std::optional<authorized_key>> authorized_keys::parse_line(std::string_view line) {
+    if (line.size() > limits::policy_line_length_max) return errc::too_long;
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    line = without_leading_blanks(line);
+    if (line.empty() || line.front() == '#') return std::optional<authorized_key>();
+
+    auto key = crypto::public_key::from_line(line);
+    if (key) return std::optional(entry(std::move(*key), line));
+    // Options never look like base64 behind a type, so any other error is about a key.
+    if (key.error() != errc::bad_key_file) return key.error();
+
+    const auto length = options_length(line);
+    if (!length) return errc::bad_config;
+    const std::string_view key_line = without_leading_blanks(line.substr(*length));
+    key = crypto::public_key::from_line(key_line);
+    if (!key) return key.error() == errc::bad_key_file ? errc::bad_config : key.error();
+    authorized_key e = entry(std::move(*key), key_line);
+    if (!parse_options(line.substr(0, *length), e)) return errc::bad_config;
+    return std::optional(std::move(e));
+}
+
+result<authorized_keys> authorized_keys::parse(std::string_view text,
+                                               const crypto::public_key* only) {
+    if (text.size() > limits::policy_file_length_max) return errc::too_long;
+    const std::string wanted = only != nullptr ? only->line() : std::string();
+    const std::string_view wanted_text = std::string_view(wanted).substr(wanted.find(' ') + 1);
+    authorized_keys list;
+    for (std::size_t number = 1; !text.empty(); ++number) {
+        const auto end = std::min(text.find('\n'), text.size());
+        const std::string_view line = text.substr(0, end);
+        text.remove_prefix(std::min(end + 1, text.size()));
+        // A key has one base64 text only.
+        if (only != nullptr && (line.size() > limits::policy_line_length_max ||
+                                line.find(wanted_text) == std::string_view::npos))
+            continue;
+        auto parsed = parse_line(line);
+        if (!parsed) {
+            if (list.errors_.size() < limits::policy_errors_max)
+                list.errors_.push_back({number, parsed.error()});
+        } else if (*parsed && (only == nullptr || (*parsed)->key == *only)) {
+            (*parsed)->line = number;
+            list.keys_.push_back(std::move(**parsed));
+        }
+    }
+    return list;
+}
+
+const authorized_key* authorized_keys::find(const crypto::public_key& key) const {
+    const auto found = std::ranges::find(keys_, key, &authorized_key::key);
+    return found == keys_.end() ? nullptr : &*found;
+}
+
+const authorized_key* authorized_keys::find_allowed(const crypto::public_key& key,
+                                                    std::string_view address,
+                                                    std::int64_t system_seconds) const {
+    for (const authorized_key& k : keys_)
+        if (k.key == key && k.allows(address, system_seconds)) return &k;
+    return nullptr;
+}
+
+}  // namespace sluice

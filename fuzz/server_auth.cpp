@@ -1,0 +1,54 @@
+// A client of the server's authentication that sends anything. The fuzzer also plays the
+// application; it never accepts what proves something, so nobody may get in.
+
+#include "sluice/auth/server_auth.hpp"
+#include "sluice/fuzz/fuzz.hpp"
+
+using namespace sluice;
+
+namespace {
+
+class checking_sink final : public wire::payload_sink {
+public:
+    void send(bytes_view head, bytes_view bulk) override {
+        expects(bulk.empty() && !head.empty());
+        if (head.front() == userauth_banner::number) expects(++banners == 1);
+        expects(head.front() != userauth_success::number);
+        ++sent;
+    }
+    std::size_t room() const override { return 0; }
+    int banners = 0;
+    unsigned sent = 0;
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    static const server_auth_config config{
+        .method_chains = {{"publickey", "password"}, {"password", "publickey"}, {"none"}},
+        .banner = "hello"};
+    fuzz::input in(data, size);
+    checking_sink sink;
+    server_auth server(config, {1, 2, 3}, {4, 5, 6}, sink);
+    unsigned messages = 0;
+    while (!in.empty()) {
+        const unsigned before = sink.sent;
+        const std::size_t high = in.byte();
+        const std::size_t length = high << 8 | in.byte();
+        if (!server.on_message(in.take(length))) {
+            // An error is final.
+            expects(!server.on_message({}) && server.question() == nullptr);
+            break;
+        }
+        ++messages;
+        if (const auto* question = server.question()) {
+            const bool query = question->what == auth_question::kind::public_key_query;
+            expects(query == (question->key && question->what != auth_question::kind::public_key));
+            if (!server.answer(query ? auth_answer::accept : auth_answer::refuse)) break;
+        }
+        expects(sink.sent > before && sink.sent <= before + 2);  // a banner, and one reply
+    }
+    expects(!server.succeeded() && !server.take_user());
+    expects(server.attempts_failed() <= config.attempts_max && messages <= 128);
+    return 0;
+}

@@ -1,0 +1,322 @@
+#include "sluice/tools/sluiced_config.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace sluice {
+namespace {
+
+using std::chrono::seconds;
+using strings = std::vector<std::string>;
+
+algorithm_choices some_algorithms() {
+    algorithm_choices a;
+    a.kex = {{"k1", "k2"}, {"k1", "k2", "old"}};
+    a.host_key = {{"h1", "h2"}, {}};
+    a.pubkey = {{"p1", "p2"}, {}};
+    a.cipher = {{"aes-1", "aes-2", "cha"}, {"aes-1", "aes-2", "cha", "weak"}};
+    a.mac = {{"m1", "m2"}, {}};
+    return a;
+}
+
+auto parse(std::string_view text) {
+    return parse_sluiced_config(text, "sluiced.conf", some_algorithms());
+}
+
+sluiced_config good(std::string_view text) {
+    const auto r = parse(text);
+    EXPECT_TRUE(r) << r.error().message();
+    return r ? *r : sluiced_config();
+}
+
+std::string wrong(std::string_view text) {
+    const auto r = parse(text);
+    return r ? "no error" : r.error().message();
+}
+
+TEST(SluicedConfig, NothingGivesTheDefaults) {
+    const auto c = good("\n  \n# a comment\n\t# another\r\n");
+    EXPECT_TRUE(c.ports.empty());
+    EXPECT_TRUE(c.password_authentication);
+    EXPECT_EQ(c.max_auth_tries, 6U);
+    EXPECT_EQ(c.login_grace_time, seconds(120));
+    EXPECT_EQ(c.max_startups, (startup_limit{10, 30, 100}));
+    EXPECT_EQ(c.max_sessions, 10U);
+    EXPECT_EQ(c.ciphers, (strings{"aes-1", "aes-2", "cha"}));
+    EXPECT_EQ(c.compression, compression_setting::delayed);
+    EXPECT_EQ(c.level, log_level::info);
+    EXPECT_EQ(c.authorized_keys_files, (strings{".ssh/authorized_keys"}));
+}
+
+TEST(SluicedConfig, EveryKeyword) {
+    const auto c = good(
+        "Port 2222\nPort 2223\n"
+        "ListenAddress 127.0.0.1:0\nListenAddress [::1]:2224\nListenAddress ::\n"
+        "HostKey /etc/a\nHostKey \"/etc/with blank\"\n"
+        "AuthorizedKeysFile .ssh/a /etc/keys/%u\nUsersFile /etc/users\n"
+        "PasswordAuthentication no\nPubkeyAuthentication yes\n"
+        "AuthenticationMethods publickey,publickey publickey\n"
+        "AllowUsers ada dev-*@10.0.0.?\nDenyUsers root\nAllowUsers grace\n"
+        "MaxAuthTries 3\nLoginGraceTime 1h30m\nMaxStartups 5:50:60\nMaxSessions 2\n"
+        "KexAlgorithms k2\nHostKeyAlgorithms h2,h1\nPubkeyAcceptedAlgorithms p2\n"
+        "Ciphers cha\nMACs m2,m1\nCompression no\nRekeyLimit 2G 1h\n"
+        "ClientAliveInterval 15\nClientAliveCountMax 0\nBanner /etc/banner\nLogLevel DEBUG2\n"
+        "LogFormat json\nSubsystem sftp internal-sftp -R\nChrootDirectory /srv\n");
+    EXPECT_EQ(c.ports, (std::vector<std::uint16_t>{2222, 2223}));
+    EXPECT_EQ(c.listen_addresses,
+              (std::vector<listen_address>{{"127.0.0.1", 0}, {"::1", 2224}, {"::", std::nullopt}}));
+    EXPECT_EQ(c.host_keys, (strings{"/etc/a", "/etc/with blank"}));
+    EXPECT_EQ(c.authorized_keys_files, (strings{".ssh/a", "/etc/keys/%u"}));
+    EXPECT_EQ(c.users_file, "/etc/users");
+    EXPECT_FALSE(c.password_authentication);
+    EXPECT_TRUE(c.pubkey_authentication);
+    EXPECT_EQ(c.authentication_methods,
+              (std::vector<strings>{{"publickey", "publickey"}, {"publickey"}}));
+    EXPECT_EQ(c.allow_users,
+              (std::vector<user_pattern>{{"ada", ""}, {"dev-*", "10.0.0.?"}, {"grace", ""}}));
+    EXPECT_EQ(c.deny_users, (std::vector<user_pattern>{{"root", ""}}));
+    EXPECT_EQ(c.max_auth_tries, 3U);
+    EXPECT_EQ(c.login_grace_time, seconds(5400));
+    EXPECT_EQ(c.max_startups, (startup_limit{5, 50, 60}));
+    EXPECT_EQ(c.max_sessions, 2U);
+    EXPECT_EQ(c.kex_algorithms, strings{"k2"});
+    EXPECT_EQ(c.host_key_algorithms, (strings{"h2", "h1"}));
+    EXPECT_EQ(c.pubkey_accepted_algorithms, strings{"p2"});
+    EXPECT_EQ(c.ciphers, strings{"cha"});
+    EXPECT_EQ(c.macs, (strings{"m2", "m1"}));
+    EXPECT_EQ(c.compression, compression_setting::no);
+    EXPECT_EQ(c.rekey, (rekey_limit{std::uint64_t{2} << 30, seconds(3600)}));
+    EXPECT_EQ(c.client_alive_interval, seconds(15));
+    EXPECT_EQ(c.client_alive_count_max, 0U);
+    EXPECT_EQ(c.banner, "/etc/banner");
+    EXPECT_EQ(c.level, log_level::debug2);
+    EXPECT_EQ(c.format, log_format::json);
+    EXPECT_TRUE(c.sftp_read_only);
+    EXPECT_EQ(c.root, "/srv");
+}
+
+TEST(SluicedConfig, SpellingIsFree) {
+    for (const char* text : {"MaxAuthTries 4", "maxauthtries 4", "MAXAUTHTRIES=4",
+                             "MaxAuthTries = 4", "  MaxAuthTries\t4  ", "MaxAuthTries \"4\" # why",
+                             "MaxAuthTries '4'\r", "MaxAuthTries =4"}) {
+        SCOPED_TRACE(text);
+        EXPECT_EQ(good(text).max_auth_tries, 4U);
+    }
+    EXPECT_EQ(good("Banner \"a # \\\"b\\\" \\\\\"").banner, "a # \"b\" \\");
+    EXPECT_EQ(good("Banner a=b").banner, "a=b");
+    EXPECT_EQ(good("Banner none").banner, "");
+    EXPECT_TRUE(good("AuthorizedKeysFile none").authorized_keys_files.empty());
+    EXPECT_TRUE(good("AuthenticationMethods any").authentication_methods.empty());
+    EXPECT_FALSE(good("Subsystem sftp internal-sftp").sftp_read_only);
+    EXPECT_EQ(good("Compression yes").compression, compression_setting::delayed);
+}
+
+TEST(SluicedConfig, TheFirstValueCounts) {
+    EXPECT_EQ(good("MaxAuthTries 4\nmaxauthtries 5").max_auth_tries, 4U);
+    EXPECT_EQ(good("Ciphers cha\nCiphers aes-1").ciphers, strings{"cha"});
+    // The second does not count, but it must be right.
+    EXPECT_EQ(wrong("MaxAuthTries 4\nMaxAuthTries x"),
+              "sluiced.conf:2: MaxAuthTries: expected a number from 1 to 1000, not 'x'");
+}
+
+TEST(SluicedConfig, Times) {
+    struct {
+        const char* text;
+        int want;  // -1: an error
+    } cases[] = {{"0", 0},        {"90", 90},      {"90s", 90},         {"2m", 120},
+                 {"1h30m", 5400}, {"1H30M", 5400}, {"1d", 86'400},      {"2w", 1209600},
+                 {"1m30", 90},    {"", -1},        {"m", -1},           {"1x", -1},
+                 {"-1", -1},      {"1 m", -1},     {"99999999999", -1}, {"4000w", -1}};
+    for (const auto& k : cases) {
+        SCOPED_TRACE(k.text);
+        const auto r = parse(std::string("LoginGraceTime \"") + k.text + "\"");
+        EXPECT_EQ(r ? r->login_grace_time.count() : -1, k.want);
+    }
+}
+
+TEST(SluicedConfig, RekeyLimits) {
+    struct {
+        const char* text;
+        rekey_limit want;
+    } cases[] = {{"default", {}},
+                 {"default none", {}},
+                 {"1K", {1024, {}}},
+                 {"16", {16, {}}},
+                 {"1m none", {1 << 20, {}}},
+                 {"default 30m", {{}, seconds(1800)}},
+                 {"4294967295G", {std::uint64_t{4294967295} << 30, {}}}};
+    for (const auto& k : cases) {
+        SCOPED_TRACE(k.text);
+        EXPECT_EQ(good(std::string("RekeyLimit ") + k.text).rekey, k.want);
+    }
+}
+
+TEST(SluicedConfig, ListsOfAlgorithmsReplaceOrChangeTheDefaults) {
+    struct {
+        const char* text;
+        strings want;
+    } cases[] = {{"cha", {"cha"}},
+                 {"cha,aes-1,cha", {"cha", "aes-1"}},
+                 {"weak", {"weak"}},
+                 {"+weak", {"aes-1", "aes-2", "cha", "weak"}},
+                 {"+aes-1", {"aes-2", "cha", "aes-1"}},
+                 {"-aes-*", {"cha"}},
+                 {"-cha,absent", {"aes-1", "aes-2"}},
+                 {"^cha", {"cha", "aes-1", "aes-2"}},
+                 {"^weak,cha", {"weak", "cha", "aes-1", "aes-2"}}};
+    for (const auto& k : cases) {
+        SCOPED_TRACE(k.text);
+        EXPECT_EQ(good(std::string("Ciphers ") + k.text).ciphers, k.want);
+    }
+}
+
+TEST(SluicedConfig, ErrorsNameFileLineAndKeyword) {
+    struct {
+        const char* text;
+        const char* want;
+    } cases[] = {
+        {"\nNoSuchThing 1", "sluiced.conf:2: NoSuchThing: unknown keyword"},
+        {"Port", "sluiced.conf:1: Port: a value is missing"},
+        {"Port # none", "sluiced.conf:1: Port: a value is missing"},
+        {"Port 1 2", "sluiced.conf:1: Port: too many values"},
+        {"port 0", "sluiced.conf:1: port: expected a number from 1 to 65535, not '0'"},
+        {"Port 65536", "sluiced.conf:1: Port: expected a number from 1 to 65535, not '65536'"},
+        {"Port -1", "sluiced.conf:1: Port: expected a number from 1 to 65535, not '-1'"},
+        {"Banner \"x", "sluiced.conf:1: Banner: a quote that does not end"},
+        {"Banner \"\"", "sluiced.conf:1: Banner: expected a file name"},
+        {"PasswordAuthentication maybe",
+         "sluiced.conf:1: PasswordAuthentication: expected yes or no, not 'maybe'"},
+        {"ListenAddress [::1",
+         "sluiced.conf:1: ListenAddress: expected an address, or "
+         "address:port, or [v6]:port, not '[::1'"},
+        {"ListenAddress host:",
+         "sluiced.conf:1: ListenAddress: expected an address, or "
+         "address:port, or [v6]:port, not 'host:'"},
+        {"ListenAddress :22",
+         "sluiced.conf:1: ListenAddress: expected an address, or "
+         "address:port, or [v6]:port, not ':22'"},
+        {"MaxStartups 10:30",
+         "sluiced.conf:1: MaxStartups: expected start:rate:full, rate from 1 "
+         "to 100, not '10:30'"},
+        {"MaxStartups 1:2:3:4",
+         "sluiced.conf:1: MaxStartups: expected start:rate:full, rate from "
+         "1 to 100, not '1:2:3:4'"},
+        {"MaxStartups 10:30:5",
+         "sluiced.conf:1: MaxStartups: full is smaller than start in '10:30:5'"},
+        {"RekeyLimit 1T",
+         "sluiced.conf:1: RekeyLimit: expected bytes (K, M, G) or default, then a "
+         "time or none, not '1T'"},
+        {"RekeyLimit 8", "sluiced.conf:1: RekeyLimit: a limit below 16 bytes is below one block"},
+        {"Ciphers rot13", "sluiced.conf:1: Ciphers: unknown algorithm 'rot13'"},
+        {"Ciphers +rot13", "sluiced.conf:1: Ciphers: unknown algorithm 'rot13'"},
+        {"Ciphers cha,,aes-1",
+         "sluiced.conf:1: Ciphers: expected names with commas between them, not 'cha,,aes-1'"},
+        {"Ciphers -*", "sluiced.conf:1: Ciphers: no algorithm is left"},
+        {"AuthenticationMethods hostbased",
+         "sluiced.conf:1: AuthenticationMethods: expected any, or lists of publickey and "
+         "password, not 'hostbased'"},
+        {"AllowUsers @host",
+         "sluiced.conf:1: AllowUsers: expected a pattern such as ada, dev-* or ada@10.0.0.*, not "
+         "'@host'"},
+        {"AllowUsers a@10.0.0.0/8",
+         "sluiced.conf:1: AllowUsers: address/bits is not supported in "
+         "'a@10.0.0.0/8', use wildcards"},
+        {"Compression zlib",
+         "sluiced.conf:1: Compression: expected yes, delayed or no, not 'zlib'"},
+        {"LogLevel LOUD",
+         "sluiced.conf:1: LogLevel: expected QUIET, FATAL, ERROR, INFO, VERBOSE "
+         "or DEBUG to DEBUG3, not 'LOUD'"},
+        {"LogFormat xml", "sluiced.conf:1: LogFormat: expected text or json, not 'xml'"},
+        {"Subsystem netconf x", "sluiced.conf:1: Subsystem: no subsystem 'netconf', only sftp"},
+        {"Subsystem sftp /usr/lib/sftp-server",
+         "sluiced.conf:1: Subsystem: sftp is served by internal-sftp only"},
+        {"Subsystem sftp internal-sftp -X",
+         "sluiced.conf:1: Subsystem: internal-sftp has no option '-X', only -R"},
+        {"AuthorizedKeysFile a none", "sluiced.conf:1: AuthorizedKeysFile: 'none' stands alone"},
+    };
+    for (const auto& k : cases) {
+        SCOPED_TRACE(k.text);
+        EXPECT_EQ(wrong(k.text), k.want);
+    }
+}
+
+TEST(SluicedConfig, ContradictionsAreErrors) {
+    struct {
+        const char* text;
+        const char* want;
+    } cases[] = {
+        {"PasswordAuthentication no\nPubkeyAuthentication no",
+         "sluiced.conf:2: PubkeyAuthentication: with PasswordAuthentication no, nobody could log "
+         "in"},
+        {"PasswordAuthentication no\nAuthenticationMethods publickey,password",
+         "sluiced.conf:2: AuthenticationMethods: every list needs a method that is disabled"},
+        {"AllowUsers ada\nDenyUsers ada", "sluiced.conf:1: AllowUsers: 'ada' is in DenyUsers too"},
+    };
+    for (const auto& k : cases) {
+        SCOPED_TRACE(k.text);
+        EXPECT_EQ(wrong(k.text), k.want);
+    }
+    // One way in is enough.
+    good("PasswordAuthentication no\nAuthenticationMethods password publickey");
+}
+
+TEST(SluicedConfig, LengthsAreCapped) {
+    EXPECT_EQ(wrong("Banner " + std::string(limits::policy_line_length_max, 'x')),
+              "sluiced.conf:1: line is too long");
+    EXPECT_EQ(wrong(std::string(limits::policy_file_length_max + 1, '\n')),
+              "sluiced.conf: file is too long");
+    std::string many;
+    for (int i = 0; i < 1100; ++i)
+        many += "AllowUsers u" + std::to_string(i) + "\n";
+    EXPECT_EQ(wrong(many), "sluiced.conf:1025: AllowUsers: too many values");
+    EXPECT_EQ(wrong(std::string("Banner a\0b", 10)), "sluiced.conf:1: Banner: a NUL byte");
+}
+
+TEST(SluicedConfig, DenyGoesBeforeAllow) {
+    const auto c = good("AllowUsers a* b@10.0.0.*\nDenyUsers ab?");
+    struct {
+        const char* user;
+        const char* host;
+        bool want;
+    } cases[] = {{"ada", "1.2.3.4", true}, {"abc", "1.2.3.4", false}, {"abcd", "1.2.3.4", true},
+                 {"b", "10.0.0.7", true},  {"b", "10.0.1.7", false},  {"c", "10.0.0.7", false}};
+    for (const auto& k : cases) {
+        SCOPED_TRACE(k.user);
+        EXPECT_EQ(user_allowed(c, k.user, k.host), k.want);
+    }
+    EXPECT_TRUE(user_allowed(good(""), "anybody", ""));
+}
+
+TEST(Patterns, StarsAndQuestionMarks) {
+    struct {
+        const char* pattern;
+        const char* text;
+        bool want;
+    } cases[] = {{"", "", true},
+                 {"*", "", true},
+                 {"**", "x", true},
+                 {"?", "", false},
+                 {"?", "x", true},
+                 {"a*b", "ab", true},
+                 {"a*b", "axxb", true},
+                 {"a*b", "axxc", false},
+                 {"*ab*ab*", "abab", true},
+                 {"*ab*ab*", "aba", false},
+                 {"a", "ab", false},
+                 {"ab", "a", false},
+                 {"*?x", "yx", true},
+                 {"*?x", "x", false}};
+    for (const auto& k : cases) {
+        SCOPED_TRACE(k.pattern);
+        EXPECT_EQ(matches_pattern(k.pattern, k.text), k.want) << k.text;
+    }
+    // No exponential walk.
+    std::string stars;
+    for (int i = 0; i < 1000; ++i)
+        stars += "*a";
+    EXPECT_FALSE(matches_pattern(stars + "b", std::string(5000, 'a')));
+}
+
+}  // namespace
+}  // namespace sluice

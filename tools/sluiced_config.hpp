@@ -1,0 +1,133 @@
+#pragma once
+
+#include "sluice/wire/error.hpp"
+#include "sluice/wire/limits.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// The configuration text of `sluiced`: keywords and values as in sshd_config(5). Text in, plain
+/// struct out; no file is opened here.
+namespace sluice {
+
+/// An address to listen on. Without a port, every `Port` is meant.
+struct listen_address {
+    std::string host;  // name or address, IPv6 without brackets
+    std::optional<std::uint16_t> port;
+
+    bool operator==(const listen_address&) const = default;
+};
+
+/// `*` and `?` are wildcards. An empty host is any.
+struct user_pattern {
+    std::string user;
+    std::string host;
+
+    bool operator==(const user_pattern&) const = default;
+};
+
+/// How many connections may be unauthenticated: above `start`, `rate` per cent of new ones are
+/// refused, rising to all of them at `full`.
+struct startup_limit {
+    unsigned start = 10;
+    unsigned rate = 30;  // per cent
+    unsigned full = 100;
+
+    bool operator==(const startup_limit&) const = default;
+};
+
+/// When to exchange keys again; nothing: what the cipher asks for.
+struct rekey_limit {
+    std::optional<std::uint64_t> data;  // bytes
+    std::optional<std::chrono::seconds> time;
+
+    bool operator==(const rekey_limit&) const = default;
+};
+
+enum class compression_setting { no, delayed };  // delayed: after authentication
+enum class log_level { quiet, fatal, error, info, verbose, debug1, debug2, debug3 };
+enum class log_format { text, json };
+
+/// Defaults are those of sshd_config(5) where the keyword is from there.
+struct sluiced_config {
+    // Listening
+    std::vector<std::uint16_t> ports;  // empty: 22, or what the command line says
+    std::vector<listen_address> listen_addresses;
+    startup_limit max_startups;
+
+    // Keys and algorithms; in order of preference
+    std::vector<std::string> host_keys;  // files
+    std::vector<std::string> kex_algorithms;
+    std::vector<std::string> host_key_algorithms;
+    std::vector<std::string> pubkey_accepted_algorithms;
+    std::vector<std::string> ciphers;
+    std::vector<std::string> macs;
+    compression_setting compression = compression_setting::delayed;
+    rekey_limit rekey;
+
+    // Who may log in, and how
+    std::vector<std::string> authorized_keys_files{".ssh/authorized_keys"};  // empty: none
+    std::string users_file;  // password hashes; empty: none
+    bool password_authentication = true;
+    bool pubkey_authentication = true;
+    // Each list is one way in: its methods, in order. Empty: any one method will do.
+    std::vector<std::vector<std::string>> authentication_methods;
+    std::vector<user_pattern> allow_users;  // empty: all
+    std::vector<user_pattern> deny_users;
+    unsigned max_auth_tries = 6;
+    std::chrono::seconds login_grace_time{120};  // 0: none
+    std::string banner;                          // file; empty: none
+
+    // Sessions
+    std::size_t max_sessions = 10;                  // session channels a connection
+    std::chrono::seconds client_alive_interval{0};  // 0: off
+    unsigned client_alive_count_max = 3;            // 0: never ends a connection
+    std::string root;                               // ChrootDirectory; empty: not given
+    bool sftp_read_only = false;                    // Subsystem sftp internal-sftp -R
+
+    log_level level = log_level::info;
+    log_format format = log_format::text;
+};
+
+/// What each list of algorithms is when nothing is said, and what it may hold at all.
+struct algorithm_choice {
+    std::vector<std::string> defaults;
+    std::vector<std::string> supported;  // empty: the defaults
+};
+
+struct algorithm_choices {
+    algorithm_choice kex;
+    algorithm_choice host_key;
+    algorithm_choice pubkey;
+    algorithm_choice cipher;
+    algorithm_choice mac;
+};
+
+struct config_error {
+    std::string file;
+    std::size_t line = 0;  // from 1; 0: about the file as a whole
+    std::string keyword;   // as it was written
+    std::string text;
+
+    /// "sluiced.conf:7: MaxAuthTries: expected a number from 1 to 1000, not 'many'"
+    std::string message() const;
+};
+
+/// Reads a whole configuration. `file` is only for messages. The first value of a keyword counts;
+/// Port, ListenAddress, HostKey, AllowUsers, DenyUsers and Subsystem add up.
+boost::system::result<sluiced_config, config_error> parse_sluiced_config(
+    std::string_view text, std::string_view file, const algorithm_choices& algorithms);
+
+/// Whether `user`, coming from address `host`, may log in: no DenyUsers pattern fits, and one of
+/// AllowUsers does where there are any.
+bool user_allowed(const sluiced_config& config, std::string_view user, std::string_view host);
+
+/// `*` fits any characters, `?` one. Linear in the text for each `*` of the pattern.
+bool matches_pattern(std::string_view pattern, std::string_view text);
+
+}  // namespace sluice
