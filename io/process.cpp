@@ -12,7 +12,6 @@
 #include <pwd.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/pidfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -41,6 +40,9 @@ constexpr std::array signal_names{
     signal_name{SIGSEGV, "SEGV"}, signal_name{SIGTERM, "TERM"}, signal_name{SIGUSR1, "USR1"},
     signal_name{SIGUSR2, "USR2"},
 };
+
+// glibc's own declaration, where it has one, cannot be used from C++ (2.36).
+int open_pidfd(pid_t pid) { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); }
 
 error_code last_error() { return {errno, boost::system::system_category()}; }
 
@@ -347,7 +349,7 @@ result<std::unique_ptr<channel_handler>> process_handler::start(channel_port& po
     const int failed = ::posix_spawn(&pid, shell.c_str(), &settings.actions_, &settings.attributes_,
                                      arguments, environment.data());
     if (failed != 0) return error_code(failed, boost::system::system_category());
-    unique_fd watch(::pidfd_open(pid, 0));
+    unique_fd watch(open_pidfd(pid));
     if (watch.get() < 0) {
         const error_code e = last_error();
         ::kill(-pid, SIGKILL);

@@ -39,10 +39,10 @@ struct file_times {
 ///
 /// Extended pairs are read, counted and forgotten: none is known.
 struct attributes {
-    std::optional<std::uint64_t> size;  // bytes
-    std::optional<owner_ids> owner;
-    std::optional<std::uint32_t> permissions;  // mode bits; from a server with the type bits
-    std::optional<file_times> times;
+    std::optional<std::uint64_t> size = {};  // bytes
+    std::optional<owner_ids> owner = {};
+    std::optional<std::uint32_t> permissions = {};  // mode bits; from a server with the type bits
+    std::optional<file_times> times = {};
 
     bool empty() const { return !size && !owner && !permissions && !times; }
     bool operator==(const attributes&) const = default;

@@ -22,6 +22,7 @@ void put_u32(std::uint8_t* at, std::size_t value) {
 // --- input ------------------------------------------------------------------------------------
 
 bool server::room_for_input() const {
+    if (error_) return true;  // to throw it away
     return in_flight_ < limits::sftp_requests_max && input_held_ < limits::sftp_input_max &&
            output_bytes_ < limits::sftp_output_max;
 }
@@ -32,26 +33,30 @@ void server::receive(bytes_view data) {
         return;
     }
     while (!data.empty() && backlog_.empty() && room_for_input()) {
-        const auto taken = assembler_.take(data);
-        if (!taken) return fail(static_cast<errc>(taken.error().value()));
-        consumed_ += *taken;
-        data = data.subspan(*taken);
-        if (!assembler_.complete()) continue;
-        on_packet(assembler_.take_packet());
-        if (error_) return;
+        const std::size_t taken = take(data);
+        consumed_ += taken;
+        data = data.subspan(taken);
     }
     backlog_.append(data);
 }
 
+// Takes bytes up to the end of a packet, and the packet. After a breach of the protocol, all.
+std::size_t server::take(bytes_view data) {
+    if (error_) return data.size();
+    const auto taken = assembler_.take(data);
+    if (!taken) {
+        fail(static_cast<errc>(taken.error().value()));
+        return data.size();
+    }
+    if (assembler_.complete()) on_packet(assembler_.take_packet());
+    return *taken;
+}
+
 void server::process_input() {
     while (!backlog_.empty() && room_for_input()) {
-        const auto taken = assembler_.take(backlog_.view());
-        if (!taken) return fail(static_cast<errc>(taken.error().value()));
-        consumed_ += *taken;
-        backlog_.consume(*taken);
-        if (!assembler_.complete()) continue;
-        on_packet(assembler_.take_packet());
-        if (error_) return;
+        const std::size_t taken = take(backlog_.view());
+        consumed_ += taken;
+        backlog_.consume(taken);
     }
     backlog_.release_if_empty();
 }
@@ -70,7 +75,6 @@ void server::abandon() {
 
 void server::fail(errc e) {
     error_ = e;
-    backlog_ = {};
     if (phase_ != phase::lost) phase_ = phase::ended;
 }
 

@@ -135,6 +135,7 @@ private:
 
     bool room_for_input() const;
     void process_input();
+    std::size_t take(bytes_view data);
     void on_packet(wire::buffer packet);
     void fail(errc e);
     void close_handles_left();

@@ -1,0 +1,77 @@
+#include "sluice/io/posix_directory.hpp"
+
+#include "sluice/io/posix_calls.hpp"
+
+#include <cstring>
+#include <ctime>
+#include <string_view>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+namespace sluice::posix {
+
+template <class Lookup>
+std::string id_name_cache::find(table& known, std::uint32_t id, Lookup lookup) {
+    {
+        const std::lock_guard lock(mutex_);
+        const auto found = known.find(id);
+        if (found != known.end()) return found->second;
+    }
+    std::string name = lookup(id);  // may take long: not under the lock
+    const std::lock_guard lock(mutex_);
+    if (known.size() >= known_max) known.clear();
+    return known.insert_or_assign(id, std::move(name)).first->second;
+}
+
+std::string id_name_cache::user(uid_t uid) { return find(users_, uid, user_name); }
+
+std::string id_name_cache::group(gid_t gid) { return find(groups_, gid, group_name); }
+
+result<std::unique_ptr<directory_reader>> directory_reader::open(file_descriptor fd) {
+    DIR* const stream = ::fdopendir(fd.get());
+    if (stream == nullptr) return last_system_error();
+    static_cast<void>(fd.release());  // the stream's now
+    return std::unique_ptr<directory_reader>(new directory_reader(stream));
+}
+
+result<sftp::name_batch> directory_reader::next(id_name_cache& names) {
+    sftp::name_batch batch;
+    sftp::long_name_details details;
+    details.now = ::time(nullptr);
+    std::string user;
+    std::string group;
+    struct stat previous {};  // neighbours mostly have one owner
+    bool first = true;
+    while (!batch.full()) {
+        errno = 0;
+        const dirent* const entry = ::readdir(stream_.get());
+        if (entry == nullptr) {
+            if (errno != 0 && batch.empty()) return last_system_error();
+            break;
+        }
+        const std::string_view name = entry->d_name;
+        const bool itself = name == "." || name == "..";
+        struct stat status {};
+        // What has vanished since is left out.
+        if (itself ? ::fstat(fd(), &status) != 0
+                   : ::fstatat(fd(), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0)
+            continue;
+        if (first || status.st_uid != previous.st_uid || status.st_gid != previous.st_gid) {
+            user = names.user(status.st_uid);
+            group = names.group(status.st_gid);
+            first = false;
+        }
+        previous = status;
+        details.links = status.st_nlink;
+        details.user = user;
+        details.group = group;
+        struct tm local {};
+        details.utc_offset = ::localtime_r(&status.st_mtime, &local) ? local.tm_gmtoff : 0;
+        const sftp::attributes attrs = attributes_of(status);
+        batch.add(name, sftp::long_name_prefix(attrs, details), attrs);
+    }
+    return batch;
+}
+
+}  // namespace sluice::posix

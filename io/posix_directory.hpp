@@ -1,0 +1,56 @@
+#pragma once
+
+#include "sluice/io/file_descriptor.hpp"
+#include "sluice/sftp/name_batch.hpp"
+#include "sluice/wire/error.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+#include <dirent.h>
+#include <sys/types.h>
+
+namespace sluice::posix {
+
+/// Names of users and groups as the system gave them, kept for a session. Any thread.
+class id_name_cache {
+public:
+    std::string user(uid_t uid);
+    std::string group(gid_t gid);
+
+private:
+    using table = std::unordered_map<std::uint32_t, std::string>;
+    template <class Lookup>
+    std::string find(table& known, std::uint32_t id, Lookup lookup);
+
+    static constexpr std::size_t known_max = 4096;  // a table that is full starts anew
+
+    std::mutex mutex_;
+    table users_;
+    table groups_;
+};
+
+/// Reads the entries of one directory, a batch at a time, by one thread at a time.
+class directory_reader {
+public:
+    static result<std::unique_ptr<directory_reader>> open(file_descriptor fd);
+
+    /// The next entries with their attributes; empty at the end. "." and ".." are among them, both
+    /// with the attributes of the directory itself: what lies above it may be outside the root.
+    result<sftp::name_batch> next(id_name_cache& names);
+
+    int fd() const { return ::dirfd(stream_.get()); }
+
+private:
+    struct closer {
+        void operator()(DIR* stream) const { ::closedir(stream); }
+    };
+    explicit directory_reader(DIR* stream) : stream_(stream) {}
+
+    std::unique_ptr<DIR, closer> stream_;
+};
+
+}  // namespace sluice::posix

@@ -1,0 +1,99 @@
+#pragma once
+
+#include "sluice/io/posix_root.hpp"
+#include "sluice/sftp/filesystem.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace sluice {
+
+namespace posix {
+class id_name_cache;
+}
+
+struct posix_options {
+    /// The directory that is served as "/".
+    std::string root;
+
+    /// Whether clients may set the setuid and setgid bits of a mode.
+    bool allow_set_id = false;
+};
+
+/// A directory of the operating system, served as "/" (see posix_root).
+///
+/// Whatever could wait for a disk runs on the thread pool and completes on the executor; what the
+/// page and name caches answer, or a file system in RAM, runs at once. Files are regular files:
+/// FIFOs, devices and sockets are refused. New files get the mode the client asked for (0666, 0777
+/// for a directory), under the process's umask.
+///
+/// The pool is not stopped before every operation has completed, and the object outlives its
+/// operations; sftp_service sees to the latter.
+class posix_filesystem final : public sftp::filesystem {
+public:
+    /// Errors: those of opening the root directory.
+    static result<std::unique_ptr<posix_filesystem>> open(const posix_options& options,
+                                                          boost::asio::any_io_executor executor,
+                                                          boost::asio::thread_pool& pool);
+    ~posix_filesystem() override;
+
+    void open(sftp::op::open o, sftp::completion<sftp::file_handle> done) override;
+    void close(sftp::op::close o, sftp::completion<> done) override;
+    void read(sftp::op::read o, sftp::completion<wire::buffer> done) override;
+    void write(sftp::op::write o, sftp::completion<> done) override;
+    void stat(sftp::op::stat o, sftp::completion<sftp::attributes> done) override;
+    void fstat(sftp::op::fstat o, sftp::completion<sftp::attributes> done) override;
+    void setstat(sftp::op::setstat o, sftp::completion<> done) override;
+    void fsetstat(sftp::op::fsetstat o, sftp::completion<> done) override;
+    void opendir(sftp::op::opendir o, sftp::completion<sftp::file_handle> done) override;
+    void readdir(sftp::op::readdir o, sftp::completion<sftp::name_batch> done) override;
+    void remove(sftp::op::remove o, sftp::completion<> done) override;
+    void mkdir(sftp::op::mkdir o, sftp::completion<> done) override;
+    void rmdir(sftp::op::rmdir o, sftp::completion<> done) override;
+    void rename(sftp::op::rename o, sftp::completion<> done) override;
+    void realpath(sftp::op::realpath o, sftp::completion<std::string> done) override;
+    void readlink(sftp::op::readlink o, sftp::completion<std::string> done) override;
+    void symlink(sftp::op::symlink o, sftp::completion<> done) override;
+    void hardlink(sftp::op::hardlink o, sftp::completion<> done) override;
+    void fsync(sftp::op::fsync o, sftp::completion<> done) override;
+    void statvfs(sftp::op::statvfs o, sftp::completion<sftp::statvfs_reply> done) override;
+    void fstatvfs(sftp::op::fstatvfs o, sftp::completion<sftp::statvfs_reply> done) override;
+    void copy_data(sftp::op::copy_data o, sftp::completion<> done) override;
+    void users_groups(sftp::op::users_groups o, sftp::completion<sftp::id_names> done) override;
+
+private:
+    struct open_file;
+    struct copy;
+    enum class attempt;
+
+    posix_filesystem(posix_root root, const posix_options& options,
+                     boost::asio::any_io_executor executor, boost::asio::thread_pool& pool);
+
+    open_file& file(sftp::file_handle handle);
+    sftp::file_handle add(std::unique_ptr<open_file> f);
+    attempt for_changes() const;
+    attempt for_looks() const;
+
+    template <class Work, class Finish>
+    void run(attempt first, Work work, Finish finish);
+    template <class T, class Work>
+    void answer(attempt first, sftp::completion<T> done, Work work);
+    void copy_step(std::unique_ptr<copy> job);
+
+    posix_root root_;
+    mode_t mode_mask_;
+    boost::asio::any_io_executor executor_;
+    boost::asio::thread_pool& pool_;
+    std::shared_ptr<posix::id_name_cache> names_;
+    std::vector<std::unique_ptr<open_file>> files_;
+    std::vector<std::uint64_t> free_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,73 @@
+#pragma once
+
+#include "sluice/io/file_descriptor.hpp"
+#include "sluice/wire/error.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <sys/types.h>
+
+namespace sluice {
+
+/// How long a file system may take.
+enum class storage {
+    memory,  // nothing waits
+    disk,    // what the kernel has cached is at hand
+    remote,  // anything may wait, for a network or another program
+};
+
+storage storage_of(int fd);
+
+/// A directory served as "/". Every path is resolved by the kernel as if in a chroot
+/// (openat2(2), RESOLVE_IN_ROOT): `..` stops at the root, absolute links inside start at the root,
+/// and no change of the tree at the same time leads outside.
+///
+/// Const calls may be made on any thread.
+class posix_root {
+public:
+    /// How far a call may go.
+    enum class reach {
+        all,
+        same_mount,  // EXDEV where the path leaves the root's mount
+        cached,      // that, and EAGAIN where the kernel would have to wait for a disk
+    };
+
+    /// Errors: those of open(2) on `path`.
+    static result<posix_root> open(const std::string& path);
+
+    /// open(2) below the root; O_CLOEXEC and O_NOCTTY are added.
+    result<file_descriptor> open(std::string_view path, int flags, mode_t mode = 0,
+                                 reach r = reach::all) const;
+
+    /// The directory that holds the last component of `path`, and that component, which is never
+    /// empty, "." or "..": EBUSY for a path that ends so. To be used by the …at calls that do not
+    /// follow a link at the end.
+    struct entry {
+        file_descriptor directory;
+        std::string name;
+
+        const char* c_str() const { return name.c_str(); }
+        int fd() const { return directory.get(); }
+    };
+    result<entry> entry_of(std::string_view path, reach r = reach::all) const;
+
+    /// The path with every symbolic link resolved, below the root: "/" or "/a/b". The last
+    /// component need not exist. Errors: ENOENT, ELOOP, ENOTDIR, ENAMETOOLONG.
+    result<std::string> canonical(std::string_view path, reach r = reach::all) const;
+
+    /// Of the root itself, not of what is mounted below it.
+    storage kept_in() const { return storage_; }
+
+private:
+    posix_root() = default;
+    result<file_descriptor> open(std::string_view path, int flags, mode_t mode, reach r,
+                                 std::uint64_t resolve) const;
+    result<std::string> walk(std::string_view path, reach r) const;
+
+    file_descriptor fd_;
+    storage storage_ = storage::remote;
+};
+
+}  // namespace sluice
