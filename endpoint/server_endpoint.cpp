@@ -93,7 +93,9 @@ result<> server_endpoint::on_payload(bytes_view payload) {
         if (mux_) return {};
         if (!auth_) return errc::unexpected_message;
         question_told_ = false;
-        return auth_->on_message(payload);
+        const auto taken = auth_->on_message(payload);
+        transport_.wipe_payload();  // it may have held a password
+        return taken;
     }
     if (!mux_) return errc::unexpected_message;
     if (!mux::knows(number)) {

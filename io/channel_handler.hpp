@@ -31,6 +31,9 @@ public:
     /// Credits the peer's window with `n` bytes that the handler is done with.
     virtual void consumed(std::size_t n) = 0;
 
+    /// Tells a peer that knows how (OpenSSH, PROTOCOL 2.1) that we read no more of its data.
+    virtual void send_eow() = 0;
+
     /// Ends our direction in protocol order: what was written, then EOF. Once.
     virtual void send_eof() = 0;
 
@@ -62,6 +65,9 @@ public:
 
     /// The peer asked for a signal to be delivered (RFC 4254 §6.9).
     virtual void on_signal(std::string_view signal_name) { static_cast<void>(signal_name); }
+
+    /// The peer reads no more of our data (eow@openssh.com).
+    virtual void on_eow() {}
 
     /// The channel is closed in both directions, or the connection is gone: cancel what runs, then
     /// call `finished()` if that has not happened yet.

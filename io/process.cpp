@@ -149,6 +149,12 @@ public:
             if (o.blocked) read_output(o);
     }
 
+    // As if the pipe had no reader: what it writes next ends it with SIGPIPE.
+    void on_eow() override {
+        close_output(outputs_[0]);
+        advance();
+    }
+
     void on_signal(std::string_view name) override {
         const auto known = std::ranges::find(signal_names, name, &signal_name::name);
         if (known != signal_names.end()) send_signal(known->number);
@@ -225,6 +231,7 @@ private:
                 in_.write_some(asio::buffer(data.data() + written, data.size() - written), e);
             if (e == asio::error::would_block) break;
             if (e) {
+                if (!closed_) port_.send_eow();
                 close_input();
                 break;
             }

@@ -116,6 +116,7 @@ private:
             return log(log_severity::info, "refused",
                        {{"peer", name}, {"reason", "too many connections"}});
         socket.set_option(tcp::no_delay(true), e);
+        socket.set_option(asio::socket_base::keep_alive(true), e);
 
         const std::uint64_t number = next_number_++;
         server_connection::observer told;

@@ -46,7 +46,7 @@ server_connection::~server_connection() = default;
 void server_connection::start() {
     error_code ignored;
     socket_.non_blocking(true, ignored);
-    log(log_severity::verbose, "connection", {});
+    log(log_severity::info, "connection", {});
     pump();
 }
 

@@ -172,6 +172,9 @@ void server_connection::on_request(const channel_request_event& event) {
         } else if (const auto* signal = std::get_if<signal_request>(&event.request)) {
             success = port->handler() != nullptr;
             if (success) port->handler()->on_signal(signal->signal_name);
+        } else if (std::holds_alternative<eow_request>(event.request)) {
+            success = port->handler() != nullptr;
+            if (success) port->handler()->on_eow();
         } else if (std::holds_alternative<keepalive_request>(event.request)) {
             success = true;
         } else if (!port->started()) {

@@ -46,6 +46,14 @@ void session_port::consumed(std::size_t n) {
     connection_.pump_soon();
 }
 
+// Sent to OpenSSH alone, as OpenSSH does it: others are known to disconnect on it.
+void session_port::send_eow() {
+    const auto& peer = connection_.endpoint_.lower().peer_identification();
+    if (closed_ || !peer.starts_with("SSH-2.0-OpenSSH")) return;
+    connection_.endpoint_.channels().send_eow(id_);
+    connection_.pump_soon();
+}
+
 void session_port::send_eof() {
     if (closed_) return;
     connection_.endpoint_.channels().send_eof(id_);

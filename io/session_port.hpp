@@ -41,6 +41,7 @@ public:
     std::size_t writable() const override;
     void write(wire::buffer chunk, std::uint32_t extended_type) override;
     void consumed(std::size_t n) override;
+    void send_eow() override;
     void send_eof() override;
     void exit(std::uint32_t status) override;
     void exit_signal(std::string_view signal_name, bool core_dumped,

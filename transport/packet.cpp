@@ -31,7 +31,7 @@ result<> packet_opener::learn_length(wire::byte_queue& input) {
     return {};
 }
 
-result<std::optional<bytes_view>> packet_opener::next(wire::byte_queue& input) {
+result<std::optional<mutable_bytes_view>> packet_opener::next(wire::byte_queue& input) {
     if (error_) return error_;
     if (input.size() < wanted()) return std::nullopt;
     if (packet_length_ == 0) {
@@ -44,8 +44,8 @@ result<std::optional<bytes_view>> packet_opener::next(wire::byte_queue& input) {
     const std::size_t padding = packet[length_size];
     if (padding < padding_min || padding + padding_length_size >= packet_length_)
         return error_ = errc::bad_packet_length;
-    const bytes_view payload = packet.subspan(length_size + padding_length_size,
-                                              packet_length_ - padding_length_size - padding);
+    const mutable_bytes_view payload = packet.subspan(
+        length_size + padding_length_size, packet_length_ - padding_length_size - padding);
 
     ++packets_;
     bytes_ += packet.size();

@@ -23,7 +23,7 @@ public:
     /// bytes are added to `input`.
     ///
     /// Errors: packet_too_long, bad_packet_length, bad_mac; after one the opener is finished.
-    result<std::optional<bytes_view>> next(wire::byte_queue& input);
+    result<std::optional<mutable_bytes_view>> next(wire::byte_queue& input);
 
     /// Uses other keys from the next packet on.
     void rekey(std::unique_ptr<packet_cipher> cipher, bool reset_sequence_number);

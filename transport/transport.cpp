@@ -64,7 +64,7 @@ result<std::optional<transport_event>> transport::poll_open(time_point now) {
         const auto packet = opener_.next(input_);
         if (!packet) return packet.error();
         if (!*packet) return std::nullopt;
-        bytes_view payload = **packet;
+        mutable_bytes_view payload = **packet;
         if (opener_.wrapped() && !first_exchange_done_) return errc::strict_kex_violation;
         if (decompressor_) {
             const auto inflated = decompressor_->inflate(payload, packet_length_max_, inflated_);
@@ -72,8 +72,10 @@ result<std::optional<transport_event>> transport::poll_open(time_point now) {
             if (inflated_.empty()) return errc::bad_compression;
             payload = inflated_;
         }
+        last_payload_ = payload;
         auto event = on_payload(payload, now);
         if (!event || *event || finished_) return event;
+        last_payload_ = {};
     }
     return std::nullopt;
 }
@@ -150,6 +152,11 @@ result<transport::maybe_event> transport::on_payload(bytes_view payload, time_po
         return transport_event{transport_payload{payload}};
     send_unimplemented();
     return std::nullopt;
+}
+
+void transport::wipe_payload() {
+    wipe(last_payload_);
+    last_payload_ = {};
 }
 
 void transport::send_unimplemented() {

@@ -91,6 +91,10 @@ public:
     /// Queues DISCONNECT, the last packet of ours.
     void disconnect(disconnect_reason reason, std::string_view description);
 
+    /// Overwrites the payload that `poll` gave last: it held a secret, and the memory is used
+    /// again.
+    void wipe_payload();
+
     /// Answers the packet whose payload `poll` gave last with UNIMPLEMENTED (RFC 4253 §11.4).
     void send_unimplemented();
 
@@ -158,6 +162,7 @@ private:
     packet_sealer sealer_;
     std::unique_ptr<compressor> compressor_;
     std::unique_ptr<decompressor> decompressor_;
+    mutable_bytes_view last_payload_;  // valid only right after poll gave it
     bytes compressed_;
     bytes inflated_;
 

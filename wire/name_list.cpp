@@ -19,7 +19,8 @@ result<name_list> name_list::parse(std::string_view text) {
         if (c <= ' ' || c > '~') return errc::bad_name_list;
         if (++length > limits::name_length_max) return errc::bad_name_list;
     }
-    if (length == 0) return errc::bad_name_list;
+    // One comma at the end is forgiven, against RFC 4251 §5: libssh 0.10 sends one.
+    if (length == 0 && names == 1) return errc::bad_name_list;
     return name_list{text};
 }
 

@@ -15,6 +15,7 @@ struct name_list {
     std::string_view text;
 
     /// Checks each name: 1 to 64 printable US-ASCII characters other than comma and blank (§6).
+    /// One comma behind the last name is forgiven, since a released libssh sends it.
     /// Errors: bad_name_list; too_long above name_list_length_max or name_list_names_max.
     static result<name_list> parse(std::string_view text);
 

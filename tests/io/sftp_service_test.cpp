@@ -41,6 +41,7 @@ public:
         output.insert(output.end(), view.begin(), view.end());
     }
     void consumed(std::size_t n) override { credited += n; }
+    void send_eow() override {}
     void send_eof() override {}
     void exit(std::uint32_t s) override {
         EXPECT_FALSE(status.has_value());
