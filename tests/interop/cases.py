@@ -373,12 +373,10 @@ def wrong_key(plan):
 
 def openssh_password(plan):
     name, _ = plan.setup.fresh("password")
-    argv = ["sshpass", "-p", peers.PASSWORD, "sftp", "-q", "-P", plan.server.port,
-            *peers.openssh_options(plan.server, extra=(("BatchMode", "no"),
-                                                       ("PubkeyAuthentication", "no")))]
-    argv = [a for a in argv if a != "BatchMode=yes"]
-    argv = [a if a != "BatchMode=no" else "NumberOfPasswordPrompts=1" for a in argv]
-    peers.run([*argv, f"{plan.server.user}@{HOST}"], env=plan.setup.environment(),
+    options = peers.openssh_options(plan.server, extra=(
+        ("BatchMode", "no"), ("PubkeyAuthentication", "no"), ("NumberOfPasswordPrompts", "1")))
+    peers.run(["sshpass", "-p", peers.PASSWORD, "sftp", "-q", "-P", plan.server.port, *options,
+               f"{plan.server.user}@{HOST}"], env=plan.setup.environment(),
               stdin=f"put {plan.setup.small} {name}\n".encode())
     same(plan.setup.small, plan.served(name))
 
