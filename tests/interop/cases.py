@@ -153,6 +153,15 @@ def scp_both_ways(plan, *flags):
     same(plan.setup.small, back)
 
 
+def scp_many_uploads(plan):
+    """OpenSSH's scp cuts a file short, and says nothing, where writes are acknowledged out of
+    order; that is a matter of chance, so it gets several."""
+    for _ in range(25):
+        name, _ = plan.setup.fresh("upload")
+        scp(plan, plan.setup.small, f"{plan.server.user}@{HOST}:{name}")
+        same(plan.setup.small, plan.served(name))
+
+
 def scp_recursive(plan):
     name, back = plan.setup.fresh("tree")
     tree = plan.setup.folder / f"{name}.source"
@@ -552,6 +561,7 @@ def build(plan):
         plan.add(f"sftp: {command}", sftp_commands, command)
     plan.add("scp: both ways", scp_both_ways)
     plan.add("scp: both ways, old protocol", scp_both_ways, "-O")
+    plan.add("scp: 25 uploads", scp_many_uploads)
     plan.add("scp: recursive", scp_recursive)
     plan.add("ssh: 64 MiB through cat", ssh_cat)
     plan.add("ssh: stderr apart", ssh_stderr)
