@@ -1,7 +1,7 @@
 #include "sluice/io/file_authenticator.hpp"
 
 #include "sluice/auth/authorized_keys.hpp"
-#include "sluice/io/unique_fd.hpp"
+#include "sluice/io/file_descriptor.hpp"
 #include "sluice/wire/limits.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -9,7 +9,6 @@
 
 #include <fcntl.h>
 
-#include <cerrno>
 #include <chrono>
 #include <optional>
 
@@ -50,14 +49,14 @@ std::int64_t system_seconds() {
 
 result<std::string> read_text_file(const std::string& path, std::size_t size_max) {
     // Not blocking: a FIFO in that place must not hang us.
-    const unique_fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-    if (!file) return error_code(errno, boost::system::system_category());
+    const file_descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    if (!file) return last_system_error();
     std::string text;
     for (;;) {
         const std::size_t at = text.size();
         text.resize(at + 16 * 1024);
         const ssize_t n = ::read(file.get(), text.data() + at, text.size() - at);
-        if (n < 0) return error_code(errno, boost::system::system_category());
+        if (n < 0) return last_system_error();
         text.resize(at + static_cast<std::size_t>(n));
         if (n == 0) return text;
         if (text.size() > size_max) return errc::too_long;

@@ -1,6 +1,6 @@
 #include "sluice/io/process.hpp"
 
-#include "sluice/io/unique_fd.hpp"
+#include "sluice/io/file_descriptor.hpp"
 #include "sluice/wire/byte_queue.hpp"
 
 #include <boost/asio/buffer.hpp>
@@ -44,12 +44,10 @@ constexpr std::array signal_names{
 // glibc's own declaration, where it has one, cannot be used from C++ (2.36).
 int open_pidfd(pid_t pid) { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); }
 
-error_code last_error() { return {errno, boost::system::system_category()}; }
-
-result<std::pair<unique_fd, unique_fd>> make_pipe() {
+result<std::pair<file_descriptor, file_descriptor>> make_pipe() {
     int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) return last_error();
-    return std::pair(unique_fd(ends[0]), unique_fd(ends[1]));
+    if (::pipe2(ends, O_CLOEXEC) != 0) return last_system_error();
+    return std::pair(file_descriptor(ends[0]), file_descriptor(ends[1]));
 }
 
 // What a login shell would set, and what the session asked for; nothing of the server's own.
@@ -106,8 +104,8 @@ public:
 
 class running_process final : public process_handler {
 public:
-    running_process(channel_port& port, pid_t pid, unique_fd watch, unique_fd in, unique_fd out,
-                    unique_fd err)
+    running_process(channel_port& port, pid_t pid, file_descriptor watch, file_descriptor in,
+                    file_descriptor out, file_descriptor err)
         : port_(port),
           pid_(pid),
           watch_(port.executor(), watch.release()),
@@ -349,9 +347,9 @@ result<std::unique_ptr<channel_handler>> process_handler::start(channel_port& po
     const int failed = ::posix_spawn(&pid, shell.c_str(), &settings.actions_, &settings.attributes_,
                                      arguments, environment.data());
     if (failed != 0) return error_code(failed, boost::system::system_category());
-    unique_fd watch(open_pidfd(pid));
+    file_descriptor watch(open_pidfd(pid));
     if (watch.get() < 0) {
-        const error_code e = last_error();
+        const error_code e = last_system_error();
         ::kill(-pid, SIGKILL);
         ::waitpid(pid, nullptr, 0);
         return e;

@@ -67,7 +67,7 @@ struct sluiced_config {
     std::vector<std::string> pubkey_accepted_algorithms;
     std::vector<std::string> ciphers;
     std::vector<std::string> macs;
-    compression_setting compression = compression_setting::delayed;
+    compression_setting compression = compression_setting::no;
     rekey_limit rekey;
 
     // Who may log in, and how

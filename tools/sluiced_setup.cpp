@@ -83,7 +83,9 @@ setup_result<server_config> make_protocol(const sluiced_config& config) {
     transport.public_key_algorithms = config.pubkey_accepted_algorithms;
     transport.ciphers = config.ciphers;
     transport.macs = config.macs;
-    if (config.compression == compression_setting::no) transport.compressions = {"none"};
+    transport.compressions = {"none"};
+    if (config.compression == compression_setting::delayed)
+        transport.compressions = {"zlib@openssh.com", "none"};
     if (config.rekey.data) transport.rekey.bytes = *config.rekey.data;
     if (config.rekey.time) transport.rekey.interval = *config.rekey.time;
 

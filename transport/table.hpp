@@ -20,7 +20,7 @@ template <class Row>
 std::vector<std::string> offered_names(std::span<const Row> rows) {
     std::vector<std::string> names;
     for (const Row& row : rows)
-        names.emplace_back(row.name);
+        if (row.offered) names.emplace_back(row.name);
     return names;
 }
 

@@ -77,7 +77,7 @@ TEST(AuthorizedKeys, FilesAndErrorsAreCapped) {
 
 TEST(AuthorizedKeys, OneKeyCanBeLookedForAlone) {
     const std::string text = "nonsense\n" + key().line() + "\nrestrict " + other_key().line() +
-                             "\npty " + key().line() + "\nfrom=\"" + key().line() + "\" " +
+                             "\npty " + key().line() + "\ncommand=\"" + key().line() + "\" " +
                              other_key().line() + '\n';
     const auto list = authorized_keys::parse(text, &key());
     ASSERT_TRUE(list);

@@ -44,7 +44,7 @@ TEST(SluicedConfig, NothingGivesTheDefaults) {
     EXPECT_EQ(c.max_startups, (startup_limit{10, 30, 100}));
     EXPECT_EQ(c.max_sessions, 10U);
     EXPECT_EQ(c.ciphers, (strings{"aes-1", "aes-2", "cha"}));
-    EXPECT_EQ(c.compression, compression_setting::delayed);
+    EXPECT_EQ(c.compression, compression_setting::no);
     EXPECT_EQ(c.level, log_level::info);
     EXPECT_EQ(c.authorized_keys_files, (strings{".ssh/authorized_keys"}));
 }
@@ -60,7 +60,7 @@ TEST(SluicedConfig, EveryKeyword) {
         "AllowUsers ada dev-*@10.0.0.?\nDenyUsers root\nAllowUsers grace\n"
         "MaxAuthTries 3\nLoginGraceTime 1h30m\nMaxStartups 5:50:60\nMaxSessions 2\n"
         "KexAlgorithms k2\nHostKeyAlgorithms h2,h1\nPubkeyAcceptedAlgorithms p2\n"
-        "Ciphers cha\nMACs m2,m1\nCompression no\nRekeyLimit 2G 1h\n"
+        "Ciphers cha\nMACs m2,m1\nCompression delayed\nRekeyLimit 2G 1h\n"
         "ClientAliveInterval 15\nClientAliveCountMax 0\nBanner /etc/banner\nLogLevel DEBUG2\n"
         "LogFormat json\nSubsystem sftp internal-sftp -R\nChrootDirectory /srv\n");
     EXPECT_EQ(c.ports, (std::vector<std::uint16_t>{2222, 2223}));
@@ -85,7 +85,8 @@ TEST(SluicedConfig, EveryKeyword) {
     EXPECT_EQ(c.pubkey_accepted_algorithms, strings{"p2"});
     EXPECT_EQ(c.ciphers, strings{"cha"});
     EXPECT_EQ(c.macs, (strings{"m2", "m1"}));
-    EXPECT_EQ(c.compression, compression_setting::no);
+    EXPECT_EQ(c.compression, compression_setting::delayed);
+    
     EXPECT_EQ(c.rekey, (rekey_limit{std::uint64_t{2} << 30, seconds(3600)}));
     EXPECT_EQ(c.client_alive_interval, seconds(15));
     EXPECT_EQ(c.client_alive_count_max, 0U);
