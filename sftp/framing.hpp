@@ -35,7 +35,7 @@ private:
     void prepare(std::size_t length);
 
     static constexpr std::size_t small_packet = 256;  // bytes; most requests are shorter
-    static constexpr std::size_t spares_max = 32;
+    static constexpr std::size_t spares_max = 16;
 
     std::array<std::uint8_t, 4> header_{};
     std::size_t header_size_ = 0;

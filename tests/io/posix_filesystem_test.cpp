@@ -1,0 +1,645 @@
+#include "sluice/io/posix_filesystem.hpp"
+
+#include "sluice/sftp/codec.hpp"
+#include "sluice/sftp/path.hpp"
+#include "sluice/sftp/requests.hpp"
+#include "sluice/sftp/responses.hpp"
+#include "sluice/tests/support/temp_dir.hpp"
+
+#include <gtest/gtest.h>
+#include <boost/asio/io_context.hpp>
+
+#include <atomic>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <optional>
+#include <thread>
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+namespace sluice {
+namespace {
+
+namespace asio = boost::asio;
+namespace fs = std::filesystem;
+using sftp::op::any;
+
+constexpr std::uint32_t create = sftp::fxf_write | sftp::fxf_creat | sftp::fxf_trunc;
+
+// A directory "root" with a neighbour "secret" outside of it, served by a posix_filesystem whose
+// operations are awaited one by one.
+class served {
+public:
+    explicit served(const fs::path& base, posix_options options = {}) : dir_(base), pool_(2) {
+        fs::create_directory(dir_ / "root");
+        put("../secret", "outside");
+        fs::create_directory(dir_ / "outside");
+        put("../outside/secret", "outside");
+        options.root = root().string();
+        auto opened = posix_filesystem::open(options, io_.get_executor(), pool_);
+        if (opened) files_ = std::move(*opened);
+    }
+    ~served() {
+        pool_.join();
+        io_.restart();
+        io_.run();
+    }
+
+    fs::path root() const { return dir_ / "root"; }
+    fs::path at(const std::string& name) const { return root() / name; }
+    void put(const std::string& name, const std::string& text) {
+        std::ofstream(at(name), std::ios::binary) << text;
+    }
+    std::string get(const std::string& name) {
+        std::ifstream in(at(name), std::ios::binary);
+        return {std::istreambuf_iterator<char>(in), {}};
+    }
+
+    // Runs one operation to its end.
+    template <class Op>
+    auto run(void (posix_filesystem::*f)(Op, sftp::completion<typename Op::reply>), Op what) {
+        return run_on<Op>([&](sftp::completion<typename Op::reply> done) {
+            (files_.get()->*f)(std::move(what), std::move(done));
+        });
+    }
+    template <class Op, class Start>
+    result<typename Op::reply> run_on(Start start) {
+        using outcome = result<typename Op::reply>;
+        struct waiting : sftp::completion_context {
+            std::optional<outcome> got;
+        } context;
+        context.stop = stop.get_token();
+        start(sftp::completion<typename Op::reply>(
+            context, 0, [](sftp::completion_context& c, std::uint64_t, outcome o) {
+                static_cast<waiting&>(c).got.emplace(std::move(o));
+            }));
+        while (!context.got) {
+            io_.restart();
+            io_.run_one();
+        }
+        return std::move(*context.got);
+    }
+
+    result<sftp::file_handle> open(std::string_view path, std::uint32_t pflags,
+                                   sftp::attributes attrs = {}) {
+        return run(&posix_filesystem::open, sftp::op::open{path, pflags, attrs});
+    }
+    result<> close(sftp::file_handle h) {
+        return run(&posix_filesystem::close, sftp::op::close{h, {}});
+    }
+    result<std::string> read(sftp::file_handle h, std::uint64_t offset, std::uint32_t length) {
+        wire::buffer into(13 + length);
+        into.commit(13);
+        auto got = run(&posix_filesystem::read, sftp::op::read{h, offset, length, std::move(into)});
+        if (!got) return got.error();
+        return std::string(as_text(got->view().subspan(13)));
+    }
+    result<> write(sftp::file_handle h, std::uint64_t offset, std::string_view text) {
+        return run(&posix_filesystem::write,
+                   sftp::op::write{h, offset, wire::buffer::copy_of(as_bytes(text))});
+    }
+    // What a client gets for the content of a path.
+    result<std::string> content(std::string_view path) {
+        const auto h = open(path, sftp::fxf_read);
+        if (!h) return h.error();
+        auto got = read(*h, 0, 1000);
+        EXPECT_TRUE(close(*h).has_value());
+        return got;
+    }
+    result<sftp::attributes> stat(std::string_view path, bool follow = true) {
+        return run(&posix_filesystem::stat, sftp::op::stat{path, follow});
+    }
+    result<> setstat(std::string_view path, const sftp::attributes& attrs, bool follow = true) {
+        return run(&posix_filesystem::setstat, sftp::op::setstat{path, attrs, follow});
+    }
+    result<std::string> realpath(std::string_view path) {
+        return run(&posix_filesystem::realpath, sftp::op::realpath{path});
+    }
+    result<> rename(std::string_view from, std::string_view to, bool replace = false) {
+        return run(&posix_filesystem::rename, sftp::op::rename{from, to, replace});
+    }
+
+    posix_filesystem& files() { return *files_; }
+    std::stop_source stop;
+
+private:
+    test::temp_dir dir_;
+    asio::io_context io_;
+    asio::thread_pool pool_;
+    std::unique_ptr<posix_filesystem> files_;
+};
+
+error_code system_error(int number) { return {number, boost::system::system_category()}; }
+
+// Every test runs where the disk is and where there is none: the ways differ.
+class PosixFilesystem : public testing::Test {
+protected:
+    template <class F>
+    void everywhere(F f, const posix_options& options = {}) {
+        for (const auto& base : {fs::temp_directory_path(), fs::path("/dev/shm")}) {
+            SCOPED_TRACE(base.string());
+            served s(base, options);
+            f(s);
+        }
+    }
+};
+
+TEST_F(PosixFilesystem, FilesAreWrittenReadAndClosed) {
+    everywhere([](served& s) {
+        const auto h = s.open("/f", create | sftp::fxf_read);
+        ASSERT_TRUE(h.has_value());
+        EXPECT_TRUE(s.write(*h, 0, "hello").has_value());
+        EXPECT_TRUE(s.write(*h, 10, "world").has_value());
+        EXPECT_EQ(*s.read(*h, 0, 100), std::string("hello\0\0\0\0\0world", 15));
+        EXPECT_EQ(*s.read(*h, 12, 2), "rl");
+        EXPECT_EQ(*s.read(*h, 15, 10), "");
+        EXPECT_EQ(s.read(*h, ~std::uint64_t{0}, 10).error(), system_error(EINVAL));
+        EXPECT_EQ(s.write(*h, ~std::uint64_t{0}, "x").error(), system_error(EINVAL));
+        const auto attrs = s.run(&posix_filesystem::fstat, sftp::op::fstat{*h});
+        EXPECT_EQ(attrs->size, 15u);
+        EXPECT_TRUE(s.run(&posix_filesystem::fsync, sftp::op::fsync{*h}).has_value());
+        EXPECT_TRUE(
+            s.run(&posix_filesystem::fsetstat, sftp::op::fsetstat{*h, {.size = 5}}).has_value());
+        EXPECT_TRUE(s.close(*h).has_value());
+        EXPECT_EQ(s.get("f"), "hello");
+
+        EXPECT_EQ(s.open("/f", create | sftp::fxf_excl).error(), system_error(EEXIST));
+        EXPECT_EQ(s.open("/none", sftp::fxf_read).error(), system_error(ENOENT));
+        const auto append = s.open("f", sftp::fxf_write | sftp::fxf_append);
+        EXPECT_TRUE(s.write(*append, 0, "!").has_value());
+        EXPECT_TRUE(s.close(*append).has_value());
+        EXPECT_EQ(s.get("f"), "hello!");
+    });
+}
+
+TEST_F(PosixFilesystem, ReadsAreWholeWhetherCachedOrNot) {
+    everywhere([](served& s) {
+        std::string text(3'000'000, 'x');
+        for (std::size_t i = 0; i < text.size(); i += 1000)
+            text[i] = static_cast<char>('a' + i / 1000 % 26);
+        s.put("f", text);
+        const int fd = ::open(s.at("f").c_str(), O_RDONLY);
+        ::fsync(fd);
+        ::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+        ::close(fd);
+        const auto h = s.open("f", sftp::fxf_read);
+        ASSERT_TRUE(h.has_value());
+        for (std::uint64_t at : {1'000'000u, 0u, 2'900'000u, 123'457u, 1'000'000u}) {
+            const auto got = s.read(*h, at, 200'000);
+            ASSERT_TRUE(got.has_value());
+            EXPECT_TRUE(*got == text.substr(at, 200'000)) << at;
+        }
+        EXPECT_TRUE(s.close(*h).has_value());
+    });
+}
+
+TEST_F(PosixFilesystem, NothingLeadsOutOfTheRoot) {
+    everywhere([](served& s) {
+        s.put("inside", "inside");
+        fs::create_directory(s.at("d"));
+        s.put("d/secret", "not so secret");
+        fs::create_symlink("/inside", s.at("absolute"));
+        fs::create_symlink("../../../../inside", s.at("relative"));
+        fs::create_symlink(s.root().parent_path() / "secret", s.at("to-secret"));
+        fs::create_symlink("../secret", s.at("d/up"));
+        fs::create_symlink("..", s.at("d/parent"));
+        fs::create_symlink("/proc/self/root", s.at("magic"));
+        fs::create_symlink("loop", s.at("loop"));
+        struct {
+            const char* path;
+            const char* want;  // nothing: no such file
+        } cases[] = {
+            {"absolute", "inside"},
+            {"relative", "inside"},
+            {"/../../inside", "inside"},
+            {"d/../../inside", "inside"},
+            {"d/parent/inside", "inside"},
+            {"d/parent/../../inside", "inside"},
+            {"to-secret", nullptr},
+            {"d/up", nullptr},
+            {"../secret", nullptr},
+            {"/../outside/secret", nullptr},
+            {"magic/etc/passwd", nullptr},
+            {"/etc/passwd", nullptr},
+            {"loop", nullptr},
+        };
+        for (const auto& c : cases) {
+            SCOPED_TRACE(c.path);
+            const auto got = s.content(c.path);
+            EXPECT_EQ(got.has_value(), c.want != nullptr);
+            if (got && c.want != nullptr) {
+                EXPECT_EQ(*got, c.want);
+            }
+            EXPECT_EQ(s.stat(c.path).has_value(), c.want != nullptr);
+        }
+        // Whatever is made or moved by such paths stays inside as well.
+        EXPECT_TRUE(
+            s.run(&posix_filesystem::mkdir, sftp::op::mkdir{"/../../made", {}}).has_value());
+        EXPECT_TRUE(fs::is_directory(s.at("made")));
+        EXPECT_TRUE(s.rename("/../inside", "d/../../../moved").has_value());
+        EXPECT_EQ(s.get("moved"), "inside");
+        EXPECT_EQ(s.get("../secret"), "outside");
+        EXPECT_FALSE(s.run(&posix_filesystem::remove, sftp::op::remove{"../secret"}).has_value());
+        EXPECT_TRUE(s.open("to-made", create).has_value());
+        const auto through = s.open("d/up", create);  // a dangling link: creates inside
+        ASSERT_TRUE(through.has_value());
+        EXPECT_TRUE(s.write(*through, 0, "x").has_value());
+        EXPECT_TRUE(s.close(*through).has_value());
+        EXPECT_EQ(s.get("../secret"), "outside");
+        EXPECT_EQ(s.get("secret"), "x");
+    });
+}
+
+TEST_F(PosixFilesystem, NoEntryIsNamedByDotsOrNothing) {
+    everywhere([](served& s) {
+        fs::create_directory(s.at("d"));
+        for (const char* path : {"", "/", ".", "..", "/..", "d/..", "d/.", "d/../.."}) {
+            SCOPED_TRACE(path);
+            EXPECT_FALSE(s.run(&posix_filesystem::rmdir, sftp::op::rmdir{path}).has_value());
+            EXPECT_FALSE(s.run(&posix_filesystem::remove, sftp::op::remove{path}).has_value());
+            EXPECT_FALSE(s.run(&posix_filesystem::mkdir, sftp::op::mkdir{path, {}}).has_value());
+            EXPECT_FALSE(s.rename(path, "/x").has_value());
+            EXPECT_FALSE(s.rename("/d", path, true).has_value());
+            EXPECT_FALSE(
+                s.run(&posix_filesystem::symlink, sftp::op::symlink{"t", path}).has_value());
+        }
+        EXPECT_TRUE(fs::is_directory(s.at("d")));
+        EXPECT_TRUE(fs::exists(s.at("../secret")));
+    });
+}
+
+TEST_F(PosixFilesystem, ASwappedDirectoryNeverLeadsOutside) {
+    everywhere([](served& s) {
+        // "way" is by turns a directory and a link to the one outside.
+        fs::create_directory(s.at("inner"));
+        s.put("inner/secret", "inside");
+        fs::create_symlink(s.root().parent_path() / "outside", s.at("link"));
+        std::atomic<bool> stop = false;
+        std::thread swapper([&] {
+            const auto way = s.at("way");
+            const auto link = s.at("link");
+            const auto inner = s.at("inner");
+            while (!stop) {
+                ::rename(inner.c_str(), way.c_str());
+                ::rename(way.c_str(), inner.c_str());
+                ::rename(link.c_str(), way.c_str());
+                ::rename(way.c_str(), link.c_str());
+            }
+        });
+        int seen = 0;
+        for (int i = 0; i < 3000; ++i) {
+            const auto got = s.content("way/secret");
+            if (got) {
+                ASSERT_EQ(*got, "inside");
+                ++seen;
+            }
+            const auto attrs = s.stat("way/../way/secret");
+            if (attrs) {
+                ASSERT_EQ(attrs->size, 6u);
+            }
+            const auto h = s.open("way/new", create);
+            if (h) {
+                EXPECT_TRUE(s.close(*h).has_value());
+            }
+            static_cast<void>(s.rename("way/new", "way/newer", true));
+            static_cast<void>(s.setstat("way/secret", {.permissions = 0600}));
+        }
+        stop = true;
+        swapper.join();
+        EXPECT_GT(seen, 0);
+        EXPECT_FALSE(fs::exists(s.at("../outside/new")));
+        EXPECT_FALSE(fs::exists(s.at("../outside/newer")));
+        EXPECT_NE(fs::status(s.at("../outside/secret")).permissions() & fs::perms::all,
+                  fs::perms::owner_read | fs::perms::owner_write);
+    });
+}
+
+TEST_F(PosixFilesystem, FifosDevicesAndSocketsAreRefusedAtOnce) {
+    everywhere([](served& s) {
+        ASSERT_EQ(::mkfifo(s.at("fifo").c_str(), 0666), 0);
+        const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        std::strncpy(address.sun_path, s.at("socket").c_str(), sizeof address.sun_path - 1);
+        ASSERT_EQ(::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+        std::vector<const char*> names{"fifo", "socket"};
+        // Only root may make devices; /dev/tty would wait for nothing, /dev/null is at hand.
+        if (::mknod(s.at("device").c_str(), S_IFCHR | 0666, makedev(1, 3)) == 0)
+            names.push_back("device");
+        for (const char* name : names) {
+            SCOPED_TRACE(name);
+            EXPECT_FALSE(s.open(name, sftp::fxf_read).has_value());
+            EXPECT_FALSE(s.open(name, sftp::fxf_write).has_value());
+            EXPECT_FALSE(s.open(name, sftp::fxf_read | sftp::fxf_write).has_value());
+            EXPECT_FALSE(s.open(name, create).has_value());
+            EXPECT_FALSE(s.setstat(name, {.size = 0}).has_value());
+            EXPECT_TRUE(s.stat(name).has_value());  // but they can be looked at
+            EXPECT_TRUE(s.setstat(name, {.permissions = 0640}).has_value());
+        }
+        ::close(fd);
+        fs::create_directory(s.at("d"));
+        EXPECT_EQ(s.open("d", sftp::fxf_read).error(), system_error(EISDIR));
+        EXPECT_EQ(s.open("d", sftp::fxf_write).error(), system_error(EISDIR));
+    });
+}
+
+TEST_F(PosixFilesystem, AttributesAreSetOnWhatThePathNames) {
+    everywhere([](served& s) {
+        s.put("f", "0123456789");
+        fs::create_directory(s.at("d"));
+        fs::create_symlink("f", s.at("l"));
+        EXPECT_TRUE(
+            s.setstat("l", {.size = 4, .permissions = 0751, .times = sftp::file_times{1000, 2000}})
+                .has_value());
+        const auto attrs = s.stat("f");
+        ASSERT_TRUE(attrs.has_value());
+        EXPECT_EQ(s.get("f"), "0123");
+        EXPECT_EQ(*attrs->permissions, 0100751u);
+        EXPECT_TRUE((*attrs->times == sftp::file_times{1000, 2000}));
+        EXPECT_EQ(attrs->owner->uid, ::getuid());
+
+        EXPECT_TRUE(s.setstat("l", {.times = sftp::file_times{1, 2}}, false).has_value());
+        EXPECT_EQ(s.stat("l", false)->times->mtime, 2u);
+        EXPECT_EQ(s.stat("l")->times->mtime, 2000u);
+        EXPECT_EQ(*s.stat("l", false)->permissions & sftp::type_mask, sftp::type_symlink);
+        EXPECT_EQ(s.setstat("l", {.permissions = 0600}, false).error(), system_error(EOPNOTSUPP));
+        EXPECT_EQ(*s.stat("f")->permissions, 0100751u);
+        EXPECT_EQ(s.setstat("l", {.size = 0}, false).error(), errc::sftp_bad_message);
+        EXPECT_EQ(s.get("f"), "0123");
+
+        // setuid, setgid: dropped; sticky stays.
+        EXPECT_TRUE(s.setstat("d", {.permissions = 07755}).has_value());
+        EXPECT_EQ(*s.stat("d")->permissions, 0041755u);
+        EXPECT_TRUE(s.setstat("f", {.owner = sftp::owner_ids{::getuid(), ::getgid()}}).has_value());
+        EXPECT_EQ(s.setstat("none", {.permissions = 0600}).error(), system_error(ENOENT));
+        EXPECT_EQ(s.setstat("d", {.size = 0}).error(), system_error(EISDIR));
+        EXPECT_EQ(s.setstat("f", {.size = ~std::uint64_t{0}}).error(), system_error(EINVAL));
+    });
+    everywhere(
+        [](served& s) {
+            s.put("f", "");
+            EXPECT_TRUE(s.setstat("f", {.permissions = 06755}).has_value());
+            EXPECT_EQ(*s.stat("f")->permissions, 0106755u);
+        },
+        {.root = {}, .allow_set_id = true});
+}
+
+TEST_F(PosixFilesystem, NewFilesHaveTheModeAskedForUnderTheUmask) {
+    const mode_t before = ::umask(027);
+    everywhere([](served& s) {
+        const auto mode_of = [&s](const char* path) { return *s.stat(path)->permissions & 07777; };
+        for (const auto& [name, asked] : std::map<std::string, std::optional<std::uint32_t>>{
+                 {"default", {}}, {"all", 07777}, {"few", 0600}}) {
+            sftp::attributes attrs;
+            attrs.permissions = asked;
+            const auto h = s.open("f-" + name, create, attrs);
+            ASSERT_TRUE(h.has_value());
+            EXPECT_TRUE(s.close(*h).has_value());
+            const std::string d = "d-" + name;
+            EXPECT_TRUE(s.run(&posix_filesystem::mkdir, sftp::op::mkdir{d, attrs}).has_value());
+        }
+        EXPECT_EQ(mode_of("f-default"), 0640u);
+        EXPECT_EQ(mode_of("d-default"), 0750u);
+        EXPECT_EQ(mode_of("f-all"), 01750u);
+        EXPECT_EQ(mode_of("d-all"), 01750u);
+        EXPECT_EQ(mode_of("f-few"), 0600u);
+        EXPECT_EQ(mode_of("d-few"), 0600u);
+    });
+    ::umask(before);
+}
+
+TEST_F(PosixFilesystem, RenameDoesNotReplaceUnlessAsked) {
+    everywhere([](served& s) {
+        s.put("a", "a");
+        s.put("b", "b");
+        fs::create_directory(s.at("d"));
+        fs::create_directory(s.at("e"));
+        EXPECT_EQ(s.rename("a", "b").error(), system_error(EEXIST));
+        EXPECT_EQ(s.rename("d", "e").error(), system_error(EEXIST));
+        EXPECT_TRUE(s.rename("a", "d/a").has_value());
+        EXPECT_TRUE(s.rename("d/a", "/b", true).has_value());
+        EXPECT_EQ(s.get("b"), "a");
+        EXPECT_TRUE(s.rename("d", "e", true).has_value());
+        EXPECT_TRUE(s.rename("e/", "f/").has_value());
+        EXPECT_TRUE(fs::is_directory(s.at("f")));
+        EXPECT_EQ(s.rename("none", "x").error(), system_error(ENOENT));
+        fs::create_symlink("b", s.at("l"));
+        EXPECT_TRUE(s.rename("l", "m").has_value());  // the link, not what it names
+        EXPECT_TRUE(fs::is_symlink(s.at("m")));
+    });
+}
+
+TEST_F(PosixFilesystem, LinksAreMadeAndRead) {
+    everywhere([](served& s) {
+        s.put("f", "text");
+        EXPECT_TRUE(s.run(&posix_filesystem::symlink, sftp::op::symlink{"/f", "/l"}).has_value());
+        EXPECT_EQ(*s.run(&posix_filesystem::readlink, sftp::op::readlink{"l"}), "/f");
+        EXPECT_EQ(*s.content("l"), "text");
+        EXPECT_EQ(s.run(&posix_filesystem::readlink, sftp::op::readlink{"f"}).error(),
+                  system_error(EINVAL));
+        EXPECT_TRUE(s.run(&posix_filesystem::hardlink, sftp::op::hardlink{"f", "h"}).has_value());
+        EXPECT_EQ(fs::hard_link_count(s.at("f")), 2u);
+        EXPECT_TRUE(s.run(&posix_filesystem::hardlink, sftp::op::hardlink{"l", "k"}).has_value());
+        EXPECT_TRUE(fs::is_symlink(s.at("k")));
+        EXPECT_EQ(s.run(&posix_filesystem::hardlink, sftp::op::hardlink{"f", "h"}).error(),
+                  system_error(EEXIST));
+        EXPECT_TRUE(s.run(&posix_filesystem::remove, sftp::op::remove{"l"}).has_value());
+        EXPECT_EQ(s.get("f"), "text");
+        EXPECT_EQ(s.run(&posix_filesystem::remove, sftp::op::remove{"none"}).error(),
+                  system_error(ENOENT));
+    });
+}
+
+TEST_F(PosixFilesystem, CanonicalPathsAreThoseOfTheRoot) {
+    everywhere([](served& s) {
+        fs::create_directories(s.at("d/e"));
+        s.put("d/f", "");
+        fs::create_symlink("/d/e", s.at("absolute"));
+        fs::create_symlink("../d", s.at("d/around"));
+        fs::create_symlink("missing/deeper", s.at("deep"));
+        fs::create_symlink("missing", s.at("dangling"));
+        fs::create_symlink("b", s.at("a"));
+        fs::create_symlink("a", s.at("b"));
+        struct {
+            const char* path;
+            const char* want;
+            int error;
+        } cases[] = {
+            {"", "/", 0},
+            {".", "/", 0},
+            {"/", "/", 0},
+            {"../../..", "/", 0},
+            {"d//e/", "/d/e", 0},
+            {"d/e/..", "/d", 0},
+            {"absolute", "/d/e", 0},
+            {"absolute/..", "/d", 0},  // of what the link names
+            {"absolute/../f", "/d/f", 0},
+            {"d/around/around/e", "/d/e", 0},
+            {"d/new", "/d/new", 0},
+            {"absolute/new", "/d/e/new", 0},
+            {"dangling", "/missing", 0},
+            {"deep", nullptr, ENOENT},
+            {"none/new", nullptr, ENOENT},
+            {"d/f/new", nullptr, ENOTDIR},
+            {"a", nullptr, ELOOP},
+        };
+        for (const auto& c : cases) {
+            SCOPED_TRACE(c.path);
+            const auto got = s.realpath(c.path);
+            ASSERT_EQ(got.has_value(), c.want != nullptr);
+            if (got)
+                EXPECT_EQ(*got, c.want);
+            else
+                EXPECT_EQ(got.error(), system_error(c.error));
+        }
+        EXPECT_EQ(*s.run_on<sftp::op::expand_path>([&](sftp::completion<std::string> done) {
+            s.files().expand_path({"~/d/e/.."}, std::move(done));
+        }),
+                  "/d");
+    });
+}
+
+TEST_F(PosixFilesystem, DirectoriesAreListedWithAttributesAndNothingOfTheOutside) {
+    everywhere([](served& s) {
+        for (int i = 0; i < 700; ++i)
+            s.put("file" + std::to_string(i), std::string(static_cast<std::size_t>(i), 'x'));
+        fs::create_directory(s.at("d"));
+        fs::create_symlink("d", s.at("l"));
+        const auto h = s.run(&posix_filesystem::opendir, sftp::op::opendir{"/"});
+        ASSERT_TRUE(h.has_value());
+        std::map<std::string, sftp::attributes> seen;
+        for (;;) {
+            auto batch = s.run(&posix_filesystem::readdir, sftp::op::readdir{*h});
+            ASSERT_TRUE(batch.has_value());
+            if (batch->empty()) break;
+            const auto packet = std::move(*batch).to_packet(1);
+            const auto name = sftp::decode<sftp::fxp_name>(packet.view().subspan(4));
+            ASSERT_TRUE(name.has_value());
+            wire::reader r(name->names.data);
+            for (std::uint32_t i = 0; i < name->count; ++i) {
+                sftp::name_entry e;
+                r.read(e.filename);
+                r.read(e.longname);
+                sftp::get(r, e.attrs);
+                EXPECT_TRUE(seen.emplace(e.filename, e.attrs).second) << e.filename;
+                EXPECT_TRUE(e.longname.ends_with(e.filename));
+            }
+            EXPECT_FALSE(r.error());
+        }
+        EXPECT_TRUE(s.close(*h).has_value());
+        EXPECT_EQ(seen.size(), 704u);
+        EXPECT_EQ(seen["file699"].size, 699u);
+        EXPECT_EQ(*seen["d"].permissions & sftp::type_mask, sftp::type_directory);
+        EXPECT_EQ(*seen["l"].permissions & sftp::type_mask, sftp::type_symlink);
+        EXPECT_TRUE(seen[".."] == seen["."]);
+        EXPECT_EQ(s.run(&posix_filesystem::opendir, sftp::op::opendir{"file1"}).error(),
+                  system_error(ENOTDIR));
+        EXPECT_EQ(s.run(&posix_filesystem::rmdir, sftp::op::rmdir{"file1"}).error(),
+                  system_error(ENOTDIR));
+        EXPECT_TRUE(s.run(&posix_filesystem::rmdir, sftp::op::rmdir{"d"}).has_value());
+    });
+}
+
+TEST_F(PosixFilesystem, CopyDataCopiesRangesWholeFilesAndWithinOneFile) {
+    everywhere([](served& s) {
+        std::string text(20'000'000, 'x');
+        for (std::size_t i = 0; i < text.size(); i += 997)
+            text[i] = static_cast<char>('a' + i % 26);
+        s.put("from", text);
+        const auto from = s.open("from", sftp::fxf_read);
+        const auto to = s.open("to", create);
+        const auto copy = [&](sftp::file_handle f, std::uint64_t at, std::uint64_t n,
+                              sftp::file_handle t, std::uint64_t where) {
+            return s.run(&posix_filesystem::copy_data, sftp::op::copy_data{f, at, n, t, where});
+        };
+        EXPECT_TRUE(copy(*from, 0, 0, *to, 0).has_value());
+        EXPECT_TRUE(s.get("to") == text);
+        EXPECT_TRUE(copy(*from, 997, 3, *to, 20'000'000).has_value());
+        EXPECT_EQ(s.get("to").substr(20'000'000), text.substr(997, 3));
+        EXPECT_TRUE(copy(*from, 30'000'000, 0, *to, 0).has_value());    // nothing there
+        EXPECT_TRUE(copy(*from, 19'999'990, 100, *to, 0).has_value());  // up to the end
+        EXPECT_EQ(s.get("to").size(), 20'000'003u);
+        // One file by two handles, growing: ends where the file ended.
+        s.put("self", "0123456789");
+        const auto in = s.open("self", sftp::fxf_read);
+        const auto out = s.open("self", sftp::fxf_write);
+        EXPECT_TRUE(copy(*in, 0, 0, *out, 10).has_value());
+        EXPECT_EQ(s.get("self"), "01234567890123456789");
+        const auto append = s.open("self", sftp::fxf_write | sftp::fxf_append);
+        EXPECT_TRUE(copy(*from, 0, 5, *append, 0).has_value());
+        EXPECT_EQ(s.get("self"), "01234567890123456789" + text.substr(0, 5));
+
+        s.stop.request_stop();
+        EXPECT_EQ(copy(*from, 0, 0, *to, 0).error(), errc::cancelled);
+        for (const auto h : {*from, *to, *in, *out, *append})
+            EXPECT_TRUE(s.close(h).has_value());
+    });
+}
+
+TEST_F(PosixFilesystem, SpaceAndNamesAreThoseOfTheSystem) {
+    everywhere([](served& s) {
+        struct statvfs want {};
+        ASSERT_EQ(::statvfs(s.root().c_str(), &want), 0);
+        const auto got = s.run(&posix_filesystem::statvfs, sftp::op::statvfs{"/"});
+        ASSERT_TRUE(got.has_value());
+        EXPECT_EQ(got->f_frsize, want.f_frsize);
+        EXPECT_EQ(got->f_blocks, want.f_blocks);
+        EXPECT_EQ(got->f_namemax, want.f_namemax);
+        s.put("f", "");
+        const auto h = s.open("f", sftp::fxf_read);
+        EXPECT_EQ(s.run(&posix_filesystem::fstatvfs, sftp::op::fstatvfs{*h})->f_blocks,
+                  want.f_blocks);
+        EXPECT_TRUE(s.close(*h).has_value());
+        const auto names =
+            s.run(&posix_filesystem::users_groups, sftp::op::users_groups{{0, 0xfffffff0}, {0}});
+        ASSERT_TRUE(names.has_value());
+        EXPECT_EQ(names->users, (std::vector<std::string>{"root", ""}));
+        EXPECT_EQ(names->groups, (std::vector<std::string>{"root"}));
+    });
+}
+
+TEST_F(PosixFilesystem, DescriptorsAreClosedOnExecAndNoneIsLeft) {
+    const auto descriptors = [] {
+        return std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator());
+    };
+    everywhere([&](served& s) {
+        s.put("f", "x");
+        static_cast<void>(s.content("f"));
+        const auto before = descriptors();
+        const auto h = s.open("f", sftp::fxf_read);
+        const auto d = s.run(&posix_filesystem::opendir, sftp::op::opendir{"/"});
+        for (const auto& entry : fs::directory_iterator("/proc/self/fd")) {
+            const int fd = std::stoi(entry.path().filename());
+            std::error_code ignored;
+            const auto target = fs::read_symlink(entry.path(), ignored).string();
+            if (target.starts_with(s.root().string())) {
+                EXPECT_NE(::fcntl(fd, F_GETFD) & FD_CLOEXEC, 0) << target;
+            }
+        }
+        EXPECT_TRUE(s.close(*h).has_value());
+        EXPECT_TRUE(s.close(*d).has_value());
+        static_cast<void>(s.stat("f"));
+        static_cast<void>(s.realpath("a/b"));
+        static_cast<void>(s.open("none", sftp::fxf_read));
+        EXPECT_EQ(descriptors(), before);
+    });
+}
+
+TEST(PosixFilesystemOpen, AMissingRootIsAnError) {
+    asio::io_context io;
+    asio::thread_pool pool(1);
+    const auto none =
+        posix_filesystem::open({.root = "/nonexistent/root"}, io.get_executor(), pool);
+    EXPECT_EQ(none.error(), system_error(ENOENT));
+}
+
+}  // namespace
+}  // namespace sluice
