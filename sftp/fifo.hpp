@@ -15,6 +15,7 @@ public:
     std::size_t size() const { return items_.size() - head_; }
     T& front() { return items_[head_]; }
     T& back() { return items_.back(); }
+    T& operator[](std::size_t i) { return items_[head_ + i]; }  ///< 0 is the front
     void push(T item) { items_.push_back(std::move(item)); }
     T pop() {
         T item = std::move(items_[head_++]);

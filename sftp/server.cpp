@@ -170,6 +170,7 @@ std::uint32_t server::add_slot() {
     s.handle = no_handle;
     s.wire_size = 0;
     s.reply_reserve = 0;
+    s.write_number = 0;
     s.offset = 0;
     s.length = 0;
     ++in_flight_;
@@ -213,8 +214,20 @@ bool server::finished() const {
 // --- outcomes ---------------------------------------------------------------------------------
 
 void server::finish_with_status(slot& s, error_code error) {
-    if (!s.internal) reply_status(s.request_id, status_of(error));
+    if (s.write_number != 0)
+        reply_in_order(s, status_of(error));
+    else if (!s.internal)
+        reply_status(s.request_id, status_of(error));
     finish(s);
+}
+
+void server::reply_in_order(const slot& s, status_code code) {
+    const std::uint64_t first = writes_seen_ - write_replies_.size() + 1;
+    write_replies_[s.write_number - first].code = code;
+    while (!write_replies_.empty() && write_replies_.front().code) {
+        const write_reply next = write_replies_.pop();
+        reply_status(next.request_id, *next.code);
+    }
 }
 
 void server::complete(std::uint64_t id, result<> outcome) {

@@ -124,9 +124,10 @@ private:
         std::uint32_t request_id = 0;
         std::uint32_t sequence = 0;
         std::uint32_t handle = no_handle;
-        std::size_t wire_size = 0;      // bytes held by the packet
-        std::size_t reply_reserve = 0;  // bytes of reply counted in advance
-        std::uint64_t offset = 0;       // of a read or write
+        std::size_t wire_size = 0;       // bytes held by the packet
+        std::size_t reply_reserve = 0;   // bytes of reply counted in advance
+        std::uint64_t write_number = 0;  // from 1, of a WRITE; 0 of all others
+        std::uint64_t offset = 0;        // of a read or write
         std::uint64_t length = 0;
         wire::buffer packet;
         op::any what;
@@ -147,6 +148,7 @@ private:
     void skip(slot& s);
     void finish(slot& s);
     void finish_with_status(slot& s, error_code error);
+    void reply_in_order(const slot& s, status_code code);
 
     template <class M>
     void reply(const M& message);
@@ -171,6 +173,15 @@ private:
     request_order order_;
     fifo<std::uint32_t> ready_;
     std::vector<std::uint32_t> unblocked_;  // scratch
+
+    // WRITEs are done in any order and answered in theirs: widely used clients (paramiko) wait for
+    // one after the other and throw away what comes ahead of its turn.
+    struct write_reply {
+        std::uint32_t request_id = 0;
+        std::optional<status_code> code;  // nothing: not done yet
+    };
+    fifo<write_reply> write_replies_;
+    std::uint64_t writes_seen_ = 0;
 
     handle_table handles_;
     bool closing_counted_ = false;

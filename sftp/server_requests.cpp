@@ -316,6 +316,8 @@ void server::admission::on(const fxp_write& m) {
     s.handle = *index;
     s.offset = m.offset;
     s.length = size;
+    s.write_number = ++server_.writes_seen_;
+    server_.write_replies_.push({id_, {}});
     // The data is the end of the packet; the packet goes to the filesystem as it is.
     s.packet.consume(s.packet.size() - size);
     std::get<op::write>(s.what).data = std::move(s.packet);

@@ -22,6 +22,31 @@ std::vector<std::string> pending(const test::memory_filesystem& files) {
     return names;
 }
 
+// Clients in wide use wait for the answers to their WRITEs one after the other and throw away what
+// comes ahead of its turn (paramiko), so answers keep the order though the work does not.
+TEST(SftpServer, WritesAreAnsweredInTheirOrder) {
+    sftp_session s;
+    s.start();
+    const bytes h = s.open("/f", both_ways);
+    s.files.defer = true;
+    const bytes ten(10);
+    for (std::uint32_t i = 0; i < 5; ++i)
+        s.send(fxp_write{i, h, i * 10, ten});
+    ASSERT_EQ(s.files.pending(), 5u);
+    s.files.run(4);
+    s.files.run(2);
+    s.pump();
+    EXPECT_TRUE(s.replies.empty());
+    s.files.run(0);
+    s.pump();
+    EXPECT_EQ(s.statuses(), (std::vector<std::pair<std::uint32_t, std::uint32_t>>{{0, 0}}));
+    s.files.run(0);
+    s.files.run(0);
+    s.pump();
+    EXPECT_EQ(s.statuses(), (std::vector<std::pair<std::uint32_t, std::uint32_t>>{
+                                {1, 0}, {2, 0}, {3, 0}, {4, 0}}));
+}
+
 TEST(FilexferDraft02s6_1, RequestsRunSideBySideUnlessTheirOrderShows) {
     const bytes ten(10);
     using b = const bytes&;
