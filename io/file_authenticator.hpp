@@ -14,14 +14,14 @@ namespace sluice {
 
 struct file_authenticator_options {
     /// authorized_keys files; %u stands for the user, %% for a percent sign. Empty: no keys.
-    std::vector<std::string> authorized_keys_files;
+    std::vector<std::string> authorized_keys_files = {};
 
     /// Password hashes (password_file.hpp). Empty: no passwords.
-    std::string users_file;
+    std::string users_file = {};
 
     /// Who may log in at all; empty: everybody. Asked for every attempt, and a refusal looks to the
     /// client like a wrong password or key.
-    std::function<bool(std::string_view user, std::string_view peer_address)> admits;
+    std::function<bool(std::string_view user, std::string_view peer_address)> admits = {};
 };
 
 /// Lets in who has a key in an authorized_keys file or a password in a users file. Files are read

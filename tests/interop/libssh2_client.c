@@ -14,33 +14,33 @@
 
 enum { chunk = 256 * 1024 };
 
-static LIBSSH2_SESSION *session;
+static LIBSSH2_SESSION* session;
 
-static void fail(const char *what) {
-    char *text = NULL;
+static void fail(const char* what) {
+    char* text = NULL;
     libssh2_session_last_error(session, &text, NULL, 0);
     fprintf(stderr, "%s: %s\n", what, text != NULL ? text : "");
     exit(1);
 }
 
 /* "-" leaves the library's own choice. */
-static void want(int method, const char *name) {
+static void want(int method, const char* name) {
     if (strcmp(name, "-") == 0) return;
     if (libssh2_session_method_pref(session, method, name) != 0) exit(77);
 }
 
-static void put(LIBSSH2_SFTP *sftp, const char *local, const char *remote) {
+static void put(LIBSSH2_SFTP* sftp, const char* local, const char* remote) {
     static char data[chunk];
     const int fd = open(local, O_RDONLY);
     if (fd < 0) fail(local);
-    LIBSSH2_SFTP_HANDLE *file = libssh2_sftp_open(
+    LIBSSH2_SFTP_HANDLE* file = libssh2_sftp_open(
         sftp, remote, LIBSSH2_FXF_WRITE | LIBSSH2_FXF_CREAT | LIBSSH2_FXF_TRUNC, 0644);
     if (file == NULL) fail("open to write");
     for (;;) {
         ssize_t left = read(fd, data, sizeof data);
         if (left < 0) fail("read");
         if (left == 0) break;
-        for (const char *from = data; left > 0;) {
+        for (const char* from = data; left > 0;) {
             const ssize_t n = libssh2_sftp_write(file, from, (size_t)left);
             if (n < 0) fail("write");
             from += n;
@@ -51,11 +51,11 @@ static void put(LIBSSH2_SFTP *sftp, const char *local, const char *remote) {
     close(fd);
 }
 
-static void get(LIBSSH2_SFTP *sftp, const char *remote, const char *local) {
+static void get(LIBSSH2_SFTP* sftp, const char* remote, const char* local) {
     static char data[chunk];
     const int fd = open(local, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     if (fd < 0) fail(local);
-    LIBSSH2_SFTP_HANDLE *file = libssh2_sftp_open(sftp, remote, LIBSSH2_FXF_READ, 0);
+    LIBSSH2_SFTP_HANDLE* file = libssh2_sftp_open(sftp, remote, LIBSSH2_FXF_READ, 0);
     if (file == NULL) fail("open to read");
     for (;;) {
         const ssize_t n = libssh2_sftp_read(file, data, sizeof data);
@@ -67,7 +67,7 @@ static void get(LIBSSH2_SFTP *sftp, const char *remote, const char *local) {
     if (close(fd) != 0) fail("close");
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
     if (argc != 13) {
         fprintf(stderr,
                 "usage: %s host port user key kex hostkey cipher mac compression in remote out\n",
@@ -92,14 +92,14 @@ int main(int argc, char **argv) {
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_port = htons((unsigned short)atoi(argv[2]))};
     inet_pton(AF_INET, argv[1], &address.sin_addr);
-    if (connect(connection, (struct sockaddr *)&address, sizeof address) != 0) {
+    if (connect(connection, (struct sockaddr*)&address, sizeof address) != 0) {
         perror("connect");
         return 1;
     }
     if (libssh2_session_handshake(session, connection) != 0) fail("handshake");
     if (libssh2_userauth_publickey_fromfile(session, argv[3], NULL, argv[4], NULL) != 0)
         fail("login");
-    LIBSSH2_SFTP *sftp = libssh2_sftp_init(session);
+    LIBSSH2_SFTP* sftp = libssh2_sftp_init(session);
     if (sftp == NULL) fail("sftp");
     put(sftp, argv[10], argv[11]);
     get(sftp, argv[11], argv[12]);

@@ -13,18 +13,18 @@ enum { chunk = 32 * 1024 };
 
 static ssh_session session;
 
-static void fail(const char *what) {
+static void fail(const char* what) {
     fprintf(stderr, "%s: %s\n", what, ssh_get_error(session));
     exit(1);
 }
 
 /* "-" leaves the library's own choice. */
-static void want(enum ssh_options_e option, const char *name) {
+static void want(enum ssh_options_e option, const char* name) {
     if (strcmp(name, "-") == 0) return;
     if (ssh_options_set(session, option, name) != SSH_OK) exit(77);
 }
 
-static void put(sftp_session sftp, const char *local, const char *remote) {
+static void put(sftp_session sftp, const char* local, const char* remote) {
     static char data[chunk];
     const int fd = open(local, O_RDONLY);
     if (fd < 0) fail(local);
@@ -40,7 +40,7 @@ static void put(sftp_session sftp, const char *local, const char *remote) {
     close(fd);
 }
 
-static void get(sftp_session sftp, const char *remote, const char *local) {
+static void get(sftp_session sftp, const char* remote, const char* local) {
     static char data[chunk];
     const int fd = open(local, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     if (fd < 0) fail(local);
@@ -56,7 +56,7 @@ static void get(sftp_session sftp, const char *remote, const char *local) {
     if (close(fd) != 0) fail("close");
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
     if (argc != 13) {
         fprintf(stderr,
                 "usage: %s host port user key kex hostkey cipher mac compression in remote out\n",

@@ -313,7 +313,8 @@ def openssh_options(server, choice=None, extra=()):
             settings["Compression"] = "no" if name == "none" else "yes"
         else:
             settings[OPENSSH_OPTIONS[kind]] = name
-    for key, value in [*settings.items(), *extra]:
+    settings.update(extra)
+    for key, value in settings.items():
         options += ["-o", f"{key}={value}"]
     return options
 

@@ -12,6 +12,7 @@ import pathlib
 import pwd
 import re
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -21,6 +22,9 @@ sys.dont_write_bytecode = True
 
 import cases  # noqa: E402
 import peers  # noqa: E402
+
+
+CASE_SECONDS = 150
 
 
 def arguments():
@@ -48,12 +52,18 @@ def user_for(options):
     return options.run_as or "nobody"  # sluiced refuses to run commands as root
 
 
+def give_up(*_):
+    raise peers.Failure(f"did not end within {CASE_SECONDS} s")
+
+
 def run_all(plan, only):
+    signal.signal(signal.SIGALRM, give_up)
     passed = failed = 0
     for name, function in plan.list:
         if not re.search(only, name):
             continue
         begin = time.monotonic()
+        signal.alarm(CASE_SECONDS)
         try:
             function()
             line = f"ok   {name}"
@@ -64,12 +74,15 @@ def run_all(plan, only):
             kind = "" if isinstance(error, peers.Failure) else type(error).__name__ + ": "
             line = f"FAIL {name}: {kind}{str(error) or repr(error)}"
             failed += 1
+        finally:
+            signal.alarm(0)
         print(f"{line} ({time.monotonic() - begin:.1f} s)", flush=True)
     return passed, failed
 
 
 def main():
     options = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that our server ends too
     program = options.program or shutil.which(options.server)
     if options.server == "sshd" and program is None:
         program = "/usr/sbin/sshd"

@@ -228,6 +228,7 @@ TEST(SftpStatus, CodesAndOurErrorsMapBothWays) {
     }
     EXPECT_EQ(status_of(errc::truncated), status_code::bad_message);
     EXPECT_EQ(status_of(errc::cancelled), status_code::failure);
+    EXPECT_EQ(error_of(3), errc::sftp_permission_denied);
 }
 
 TEST(SftpPath, CanonicalPathsNeverLeaveTheRoot) {

@@ -86,7 +86,7 @@ TEST(SluicedConfig, EveryKeyword) {
     EXPECT_EQ(c.ciphers, strings{"cha"});
     EXPECT_EQ(c.macs, (strings{"m2", "m1"}));
     EXPECT_EQ(c.compression, compression_setting::delayed);
-    
+
     EXPECT_EQ(c.rekey, (rekey_limit{std::uint64_t{2} << 30, seconds(3600)}));
     EXPECT_EQ(c.client_alive_interval, seconds(15));
     EXPECT_EQ(c.client_alive_count_max, 0U);
