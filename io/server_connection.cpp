@@ -15,8 +15,8 @@ namespace sluice {
 namespace {
 
 // One read takes as much as is there: little at first, a lot while data flows.
-constexpr std::size_t read_size_min = 16 * 1024;
-constexpr std::size_t read_size_max = 256 * 1024;
+constexpr std::size_t read_size_min = 8 * 1024;
+constexpr std::size_t read_size_bulk = 192 * 1024;  // at least; more when the block has room
 
 // After this many turns the thread's other connections get theirs.
 constexpr int turns_max = 8;
@@ -157,7 +157,7 @@ void server_connection::on_readable() {
 
 // True when there may be more to read at once.
 bool server_connection::read_some() {
-    const mutable_bytes_view space = endpoint_.prepare_input(read_size_).first(read_size_);
+    const mutable_bytes_view space = endpoint_.prepare_input(read_size_);
     error_code e;
     const std::size_t n = socket_.read_some(asio::buffer(space.data(), space.size()), e);
     endpoint_.commit_input(n, now());
@@ -168,9 +168,11 @@ bool server_connection::read_some() {
         if (state_ == state::open) lost(e == asio::error::eof ? error_code() : e);
         return false;
     }
-    const bool filled = n == read_size_;
-    read_size_ = filled ? std::min(2 * read_size_, read_size_max)
-                        : std::max({read_size_ / 2, n, read_size_min});
+    const bool filled = n == space.size();
+    if (filled)
+        read_size_ = read_size_bulk;
+    else if (n < read_size_min)
+        read_size_ = read_size_min;
     return filled;
 }
 

@@ -18,7 +18,10 @@ mutable_bytes_view byte_queue::prepare(std::size_t n) {
         block_.commit(size);
         return block_.space();
     }
-    buffer larger(std::max(size + n, 2 * size));
+    // Where more than a little is queued much more will be: one step up, not many.
+    constexpr std::size_t little = 16 * 1024;
+    buffer larger(size + n > little ? std::max({size + n, 2 * size, bulk_block_size})
+                                    : std::max(size + n, 2 * size));
     if (size != 0) std::memcpy(larger.space().data(), block_.view().data(), size);
     larger.commit(size);
     block_ = std::move(larger);

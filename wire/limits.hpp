@@ -18,7 +18,7 @@ inline constexpr std::size_t banner_lines_max = 1024;                 // lines b
 inline constexpr std::size_t banner_line_length_max = 8192;           // bytes
 inline constexpr std::size_t packet_length_max_before_auth = 35'000;  // bytes, §6.1
 inline constexpr std::size_t packet_length_max = 256 * 1024;          // bytes, as OpenSSH and Go
-inline constexpr std::size_t output_high_water = 512 * 1024;  // sealed bytes before room() is 0
+inline constexpr std::size_t output_high_water = 192 * 1024;  // sealed bytes before room() is 0
 inline constexpr std::size_t held_payload_bytes_max = 1024 * 1024;  // kept during a key exchange
 inline constexpr std::chrono::seconds key_exchange_time_max{120};   // KEXINIT to NEWKEYS
 inline constexpr std::size_t input_stops_at_output = 1024 * 1024;   // replies nobody reads, bytes
