@@ -1,5 +1,6 @@
 // What the events of a server's connection ask for: logins, sessions, their requests.
 
+#include "sluice/auth/address_patterns.hpp"
 #include "sluice/io/process.hpp"
 #include "sluice/io/server_connection.hpp"
 #include "sluice/io/session_port.hpp"
@@ -8,8 +9,6 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
-
-#include <fnmatch.h>
 
 #include <algorithm>
 
@@ -162,9 +161,9 @@ void server_connection::on_request(const channel_request_event& event) {
     bool success = false;
     if (session_port* const port = find(event.id)) {
         if (const auto* env = std::get_if<env_request>(&event.request)) {
-            const std::string name(env->variable_name);
+            const auto name = env->variable_name;
             const auto accepts = [&](const std::string& pattern) {
-                return ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
+                return matches_wildcards(name, pattern);
             };
             success = !port->started() &&
                       std::ranges::any_of(options_->accepted_environment, accepts) &&

@@ -1,5 +1,7 @@
 #include "sluice/tools/sluiced_config.hpp"
 
+#include "sluice/auth/address_patterns.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -302,7 +304,7 @@ fault algorithm_list(const arguments& a, const algorithm_choice& choice,
     out = is_change ? choice.defaults : names;
     const auto listed = [&](const std::string& name) {
         return std::ranges::any_of(names, [&](const std::string& n) {
-            return change == '-' ? matches_pattern(n, name) : n == name;
+            return change == '-' ? matches_wildcards(name, n) : n == name;
         });
     };
     if (is_change) std::erase_if(out, listed);
@@ -519,32 +521,11 @@ boost::system::result<sluiced_config, config_error> parse_sluiced_config(
 
 bool user_allowed(const sluiced_config& config, std::string_view user, std::string_view host) {
     const auto fits = [&](const user_pattern& p) {
-        return matches_pattern(p.user, user) && (p.host.empty() || matches_pattern(p.host, host));
+        return matches_wildcards(user, p.user) &&
+               (p.host.empty() || matches_wildcards(host, p.host));
     };
     if (std::ranges::any_of(config.deny_users, fits)) return false;
     return config.allow_users.empty() || std::ranges::any_of(config.allow_users, fits);
-}
-
-bool matches_pattern(std::string_view pattern, std::string_view text) {
-    std::size_t p = 0;
-    std::size_t t = 0;
-    std::size_t star = std::string_view::npos;  // the last one seen, and where it began
-    std::size_t star_text = 0;
-    while (t < text.size()) {
-        if (p < pattern.size() && pattern[p] == '*') {
-            star = p++;
-            star_text = t;
-        } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == text[t])) {
-            ++p;
-            ++t;
-        } else if (star != std::string_view::npos) {
-            p = star + 1;
-            t = ++star_text;
-        } else {
-            return false;
-        }
-    }
-    return pattern.find_first_not_of('*', p) == std::string_view::npos;
 }
 
 }  // namespace sluice

@@ -127,7 +127,4 @@ boost::system::result<sluiced_config, config_error> parse_sluiced_config(
 /// AllowUsers does where there are any.
 bool user_allowed(const sluiced_config& config, std::string_view user, std::string_view host);
 
-/// `*` fits any characters, `?` one. Linear in the text for each `*` of the pattern.
-bool matches_pattern(std::string_view pattern, std::string_view text);
-
 }  // namespace sluice

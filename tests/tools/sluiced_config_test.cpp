@@ -289,35 +289,5 @@ TEST(SluicedConfig, DenyGoesBeforeAllow) {
     EXPECT_TRUE(user_allowed(good(""), "anybody", ""));
 }
 
-TEST(Patterns, StarsAndQuestionMarks) {
-    struct {
-        const char* pattern;
-        const char* text;
-        bool want;
-    } cases[] = {{"", "", true},
-                 {"*", "", true},
-                 {"**", "x", true},
-                 {"?", "", false},
-                 {"?", "x", true},
-                 {"a*b", "ab", true},
-                 {"a*b", "axxb", true},
-                 {"a*b", "axxc", false},
-                 {"*ab*ab*", "abab", true},
-                 {"*ab*ab*", "aba", false},
-                 {"a", "ab", false},
-                 {"ab", "a", false},
-                 {"*?x", "yx", true},
-                 {"*?x", "x", false}};
-    for (const auto& k : cases) {
-        SCOPED_TRACE(k.pattern);
-        EXPECT_EQ(matches_pattern(k.pattern, k.text), k.want) << k.text;
-    }
-    // No exponential walk.
-    std::string stars;
-    for (int i = 0; i < 1000; ++i)
-        stars += "*a";
-    EXPECT_FALSE(matches_pattern(stars + "b", std::string(5000, 'a')));
-}
-
 }  // namespace
 }  // namespace sluice
