@@ -96,7 +96,10 @@ result<> transport::check_order(std::uint8_t number) const {
     if (!first_exchange_done_) {
         if (strict_) return errc::strict_kex_violation;
         if (number > debug::number) return errc::unexpected_message;
-    } else if (exchange_ && exchange_->peer_kexinit_seen() && number > debug::number) {
+    } else if (exchange_ && exchange_->peer_kexinit_seen() && number > debug::number &&
+               number < upper_layers_first) {
+        // Upper layers' messages are forbidden here too, but asyncssh (to 2.10 at least) sends them
+        // on under the old keys until its NEWKEYS; they are as authentic as those before.
         return errc::unexpected_message;
     }
     return {};

@@ -450,6 +450,31 @@ def rekey(plan, by_client, by_server):
             server.stop()
 
 
+def rekey_peer(plan, transfer):
+    """A transfer while the server asks for new keys every 64 KiB."""
+    usual, plan.server = plan.server, plan.start(EVERYTHING | {"RekeyLimit": "64K"})
+    try:
+        transfer({}, plan.setup.small)
+    finally:
+        plan.server.stop()
+        plan.server = usual
+
+
+def rekey_asyncssh(plan, by_server):
+    """asyncssh asks for new keys every 64 KiB; it sends data on until its own NEWKEYS."""
+    import python_peers
+    server = plan.start({"RekeyLimit": "64K"}) if by_server else plan.server
+    name, back = plan.setup.fresh()
+    try:
+        python_peers.asyncssh_transfer(server, {}, plan.setup.small, name, back,
+                                       rekey_bytes=64 * 1024)
+        same(plan.setup.small, plan.served(name))
+        same(plan.setup.small, back)
+    finally:
+        if by_server:
+            server.stop()
+
+
 def usage_when_quiet(server, descriptors=None, seconds=20):
     """Usage once the descriptors are down to `descriptors`, or after `seconds`."""
     deadline = time.monotonic() + seconds
@@ -605,4 +630,14 @@ def build(plan):
     plan.add(f"rekey: by the client, {size} MiB", rekey, True, False)
     plan.add(f"rekey: by the server, {size} MiB", rekey, False, True)
     plan.add(f"rekey: by both, {size} MiB", rekey, True, True)
+    for peer, transfer in (("psftp", lambda _, source: psftp_transfer(plan, source, None)),
+                           ("lftp", part(lftp_transfer, plan)),
+                           ("sshfs", part(sshfs_transfer, plan)),
+                           ("asyncssh", part(asyncssh_transfer, plan)),
+                           ("paramiko", part(paramiko_transfer, plan)),
+                           ("libssh", part(c_library_transfer, plan, "libssh")),
+                           ("libssh2", part(c_library_transfer, plan, "libssh2"))):
+        plan.add(f"rekey: by the server every 64 KiB, {peer}", rekey_peer, transfer)
+    plan.add("rekey: by asyncssh every 64 KiB", rekey_asyncssh, False)
+    plan.add("rekey: by both every 64 KiB, asyncssh", rekey_asyncssh, True)
     plan.add(f"bad input: {plan.connections} connections", bad_input)

@@ -39,9 +39,9 @@ def asyncssh_connect(server, choice=None, **options):
                             agent_path=None, **options)
 
 
-def asyncssh_transfer(server, choice, source, name, back, timeout=300):
+def asyncssh_transfer(server, choice, source, name, back, timeout=300, **options):
     async def work():
-        async with asyncssh_connect(server, choice) as connection:
+        async with asyncssh_connect(server, choice, **options) as connection:
             async with connection.start_sftp_client() as sftp:
                 await sftp.put(str(source), name)
                 await sftp.get(name, str(back))
