@@ -18,7 +18,9 @@ mutable_bytes_view byte_queue::prepare(std::size_t n) {
         block_.commit(size);
         return block_.space();
     }
-    buffer larger(std::max(size + n, 2 * size));
+    // Room for more than this call: else a queue that gets a byte at a time, and is asked for a
+    // whole read each time, would be copied for every byte.
+    buffer larger(size == 0 ? n : std::max(size + n + n / 2, 2 * size));
     if (size != 0) std::memcpy(larger.space().data(), block_.view().data(), size);
     larger.commit(size);
     block_ = std::move(larger);

@@ -123,7 +123,6 @@ TEST(ServerEndpoint, ALoginBeforeItsServiceEndsTheConnection) {
 TEST(Rfc4252s5_1, RequestsAfterSuccessAreIgnored) {
     linked l;
     come_to(l, stage::logged_in);
-    l.client->set_authenticated();
     l.received.clear();
     l.say({none_request("eve"), password_request("again"), bytes{50}, bytes{61, 1, 2}});
     EXPECT_EQ(l.server_error, error_code());

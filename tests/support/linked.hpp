@@ -79,13 +79,13 @@ public:
         begin_login();
         say({none_request()});
         expects(server->authenticated());
-        client->set_authenticated();
         received.clear();
     }
 
     /// A session of the client's number 7; gives the server's number.
     std::uint32_t open_session(std::uint32_t window = 1 << 20, std::uint32_t packet = 32 * 1024) {
         say({wire::encoded(channel_open{"session", 7, window, packet, {}})});
+        expects(!received.empty());
         const auto m = wire::decode<channel_open_confirmation>(received.back());
         expects(m.has_value());
         received.pop_back();
@@ -190,6 +190,7 @@ private:
             } else if (std::holds_alternative<transport_keys_changed>(**event)) {
                 if (on_client_keys) on_client_keys();
             } else if (const auto* p = std::get_if<transport_payload>(&**event)) {
+                if (p->payload.front() == userauth_success::number) client->set_authenticated();
                 if (on_client_payload)
                     on_client_payload(p->payload);
                 else
