@@ -178,9 +178,11 @@ bool server_endpoint::answered_here(const channel_event& event) {
 // PROTOCOL 2.5: a signature by each key over the request's name, the session id and the key.
 void server_endpoint::prove_host_keys(const hostkeys_prove_request& request) {
     const std::string& negotiated = transport_.algorithms().host_key_algorithm;
+    const auto& keys = config_.transport.host_keys;
+    // A signature is dear: no more of them than there are keys to prove.
+    if (request.host_keys.size() > keys.size()) return mux_->global_reply(false);
     bytes signatures;
     for (const bytes_view blob : request.host_keys) {
-        const auto& keys = config_.transport.host_keys;
         const auto key = std::ranges::find_if(
             keys, [&](const auto& k) { return std::ranges::equal(k->blob(), blob); });
         if (key == keys.end()) return mux_->global_reply(false);

@@ -18,10 +18,13 @@ mutable_bytes_view byte_queue::prepare(std::size_t n) {
         block_.commit(size);
         return block_.space();
     }
-    // Where more than a little is queued much more will be: one step up, not many.
+    // Room for more than this call: else a queue that gets a byte at a time, and is asked for a
+    // whole read each time, would be copied for every byte. And where more than a little is queued
+    // much more will be: one step up, not many.
     constexpr std::size_t little = 16 * 1024;
-    buffer larger(size + n > little ? std::max({size + n, 2 * size, bulk_block_size})
-                                    : std::max(size + n, 2 * size));
+    std::size_t capacity = size == 0 ? n : std::max(size + n + n / 2, 2 * size);
+    if (size + n > little) capacity = std::max(capacity, bulk_block_size);
+    buffer larger(capacity);
     if (size != 0) std::memcpy(larger.space().data(), block_.view().data(), size);
     larger.commit(size);
     block_ = std::move(larger);
