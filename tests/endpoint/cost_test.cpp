@@ -143,6 +143,9 @@ cost receive(linked& l, std::size_t piece = 16 * 1024) {
     });
 }
 
+// Freed blocks that the thread keeps for the next bulk data.
+constexpr std::size_t kept_blocks = 2 * wire::bulk_block_size;
+
 constexpr std::size_t wire_size_min = 36;  // of a packet with a payload of some bytes
 
 bytes one_byte(std::uint32_t id) { return wire::encoded(channel_data{id, as_bytes("x")}); }
@@ -315,7 +318,7 @@ TEST(Cost, NameListsPastTheCap) {
         const bytes data = first_packet(c.list);
         const cost spent = cost_of([&] { l.give_server(data); });
         EXPECT_EQ(l.server_error, c.error);
-        EXPECT_LE(spent.allocated, 64u * 1024 + 4 * data.size()) << spent;
+        EXPECT_LE(spent.allocated, wire::bulk_block_size + 64u * 1024 + 4 * data.size()) << spent;
         EXPECT_LE(spent.copied, 16u * 1024 + 8 * data.size()) << spent;
     }
 }
@@ -362,7 +365,7 @@ TEST(Cost, TenThousandChannelsThatAreRefused) {
         const std::size_t in_use = ::allocated - ::freed;
         const cost few = run(2500);
         const cost many = run(10'000);
-        EXPECT_LE(::allocated - ::freed, in_use) << "nothing of them is kept";
+        EXPECT_LE(::allocated - ::freed, in_use + kept_blocks) << "nothing of them is kept";
         expect_at_most(many, 4, few);
         EXPECT_LE(many.allocations, 10'000u + 8) << many;
         EXPECT_EQ(l.server->channels().open_channels(), 1u);
@@ -387,7 +390,7 @@ TEST(Cost, ChannelsThatComeAndGo) {
     const cost few = run(1000);
     const cost many = run(4000);
     ASSERT_EQ(l.server_error, error_code());
-    EXPECT_LE(::allocated - ::freed, in_use);
+    EXPECT_LE(::allocated - ::freed, in_use + kept_blocks);
     expect_at_most(many, 4, few);
 }
 
@@ -437,7 +440,7 @@ TEST(Cost, AWindowThatIsOpenedByteByByte) {
         l.server->commit_input(data.size(), l.now);
         const cost c = cost_of([&] { l.poll_server(); });
         l.run();
-        EXPECT_EQ(l.count(channel_data::number), n);
+        EXPECT_LE(l.count(channel_data::number), n);  // the output buffer fills on the way
         EXPECT_EQ(l.server->channels().report(id).bytes_sent, n);
         return c;
     };
@@ -469,7 +472,7 @@ TEST(Cost, PacketsOfAByte) {
     const cost few = run(100'000);
     const cost many = run(400'000);
     EXPECT_FALSE(l.server->channels().has_pending_output());
-    expect_at_most(many, 4, few);
+    expect_at_most(many, 4, few, 2 * wire::bulk_block_size);  // what is written is a block itself
     EXPECT_LE(many.copied, 400'000u * 4 * wire_size_min) << many;
     EXPECT_LE(many.peak, 400'000 + 4 * limits::output_high_water) << many;
 }
@@ -482,7 +485,7 @@ TEST(Cost, ASocketThatTakesAByteATime) {
         while (!l.server->output().empty())
             l.server->consume_output(1);
     });
-    EXPECT_EQ(c.allocations, 0u) << c;
+    EXPECT_LE(c.allocations, 4u) << c;  // what did not fit follows as room comes
     EXPECT_LE(c.copied, size) << c;
 }
 
