@@ -71,7 +71,7 @@ struct sluiced_config {
     rekey_limit rekey;
 
     // Who may log in, and how
-    std::vector<std::string> authorized_keys_files{".ssh/authorized_keys"};  // empty: none
+    std::vector<std::string> authorized_keys_files;  // empty: none; there are no home directories
     std::string users_file;  // password hashes; empty: none
     bool password_authentication = true;
     bool pubkey_authentication = true;

@@ -46,7 +46,7 @@ TEST(SluicedConfig, NothingGivesTheDefaults) {
     EXPECT_EQ(c.ciphers, (strings{"aes-1", "aes-2", "cha"}));
     EXPECT_EQ(c.compression, compression_setting::no);
     EXPECT_EQ(c.level, log_level::info);
-    EXPECT_EQ(c.authorized_keys_files, (strings{".ssh/authorized_keys"}));
+    EXPECT_TRUE(c.authorized_keys_files.empty());
 }
 
 TEST(SluicedConfig, EveryKeyword) {
