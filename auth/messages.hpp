@@ -3,9 +3,11 @@
 #include "sluice/wire/bytes.hpp"
 #include "sluice/wire/name_list.hpp"
 #include "sluice/wire/reader.hpp"
+#include "sluice/wire/writer.hpp"
 
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 namespace sluice {
 
@@ -70,6 +72,34 @@ struct userauth_passwd_changereq {
     std::string_view language_tag;
 
     static constexpr auto fields(auto& m, auto&& visit) { return visit(m.prompt, m.language_tag); }
+};
+
+// SSH_MSG_USERAUTH_INFO_REQUEST (RFC 4256 §3.2), of "keyboard-interactive".
+struct userauth_info_request {
+    static constexpr std::uint8_t number = 60;
+
+    struct prompt {
+        std::string_view text;
+        bool echo = false;
+    };
+
+    std::string_view name;
+    std::string_view instruction;
+    std::string_view language_tag;
+    std::vector<prompt> prompts;  // at most limits::auth_prompts_max
+
+    static void put(const userauth_info_request& m, wire::writer& w);
+    static void get(wire::reader& r, userauth_info_request& m);
+};
+
+// SSH_MSG_USERAUTH_INFO_RESPONSE (RFC 4256 §3.4).
+struct userauth_info_response {
+    static constexpr std::uint8_t number = 61;
+
+    std::vector<bytes_view> responses;  // at most limits::auth_prompts_max
+
+    static void put(const userauth_info_response& m, wire::writer& w);
+    static void get(wire::reader& r, userauth_info_response& m);
 };
 
 // The last message number of user authentication (RFC 4252 §6).

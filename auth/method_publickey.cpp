@@ -52,6 +52,8 @@ bytes signed_data(const userauth_request& request, const publickey_fields& f,
     return data;
 }
 
+// --- server -------------------------------------------------------------------------------------
+
 class server_publickey final : public server_method {
 public:
     // Nothing here depends on who the user is: the signature is checked before anyone looks for
@@ -107,10 +109,123 @@ private:
     }
 };
 
+// --- client -------------------------------------------------------------------------------------
+
+bool lists(std::span<const std::string> names, std::string_view name) {
+    return std::ranges::find(names, name) != names.end();
+}
+
+// The signature algorithm for a key, or nothing. Only RSA keys leave a choice, and only there does
+// the server's list decide: the lists of released servers lack other key types that these accept.
+std::string_view algorithm_for(const crypto::public_key& key,
+                               const client_method_context& context) {
+    std::string_view preferred;
+    for (const std::string& name : context.public_key_algorithms) {
+        const auto* known = crypto::find_signature_algorithm(name);
+        if (known == nullptr || known->key_type != key.type()) continue;
+        if (key.type() != "ssh-rsa" || context.server_sig_algs.empty() ||
+            lists(context.server_sig_algs, name))
+            return known->name;
+        if (preferred.empty()) preferred = known->name;
+    }
+    // OpenSSH 7.4 takes SHA-2 signatures and announces the key type only.
+    return lists(context.server_sig_algs, key.type()) ? preferred : std::string_view();
+}
+
+class client_publickey final : public client_method {
+public:
+    // Asks first: a signature may cost the user a passphrase or a touch.
+    client_step next(const client_method_context& context, client_auth_question&,
+                     wire::payload_sink& out) override {
+        while (next_key_ < context.keys.size()) {
+            key_ = next_key_++;
+            fields_.algorithm = algorithm_for(context.keys[key_], context);
+            if (fields_.algorithm.empty()) continue;
+            fields_.key_blob = context.keys[key_].blob();
+            fields_.hostbound = context.hostbound;
+            fields_.host_key_blob = context.host_key_blob;
+            fields_.has_signature = false;
+            fields_.signature = {};
+            state_ = state::querying;
+            out.send(request(context));
+            return client_step::requested;
+        }
+        return client_step::exhausted;
+    }
+
+    result<client_step> on_message(bytes_view payload, const client_method_context& context,
+                                   client_auth_question& question, wire::payload_sink&) override {
+        if (state_ != state::querying) return errc::unexpected_message;
+        const auto m = wire::decode<userauth_pk_ok>(payload);
+        if (!m) return m.error();
+        // Some servers name the key's type where the algorithm belongs.
+        const auto& key = context.keys[key_];
+        if (!std::ranges::equal(m->key_blob, key.blob()) ||
+            (m->algorithm != fields_.algorithm && m->algorithm != key.type()))
+            return errc::protocol_error;
+        state_ = state::signing;
+        fields_.has_signature = true;
+        question.what = client_auth_question::kind::signature;
+        question.key_index = key_;
+        question.algorithm = fields_.algorithm;
+        question.data = signed_data(base(context), fields_, context.session_id);
+        return client_step::asking;
+    }
+
+    client_step on_answer(client_auth_answer answer, const client_method_context& context,
+                          client_auth_question& question, wire::payload_sink& out) override {
+        const auto* signature = std::get_if<auth_signature>(&answer);
+        // An agent may sign with another hash than it was asked for; a faulty signer may give its
+        // key away. Neither goes out.
+        if (signature == nullptr ||
+            !context.keys[key_].verify(fields_.algorithm, question.data, signature->blob))
+            return next(context, question, out);
+        fields_.signature = signature->blob;
+        state_ = state::proving;
+        out.send(request(context));
+        fields_.signature = {};
+        return client_step::requested;
+    }
+
+    client_proof proof() const override {
+        return state_ == state::proving ? client_proof::given : client_proof::impossible;
+    }
+
+private:
+    enum class state { querying, signing, proving };
+
+    userauth_request base(const client_method_context& context) const {
+        return {context.user_name,
+                connection_service,
+                fields_.hostbound ? publickey_hostbound : "publickey",
+                {}};
+    }
+
+    bytes request(const client_method_context& context) const {
+        bytes payload = wire::encoded(base(context));
+        wire::writer w(payload);
+        w.write(fields_.has_signature);
+        w.write(fields_.algorithm);
+        w.write(fields_.key_blob);
+        if (fields_.hostbound) w.write(fields_.host_key_blob);
+        if (fields_.has_signature) w.write(fields_.signature);
+        return payload;
+    }
+
+    std::size_t next_key_ = 0;
+    std::size_t key_ = 0;
+    publickey_fields fields_;  // views of the context's keys and of static names
+    state state_ = state::querying;
+};
+
 }  // namespace
 
 std::unique_ptr<server_method> make_server_publickey() {
     return std::make_unique<server_publickey>();
+}
+
+std::unique_ptr<client_method> make_client_publickey() {
+    return std::make_unique<client_publickey>();
 }
 
 }  // namespace sluice

@@ -7,17 +7,30 @@ namespace sluice {
 namespace {
 
 constexpr std::array methods{
-    auth_method{"none", "none", make_server_none},
-    auth_method{"publickey", "publickey", make_server_publickey},
-    auth_method{publickey_hostbound, "publickey", make_server_publickey},
-    auth_method{"password", "password", make_server_password},
+    auth_method{"none", "none", make_server_none, make_client_none},
+    auth_method{"publickey", "publickey", make_server_publickey, make_client_publickey},
+    // A client chooses this form by itself, where the server announces it.
+    auth_method{publickey_hostbound, "publickey", make_server_publickey, nullptr},
+    auth_method{"password", "password", make_server_password, make_client_password},
+    auth_method{"keyboard-interactive", "keyboard-interactive", nullptr,
+                make_client_keyboard_interactive},
 };
+
+const auth_method* find(std::string_view name) {
+    const auto found = std::ranges::find(methods, name, &auth_method::name);
+    return found == methods.end() ? nullptr : &*found;
+}
 
 }  // namespace
 
 const auth_method* find_auth_method(std::string_view name) {
-    const auto found = std::ranges::find(methods, name, &auth_method::name);
-    return found == methods.end() ? nullptr : &*found;
+    const auth_method* method = find(name);
+    return method != nullptr && method->make_server != nullptr ? method : nullptr;
+}
+
+std::unique_ptr<client_method> make_client_method(std::string_view name) {
+    const auth_method* method = find(name);
+    return method != nullptr && method->make_client != nullptr ? method->make_client() : nullptr;
 }
 
 }  // namespace sluice

@@ -2,14 +2,18 @@
 
 #include "sluice/auth/server_auth.hpp"
 #include "sluice/channel/events.hpp"
+#include "sluice/crypto/key.hpp"
+#include "sluice/wire/bytes.hpp"
 
 #include <cstdint>
 #include <string>
 #include <variant>
+#include <vector>
 
 namespace sluice {
 
-/// Somebody asks to be let in: see `server_endpoint::question`, go on with `answer`.
+/// Server: somebody asks to be let in. Client: something is needed to get in. See `question`, go on
+/// with `answer`.
 struct auth_question_event {};
 
 /// The user is logged in; channels may follow.
@@ -31,5 +35,33 @@ struct peer_disconnected_event {
 /// What the application of a server sees of one connection.
 using server_event = std::variant<auth_question_event, authenticated_event, keys_changed_event,
                                   peer_disconnected_event, channel_event>;
+
+/// The host key of the first key exchange; the server has proved that it holds it. Whether it is
+/// that server's is for the application to say: `accept_host_key` or `refuse_host_key`.
+struct host_key_event {
+    crypto::public_key key;
+    std::string algorithm;  // of its signature
+};
+
+/// A text for the user before the login (RFC 4252 §5.4). The server's: escape it before it is
+/// shown.
+struct banner_event {
+    std::string text;
+};
+
+/// We are logged in; channels may follow.
+struct logged_in_event {
+    std::vector<std::string> methods;  // that convinced the server, in order
+};
+
+/// The answer to `send_ping`: the server has taken all that was sent before.
+struct pong_event {
+    bytes data;
+};
+
+/// What the application of a client sees of one connection.
+using client_event =
+    std::variant<host_key_event, banner_event, auth_question_event, logged_in_event,
+                 keys_changed_event, pong_event, peer_disconnected_event, channel_event>;
 
 }  // namespace sluice

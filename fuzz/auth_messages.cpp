@@ -13,5 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     fuzz::round_trip<userauth_banner>(payload);
     fuzz::round_trip<userauth_pk_ok>(payload);
     fuzz::round_trip<userauth_passwd_changereq>(payload);
+    fuzz::round_trip<userauth_info_request>(payload);
+    fuzz::round_trip<userauth_info_response>(payload);
     return 0;
 }
