@@ -17,7 +17,8 @@ struct login_attempt {
     std::string peer_address;  // numeric, without port
 };
 
-/// What a login may do; filled from the options of an authorized key.
+/// What a login may do; filled from the options of an authorized key. Those of all steps of a login
+/// hold together; a step is refused that forces another command than one before it.
 struct session_rights {
     std::optional<std::string> forced_command;  // runs instead of whatever is asked for
     std::vector<std::pair<std::string, std::string>> environment;
@@ -25,7 +26,7 @@ struct session_rights {
 
 struct login_verdict {
     auth_answer answer = auth_answer::refuse;
-    session_rights rights;  // of the attempt that completes the login
+    session_rights rights;
 };
 
 /// Decides who gets in. One object serves all connections of a server, from any of its threads.

@@ -94,12 +94,41 @@ public:
         ::posix_spawnattr_destroy(&attributes_);
     }
     void redirect(int from, int to) { ::posix_spawn_file_actions_adddup2(&actions_, from, to); }
+    // Sockets that Asio made, and whatever else the program has open, are not the command's.
+    void close_others() {
+        ::posix_spawn_file_actions_addclosefrom_np(&actions_, STDERR_FILENO + 1);
+    }
     void directory(const std::string& path) {
         ::posix_spawn_file_actions_addchdir_np(&actions_, path.c_str());
     }
 
     posix_spawn_file_actions_t actions_;
     posix_spawnattr_t attributes_;
+};
+
+// Writing to a pipe that nobody reads raises SIGPIPE, which ends a program that does not expect it;
+// this thread takes it back instead.
+class sigpipe_guard {
+public:
+    sigpipe_guard() {
+        ::sigemptyset(&sigpipe_);
+        ::sigaddset(&sigpipe_, SIGPIPE);
+        ::pthread_sigmask(SIG_BLOCK, &sigpipe_, &before_);
+    }
+    sigpipe_guard(const sigpipe_guard&) = delete;
+    sigpipe_guard& operator=(const sigpipe_guard&) = delete;
+    ~sigpipe_guard() {
+        const timespec at_once{};
+        if (raised_ && ::sigismember(&before_, SIGPIPE) == 0)
+            ::sigtimedwait(&sigpipe_, nullptr, &at_once);
+        ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+    }
+    void raised() { raised_ = true; }
+
+private:
+    sigset_t sigpipe_;
+    sigset_t before_;
+    bool raised_ = false;
 };
 
 class running_process final : public process_handler {
@@ -126,6 +155,12 @@ public:
             wait_output(o);
         }
     }
+
+    running_process(const running_process&) = delete;
+    running_process& operator=(const running_process&) = delete;
+
+    // With the whole program, as it may be: nobody is left to wait for it.
+    ~running_process() override { send_signal(SIGHUP); }
 
     void on_data(bytes_view data, std::uint32_t) override {
         if (!in_.is_open()) return port_.consumed(data.size());  // nobody reads it any more
@@ -224,6 +259,7 @@ private:
 
     // Bytes written and credited; closes the pipe when the process reads no more.
     std::size_t write_input(bytes_view data) {
+        sigpipe_guard guard;
         std::size_t written = 0;
         while (written < data.size()) {
             error_code e;
@@ -231,6 +267,7 @@ private:
                 in_.write_some(asio::buffer(data.data() + written, data.size() - written), e);
             if (e == asio::error::would_block) break;
             if (e) {
+                guard.raised();
                 if (!closed_) port_.send_eow();
                 close_input();
                 break;
@@ -338,6 +375,7 @@ result<std::unique_ptr<channel_handler>> process_handler::start(channel_port& po
     settings.redirect(in->first.get(), STDIN_FILENO);
     settings.redirect(out->second.get(), STDOUT_FILENO);
     settings.redirect(err->second.get(), STDERR_FILENO);
+    settings.close_others();
     if (!options.directory.empty()) settings.directory(options.directory);
 
     std::string shell = "/bin/sh";

@@ -65,6 +65,12 @@ public:
         tell_stopped();
     }
 
+    /// Each connection goes on by itself until it has ended; nobody waits for it.
+    void abandon() {
+        stop(nullptr);
+        connections_.clear();
+    }
+
     std::size_t connections() const { return connections_.size(); }
 
 private:
@@ -184,7 +190,7 @@ private:
 server::server(asio::any_io_executor executor, server_options options)
     : implementation_(std::make_shared<implementation>(std::move(executor), std::move(options))) {}
 
-server::~server() { implementation_->stop(nullptr); }
+server::~server() { implementation_->abandon(); }
 
 result<tcp::endpoint> server::listen(const tcp::endpoint& address) {
     return implementation_->listen(address);

@@ -74,7 +74,7 @@ void server_connection::pump() {
 
     if (turns == turns_max) pump_soon();
     if (state_ == state::ending && endpoint_.output().empty()) half_close();
-    if (state_ == state::open && endpoint_.wants_input()) wait_readable();
+    if (state_ == state::open && (endpoint_.wants_input() || deciding_)) wait_readable();
     if (state_ != state::closed) arm_timer();
 }
 
@@ -141,11 +141,8 @@ void server_connection::wait_readable() {
 }
 
 void server_connection::on_readable() {
-    if (state_ == state::half_closed) {
-        while (discard_some()) {
-        }
-        return;
-    }
+    if (state_ == state::half_closed) return discard();
+    if (state_ == state::open && deciding_ && !endpoint_.wants_input()) return look_for_end();
     for (int turns = 0; state_ == state::open && endpoint_.wants_input() && turns < turns_max;
          ++turns) {
         const bool more = read_some();
@@ -176,18 +173,25 @@ bool server_connection::read_some() {
     return filled;
 }
 
+// While a login is decided nothing is read; that a client has left meanwhile is noticed all the
+// same, unless it has said something before that waits in front.
+void server_connection::look_for_end() {
+    std::uint8_t next = 0;
+    error_code e;
+    socket_.receive(asio::buffer(&next, 1), socket::message_peek, e);
+    if (would_block(e)) return wait_readable();
+    if (e) lost(e == asio::error::eof ? error_code() : e);
+}
+
 // Reading on until the peer's FIN: closing with unread input would send RST, and RST destroys what
 // the peer has not read yet.
-bool server_connection::discard_some() {
+void server_connection::discard() {
     std::array<std::uint8_t, 16 * 1024> scrap;
     error_code e;
-    socket_.read_some(asio::buffer(scrap), e);
-    if (would_block(e)) {
-        wait_readable();
-        return false;
-    }
-    if (e) close_socket();
-    return !e;
+    for (int turns = 0; !e && turns < turns_max; ++turns)
+        socket_.read_some(asio::buffer(scrap), e);
+    if (!e || would_block(e)) return wait_readable();
+    close_socket();
 }
 
 void server_connection::arm_timer() {
@@ -220,6 +224,7 @@ void server_connection::end() {
     state_ = state::ending;
     linger_until_ = now() + options_->linger;
     close_sessions();
+    if (deciding_) deciding_->emit(asio::cancellation_type::terminal);
 }
 
 void server_connection::half_close() {
@@ -237,6 +242,11 @@ void server_connection::close_socket() {
     socket_.close(ignored);
     timer_.cancel();
     close_sessions();
+    // Handlers that are still at work need us, and hold nothing that says so.
+    if (!ports_.empty()) {
+        timer_.expires_at(std::chrono::steady_clock::time_point::max());
+        timer_.async_wait([self = shared_from_this()](error_code) {});
+    }
     if (deciding_) deciding_->emit(asio::cancellation_type::terminal);
     // Not from here: the caller may be in the middle of something that is still needed.
     asio::post(executor(), [self = shared_from_this()] { self->finish_if_idle(); });
@@ -244,6 +254,7 @@ void server_connection::close_socket() {
 
 void server_connection::finish_if_idle() {
     if (state_ != state::closed || deciding_ || !ports_.empty() || !told_.closed) return;
+    timer_.cancel();
     log_end();
     std::exchange(told_.closed, nullptr)();
 }

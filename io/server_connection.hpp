@@ -65,7 +65,8 @@ private:
     void wait_writable();
     void on_readable();
     bool read_some();
-    bool discard_some();
+    void look_for_end();
+    void discard();
     void arm_timer();
     void on_timer();
     void lost(error_code error);

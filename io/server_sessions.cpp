@@ -30,6 +30,22 @@ std::string_view name_of(enum auth_question::kind kind) {
 // Runs a session's forced command in place of SFTP or of what was asked for.
 constexpr std::string_view internal_sftp = "internal-sftp";
 
+// A coroutine of our own around the application's, so that whatever it throws is a refusal.
+asio::awaitable<login_verdict> decide(std::shared_ptr<authenticator> logins,
+                                      login_attempt attempt) {
+    co_return co_await logins->check(std::move(attempt));
+}
+
+// Every step of a login restricts the session. False where two of them force different commands.
+bool restrict(session_rights& rights, session_rights&& more) {
+    if (rights.forced_command && more.forced_command &&
+        *rights.forced_command != *more.forced_command)
+        return false;
+    if (more.forced_command) rights.forced_command = std::move(more.forced_command);
+    std::ranges::move(more.environment, std::back_inserter(rights.environment));
+    return true;
+}
+
 }  // namespace
 
 void server_connection::on_event(server_event& event) {
@@ -61,14 +77,14 @@ void server_connection::on_question() {
         if (self->state_ == state::closed) return self->finish_if_idle();
         self->on_answer(failed ? login_verdict{} : std::move(verdict));
     };
-    asio::co_spawn(executor(), options_->logins->check(attempt_),
+    asio::co_spawn(executor(), decide(options_->logins, attempt_),
                    asio::bind_cancellation_slot(deciding_->slot(), std::move(done)));
 }
 
 void server_connection::on_answer(login_verdict verdict) {
-    const bool accepted = verdict.answer == auth_answer::accept;
+    bool accepted = verdict.answer == auth_answer::accept;
     const bool query = attempt_.question.what == auth_question::kind::public_key_query;
-    if (accepted && !query) session_.rights = std::move(verdict.rights);
+    if (accepted && !query) accepted = restrict(session_.rights, std::move(verdict.rights));
     if (endpoint_.question() != nullptr) {
         if (!accepted && attempt_.question.what != auth_question::kind::none) {
             std::vector<std::pair<std::string_view, std::string>> fields{
@@ -79,7 +95,7 @@ void server_connection::on_answer(login_verdict verdict) {
             log(query ? log_severity::verbose : log_severity::info, "login_failed",
                 std::move(fields));
         }
-        endpoint_.answer(verdict.answer);
+        endpoint_.answer(accepted ? auth_answer::accept : auth_answer::refuse);
     }
     attempt_.question.password = {};
     pump();

@@ -506,7 +506,7 @@ TEST(Cost, AQueueOfSmallWrites) {
         EXPECT_GE(written, n) << "the bound is on bytes";
         return c;
     };
-    for (const std::size_t chunk : {1, 10, 500}) {
+    for (const std::size_t chunk : {1u, 10u, 500u}) {
         SCOPED_TRACE(chunk);
         const cost few = run(100'000, chunk);
         const cost many = run(400'000, chunk);
