@@ -72,7 +72,7 @@ struct sluiced_config {
 
     // Who may log in, and how
     std::vector<std::string> authorized_keys_files;  // empty: none; there are no home directories
-    std::string users_file;  // password hashes; empty: none
+    std::string users_file;                          // password hashes; empty: none
     bool password_authentication = true;
     bool pubkey_authentication = true;
     // Each list is one way in: its methods, in order. Empty: any one method will do.
