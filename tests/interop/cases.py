@@ -10,6 +10,7 @@ import subprocess
 import time
 
 import peers
+import whole_server
 from peers import HOST, Absent, Failure, check, digest, same
 
 # What sluiced knows and does not offer by itself, or may not: the matrix is to try it all.
@@ -601,6 +602,11 @@ def build(plan):
     if plan.kind == "sluiced":  # sshd asks the system for passwords
         plan.add("sftp: password", openssh_password)
         plan.add("asyncssh: password", asyncssh_password)
+        plan.add("server: SIGTERM", whole_server.sigterm)
+        plan.add("server: JSON log", whole_server.logs, "json")
+        plan.add("server: text log", whole_server.logs, "text")
+        plan.add("server: a FIFO", whole_server.fifo)
+    plan.add("ssh: all host keys are learned", whole_server.update_host_keys)
     plan.add("asyncssh: eight sessions at once", asyncssh_many)
     plan.add("asyncssh: window of 64 bytes, packets of 7", asyncssh_windows)
     plan.add("psftp: commands", psftp_commands)

@@ -106,6 +106,17 @@ PARAMIKO_OPTIONS = {"kex": "kex", "host_key": "key_types", "cipher": "ciphers", 
                     "compression": "compression"}
 
 
+def paramiko_refused(server, user, password):
+    with contextlib.closing(paramiko.Transport((HOST, server.port))) as transport:
+        transport.banner_timeout = transport.auth_timeout = 30
+        refused = False
+        try:
+            transport.connect(username=user, password=password)
+        except paramiko.AuthenticationException:
+            refused = True
+    check(refused, "a wrong password was accepted")
+
+
 def paramiko_transfer(server, choice, source, name, back):
     with contextlib.closing(paramiko.Transport((HOST, server.port))) as transport:
         transport.banner_timeout = transport.auth_timeout = 30
