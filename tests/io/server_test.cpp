@@ -310,6 +310,14 @@ TEST(Server, ConnectionsAreLimited) {
 }
 
 // With no descriptor left, accepting pauses: the connection waits, and nothing spins.
+// Not under UBSan: its check of virtual calls opens a pipe to look at memory, and takes the memory
+// for bad where no descriptor is left.
+#if defined(__has_feature)
+#if __has_feature(undefined_behavior_sanitizer)
+#define SLUICE_CHECKS_NEED_DESCRIPTORS
+#endif
+#endif
+#ifndef SLUICE_CHECKS_NEED_DESCRIPTORS
 TEST(Server, AcceptingPausesWhenDescriptorsHaveRunOut) {
     served s;
     s.start();
@@ -328,6 +336,7 @@ TEST(Server, AcceptingPausesWhenDescriptorsHaveRunOut) {
     EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
     EXPECT_TRUE(client->log_in()) << "it waited for its turn";
 }
+#endif
 
 // --- stopping -----------------------------------------------------------------------------------
 
