@@ -20,6 +20,7 @@ EVERYTHING = {
                      "diffie-hellman-group18-sha512",
     "HostKeyAlgorithms": "+ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521",
     "MACs": "+hmac-sha2-256,hmac-sha2-512",
+    "Compression": "yes",
 }
 
 # A stock sshd offers more than ssh-audit likes; with this the case itself can be tried on one.

@@ -35,6 +35,7 @@ def asyncssh_connect(server, choice=None, **options):
     for kind, name in (choice or {}).items():
         options[ASYNCSSH_OPTIONS[kind]] = [name]
     options.setdefault("client_keys", [str(server.setup.key)])
+    options.setdefault("compression_algs", ["none"])  # its own first choice is zlib, for all data
     return asyncssh.connect(HOST, server.port, username=server.user, known_hosts=None, config=None,
                             agent_path=None, **options)
 
