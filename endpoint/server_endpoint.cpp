@@ -38,12 +38,15 @@ bool server_endpoint::wants_input() const {
 result<std::optional<server_event>> server_endpoint::poll(time_point now) {
     if (error_) return error_;
     auto event = poll_open(now);
-    if (!event) {
-        error_ = event.error();
-        const auto reason = reason_for(error_);
-        transport_.disconnect(reason, text_for(reason));
-    }
+    if (!event) fail(event.error());
     return event;
+}
+
+// What went wrong is ours to know; the peer is told the reason for it and no more.
+void server_endpoint::fail(error_code error) {
+    error_ = error;
+    const auto reason = reason_for(error);
+    transport_.disconnect(reason, text_for(reason));
 }
 
 result<std::optional<server_event>> server_endpoint::poll_open(time_point now) {
@@ -138,11 +141,7 @@ const auth_question* server_endpoint::question() const {
 
 void server_endpoint::answer(auth_answer answer) {
     expects(question() != nullptr);
-    if (const auto taken = auth_->answer(answer); !taken) {
-        error_ = taken.error();
-        const auto reason = reason_for(error_);
-        transport_.disconnect(reason, text_for(reason));
-    }
+    if (const auto taken = auth_->answer(answer); !taken) fail(taken.error());
 }
 
 // --- channels -----------------------------------------------------------------------------------

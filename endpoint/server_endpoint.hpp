@@ -79,6 +79,7 @@ private:
     void prove_host_keys(const hostkeys_prove_request& request);
     void announce_host_keys();
     result<> check_timers(time_point now);
+    void fail(error_code error);
     void begin_channels(time_point now);
 
     const server_config& config_;
