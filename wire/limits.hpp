@@ -24,8 +24,6 @@ inline constexpr std::chrono::seconds key_exchange_time_max{120};   // KEXINIT t
 inline constexpr std::size_t input_stops_at_output = 1024 * 1024;   // replies nobody reads, bytes
 inline constexpr std::size_t ext_info_extensions_max = 64;          // extensions in one EXT_INFO
 inline constexpr std::size_t ext_info_messages_max = 2;             // RFC 8308 §2.4: one, or two
-inline constexpr std::size_t dh_modulus_bits_min = 2048;            // RFC 8270
-inline constexpr std::size_t dh_modulus_bits_max = 8192;
 
 // Authentication, RFC 4252
 inline constexpr std::size_t user_name_length_max = 255;              // bytes
@@ -60,7 +58,6 @@ inline constexpr std::size_t environment_bytes_max = 64 * 1024;
 inline constexpr std::size_t command_length_max = 64 * 1024;  // bytes of exec
 inline constexpr std::size_t host_keys_max = 64;              // in one hostkeys-00 or prove request
 inline constexpr std::size_t lately_closed_channels = 32;     // whose late WINDOW_ADJUST is ignored
-inline constexpr std::size_t events_max = 1024;               // queued for the application
 
 // SFTP
 inline constexpr std::size_t sftp_packet_length_max = 256 * 1024;  // bytes, as OpenSSH
