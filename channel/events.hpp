@@ -57,6 +57,7 @@ struct channel_open_failed_event {
     channel_id id;
     std::uint32_t reason;  // open_failure::…
     std::string_view description;
+    channel_report report;
 };
 
 /// Never empty. Credit it by `consumed`, at once or later.

@@ -142,6 +142,8 @@ result<> mux::on_open(bytes_view payload) {
         around_.sink.send(around_.scratch);
         return {};
     };
+    if (!no_more_text_.empty())
+        return refuse(open_failure::administratively_prohibited, no_more_text_);
     if (!*type) return refuse(open_failure::unknown_channel_type, "unknown channel type");
     if (m->maximum_packet_size == 0)
         return refuse(open_failure::administratively_prohibited, "maximum packet size is 0");
@@ -174,7 +176,8 @@ result<> mux::on_open_failure(bytes_view payload) {
     channel* const c = find(m->recipient_channel);
     if (c == nullptr) return errc::unknown_channel;
     if (c->opening_state() != channel::opening::by_us) return errc::unexpected_message;
-    around_.events.push(channel_open_failed_event{c->id(), m->reason_code, m->description});
+    around_.events.push(
+        channel_open_failed_event{c->id(), m->reason_code, m->description, c->report()});
     remove(*c);
     return {};
 }
@@ -229,6 +232,7 @@ void mux::refuse_open(channel_id id, std::uint32_t reason, std::string_view text
 
 result<channel_id> mux::open(const channel_open_type& type) {
     if (error_) return error_;
+    if (!no_more_text_.empty()) return errc::draining;
     if (count_ >= config_.channels_max) return errc::too_many_channels;
     channel& c = add(open_type_list::name_of(type), channel::opening::by_us);
     around_.scratch.clear();
@@ -242,6 +246,19 @@ result<channel_id> mux::open(const channel_open_type& type) {
     open_type_list::encode(type, w);
     around_.sink.send(around_.scratch);
     return c.id();
+}
+
+void mux::admit_no_more(std::string_view text) {
+    expects(!text.empty());
+    no_more_text_ = text;
+    for (const channel_id id : channels()) {
+        channel& c = *find(id);
+        if (c.opening_state() == channel::opening::by_us) c.close();
+        if (c.opening_state() != channel::opening::by_peer) continue;
+        c.refuse(open_failure::administratively_prohibited, text);
+        around_.events.push(channel_closed_event{id, c.report()});
+        remove(c);
+    }
 }
 
 void mux::request(channel_id id, const channel_request& request, bool want_reply) {

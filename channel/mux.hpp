@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -51,8 +52,14 @@ public:
     void refuse_open(channel_id id, std::uint32_t reason, std::string_view text);
 
     /// Opens a channel; channel_opened_event or channel_open_failed_event follows. Data, EOF and
-    /// CLOSE may be given before and wait. Errors: too_many_channels, or the one that ended us.
+    /// CLOSE may be given before and wait. Errors: too_many_channels, draining, or the one that
+    /// ended us.
     result<channel_id> open(const channel_open_type& type);
+
+    /// From here on every open of the peer's is refused with `text`, those the application has not
+    /// answered too, and our own are closed as soon as they are confirmed. `channel_closed_event`
+    /// tells of either. Existing channels go on.
+    void admit_no_more(std::string_view text);
 
     // --- requests ---
 
@@ -139,6 +146,7 @@ private:
     std::uint64_t late_window_adjusts_ = 0;
 
     bool no_more_sessions_ = false;
+    std::string no_more_text_;            // not empty: nothing is admitted any more
     reply_order global_replies_;          // to requests of the peer
     std::size_t global_replies_due_ = 0;  // to requests of ours
 };

@@ -18,41 +18,41 @@ constexpr std::string_view userauth_service = "ssh-userauth";
 }  // namespace
 
 client_endpoint::client_endpoint(const client_config& config, time_point now)
-    : config_(config),
-      transport_(config.transport, role::client, now),
-      keepalive_(config.keepalive_interval, config.keepalive_count_max) {
+    : endpoint(config.transport, role::client, config.end,
+               keepalive_timer(config.keepalive_interval, config.keepalive_count_max), now),
+      config_(config) {
     await_server(now);
 }
 
-void client_endpoint::commit_input(std::size_t n, time_point now) {
-    transport_.commit_input(n);
-    if (n != 0) keepalive_.heard(now);
-}
-
-bool client_endpoint::wants_input() const {
-    return !finished() && !awaiting_trust_ &&
-           transport_.output_size() < limits::input_stops_at_output;
+bool client_endpoint::role_wants_input() const {
+    return !awaiting_trust_ && transport_.output_size() < limits::input_stops_at_output;
 }
 
 result<std::optional<client_event>> client_endpoint::poll(time_point now) {
-    if (error_) return error_;
+    if (error_) {
+        static_cast<void>(advance(now));
+        return error_;
+    }
     auto event = poll_open(now);
-    if (!event) fail(event.error());
+    if (!event) fail(event.error(), now);
     return event;
 }
 
 result<std::optional<client_event>> client_endpoint::poll_open(time_point now) {
-    if (const auto checked = check_timers(now); !checked) return checked.error();
+    if (const auto due = advance(now); !due) return due.error();
+    if (!finished() && now >= server_deadline_) return errc::login_timeout;
     for (;;) {
         // Events hold views into the packet that made them: all of them before the next packet.
         if (auto event = next_channel_event()) return event;
         if (auto event = next_auth_event(now)) return event;
         auto event = transport_.poll(now);
         if (!event) return event.error();
-        if (!*event) return std::nullopt;
+        if (!*event) break;
         auto told = on_event(std::move(**event), now);
         if (!told || *told) return told;
     }
+    if (const auto due = advance(now); !due) return due.error();
+    return std::nullopt;
 }
 
 result<client_endpoint::maybe_event> client_endpoint::on_event(transport_event event,
@@ -72,10 +72,14 @@ result<client_endpoint::maybe_event> client_endpoint::on_event(transport_event e
         if (mux_) mux_->flush();
         return client_event{keys_changed_event{changed->first}};
     }
-    if (auto* pong = std::get_if<transport_pong>(&event))
+    if (auto* pong = std::get_if<transport_pong>(&event)) {
+        if (answers_drain(*pong)) return std::nullopt;
         return client_event{pong_event{std::move(pong->data)}};
-    if (auto* bye = std::get_if<transport_disconnected>(&event))
+    }
+    if (auto* bye = std::get_if<transport_disconnected>(&event)) {
+        on_peer_disconnect(*bye, now);
         return client_event{peer_disconnected_event{bye->reason_code, std::move(bye->description)}};
+    }
     return std::nullopt;
 }
 
@@ -105,11 +109,6 @@ result<> client_endpoint::on_payload(bytes_view payload) {
     unreachable();
 }
 
-void client_endpoint::consume_output(std::size_t n) {
-    transport_.consume_output(n);
-    if (mux_ && mux_->has_pending_output() && transport_.room() > 0) mux_->flush();
-}
-
 // --- the host key -------------------------------------------------------------------------------
 
 // Trust is for the connection: a later exchange must show the same key (RFC 4253 §9 would permit
@@ -135,10 +134,10 @@ void client_endpoint::accept_host_key(time_point now) {
     transport_.accept_host_key(now);
 }
 
-void client_endpoint::refuse_host_key() {
+void client_endpoint::refuse_host_key(time_point now) {
     expects(awaiting_trust());
     awaiting_trust_ = false;
-    fail(errc::host_key_rejected);
+    fail(errc::host_key_rejected, now);
 }
 
 // --- authentication -----------------------------------------------------------------------------
@@ -159,7 +158,10 @@ client_endpoint::maybe_event client_endpoint::next_auth_event(time_point now) {
     if (auto banner = auth_->take_banner()) return client_event{banner_event{std::move(*banner)}};
     if (auth_->succeeded()) {
         logged_in_event event{auth_->methods_done()};
-        begin_channels(now);
+        auth_.reset();
+        state_ = state::open;
+        server_deadline_ = time_point::max();
+        begin_channels(config_.channels, now);
         return client_event{std::move(event)};
     }
     if (question() == nullptr || std::exchange(question_told_, true)) return std::nullopt;
@@ -175,24 +177,10 @@ void client_endpoint::answer(client_auth_answer answer, time_point now) {
     expects(question() != nullptr);
     question_told_ = false;
     await_server(now);
-    if (const auto taken = auth_->answer(std::move(answer)); !taken) fail(taken.error());
-}
-
-void client_endpoint::begin_channels(time_point now) {
-    transport_.set_authenticated();
-    auth_.reset();
-    state_ = state::open;
-    server_deadline_ = time_point::max();
-    keepalive_.start(now);
-    mux_ = std::make_unique<mux>(config_.channels, transport_);
+    if (const auto taken = auth_->answer(std::move(answer)); !taken) fail(taken.error(), now);
 }
 
 // --- channels -----------------------------------------------------------------------------------
-
-mux& client_endpoint::channels() {
-    expects(mux_ != nullptr);
-    return *mux_;
-}
 
 void client_endpoint::global(const global_request& request, bool want_reply) {
     if (want_reply) replies_due_.push_back(false);
@@ -201,8 +189,10 @@ void client_endpoint::global(const global_request& request, bool want_reply) {
 
 client_endpoint::maybe_event client_endpoint::next_channel_event() {
     if (!mux_) return std::nullopt;
-    while (auto event = mux_->next_event())
+    while (auto event = mux_->next_event()) {
+        note(*event);
         if (!answered_here(*event)) return client_event{std::move(*event)};
+    }
     return std::nullopt;
 }
 
@@ -225,42 +215,21 @@ bool client_endpoint::own_reply() {
     return own;
 }
 
-// --- the end ------------------------------------------------------------------------------------
-
-void client_endpoint::disconnect(disconnect_reason reason, std::string_view description) {
-    transport_.disconnect(reason, description);
-}
-
-void client_endpoint::fail(error_code error) {
-    error_ = error;
-    const auto reason = reason_for(error_);
-    transport_.disconnect(reason, text_for(reason));
+// A server that sends and never answers is alive; it is not asked for ever.
+void client_endpoint::ask_for_life() {
+    if (keepalives_asked_ >= config_.keepalive_count_max) return;
+    ++keepalives_asked_;
+    replies_due_.push_back(true);
+    mux_->global(global_keepalive_request{}, true);
 }
 
 void client_endpoint::await_server(time_point now) {
     if (config_.login_timeout > duration::zero()) server_deadline_ = now + config_.login_timeout;
 }
 
-result<> client_endpoint::check_timers(time_point now) {
-    if (finished()) return {};
-    if (now >= server_deadline_) return errc::login_timeout;
-    switch (keepalive_.check(now)) {
-    case keepalive_timer::verdict::nothing: break;
-    case keepalive_timer::verdict::dead: return errc::keepalive_timeout;
-    case keepalive_timer::verdict::ask:
-        // A server that sends and never answers is alive; it is not asked for ever.
-        if (keepalives_asked_ >= config_.keepalive_count_max) break;
-        ++keepalives_asked_;
-        replies_due_.push_back(true);
-        mux_->global(global_keepalive_request{}, true);
-        break;
-    }
-    return {};
-}
-
 time_point client_endpoint::next_deadline() const {
-    if (finished()) return time_point::max();
-    return std::min({server_deadline_, keepalive_.deadline(), transport_.next_deadline()});
+    if (finished()) return next_common_deadline();
+    return std::min(server_deadline_, next_common_deadline());
 }
 
 }  // namespace sluice

@@ -3,6 +3,7 @@
 #include "sluice/auth/client_auth.hpp"
 #include "sluice/auth/server_auth.hpp"
 #include "sluice/channel/mux.hpp"
+#include "sluice/endpoint/drain.hpp"
 #include "sluice/transport/config.hpp"
 #include "sluice/wire/clock.hpp"
 
@@ -14,6 +15,7 @@ struct server_config {
     transport_config transport;
     server_auth_config auth;
     mux_config channels;
+    end_config end;
 
     /// From the first byte to a successful login; 0: no limit. OpenSSH's LoginGraceTime.
     duration login_grace = std::chrono::minutes(2);
@@ -36,6 +38,7 @@ struct client_config {
     client_auth_config auth;
 
     mux_config channels;
+    end_config end;
 
     /// How long the server may keep us waiting before we are logged in, 0: for ever. It runs anew
     /// after each answer of the application's, and not while that is awaited.

@@ -19,38 +19,29 @@ constexpr std::string_view userauth_service = "ssh-userauth";
 }  // namespace
 
 server_endpoint::server_endpoint(const server_config& config, time_point now)
-    : config_(config),
-      transport_(config.transport, role::server, now),
-      keepalive_(config.keepalive_interval, config.keepalive_count_max) {
+    : endpoint(config.transport, role::server, config.end,
+               keepalive_timer(config.keepalive_interval, config.keepalive_count_max), now),
+      config_(config) {
     if (config.login_grace > duration::zero()) login_deadline_ = now + config.login_grace;
 }
 
-void server_endpoint::commit_input(std::size_t n, time_point now) {
-    transport_.commit_input(n);
-    if (n != 0) keepalive_.heard(now);
-}
-
-bool server_endpoint::wants_input() const {
-    return !finished() && question() == nullptr &&
-           transport_.output_size() < limits::input_stops_at_output;
+bool server_endpoint::role_wants_input() const {
+    return question() == nullptr && transport_.output_size() < limits::input_stops_at_output;
 }
 
 result<std::optional<server_event>> server_endpoint::poll(time_point now) {
-    if (error_) return error_;
+    if (error_) {
+        static_cast<void>(advance(now));
+        return error_;
+    }
     auto event = poll_open(now);
-    if (!event) fail(event.error());
+    if (!event) fail(event.error(), now);
     return event;
 }
 
-// What went wrong is ours to know; the peer is told the reason for it and no more.
-void server_endpoint::fail(error_code error) {
-    error_ = error;
-    const auto reason = reason_for(error);
-    transport_.disconnect(reason, text_for(reason));
-}
-
 result<std::optional<server_event>> server_endpoint::poll_open(time_point now) {
-    if (const auto checked = check_timers(now); !checked) return checked.error();
+    if (const auto due = advance(now); !due) return due.error();
+    if (!finished() && now >= login_deadline_) return errc::login_timeout;
     for (;;) {
         // Events hold views into the packet that made them: all of them before the next packet.
         if (auto event = next_channel_event()) return event;
@@ -61,19 +52,22 @@ result<std::optional<server_event>> server_endpoint::poll_open(time_point now) {
         }
         if (auth_) {
             if (auto user = auth_->take_user()) {
-                begin_channels(now);
+                open_channels(now);
                 return server_event{authenticated_event{std::move(*user)}};
             }
         }
         auto event = transport_.poll(now);
         if (!event) return event.error();
-        if (!*event) return std::nullopt;
-        auto told = on_event(std::move(**event));
+        if (!*event) break;
+        auto told = on_event(std::move(**event), now);
         if (!told || *told) return told;
     }
+    if (const auto due = advance(now); !due) return due.error();
+    return std::nullopt;
 }
 
-result<server_endpoint::maybe_event> server_endpoint::on_event(transport_event event) {
+result<server_endpoint::maybe_event> server_endpoint::on_event(transport_event event,
+                                                               time_point now) {
     if (const auto* payload = std::get_if<transport_payload>(&event)) {
         const auto taken = on_payload(payload->payload);
         if (!taken) return taken.error();
@@ -83,8 +77,14 @@ result<server_endpoint::maybe_event> server_endpoint::on_event(transport_event e
         if (mux_) mux_->flush();
         return server_event{keys_changed_event{changed->first}};
     }
-    if (auto* bye = std::get_if<transport_disconnected>(&event))
+    if (const auto* pong = std::get_if<transport_pong>(&event)) {
+        static_cast<void>(answers_drain(*pong));
+        return std::nullopt;
+    }
+    if (auto* bye = std::get_if<transport_disconnected>(&event)) {
+        on_peer_disconnect(*bye, now);
         return server_event{peer_disconnected_event{bye->reason_code, std::move(bye->description)}};
+    }
     return std::nullopt;
 }
 
@@ -119,18 +119,11 @@ result<> server_endpoint::on_service_request(bytes_view payload) {
     return {};
 }
 
-void server_endpoint::begin_channels(time_point now) {
-    transport_.set_authenticated();
+void server_endpoint::open_channels(time_point now) {
     auth_.reset();
     login_deadline_ = time_point::max();
-    keepalive_.start(now);
-    mux_ = std::make_unique<mux>(config_.channels, transport_);
+    begin_channels(config_.channels, now);
     if (config_.announce_host_keys) announce_host_keys();
-}
-
-void server_endpoint::consume_output(std::size_t n) {
-    transport_.consume_output(n);
-    if (mux_ && mux_->has_pending_output() && transport_.room() > 0) mux_->flush();
 }
 
 // --- authentication -----------------------------------------------------------------------------
@@ -139,22 +132,19 @@ const auth_question* server_endpoint::question() const {
     return auth_ && !finished() ? auth_->question() : nullptr;
 }
 
-void server_endpoint::answer(auth_answer answer) {
+void server_endpoint::answer(auth_answer answer, time_point now) {
     expects(question() != nullptr);
-    if (const auto taken = auth_->answer(answer); !taken) fail(taken.error());
+    if (const auto taken = auth_->answer(answer); !taken) fail(taken.error(), now);
 }
 
 // --- channels -----------------------------------------------------------------------------------
 
-mux& server_endpoint::channels() {
-    expects(mux_ != nullptr);
-    return *mux_;
-}
-
 std::optional<server_event> server_endpoint::next_channel_event() {
     if (!mux_) return std::nullopt;
-    while (auto event = mux_->next_event())
+    while (auto event = mux_->next_event()) {
+        note(*event);
         if (!answered_here(*event)) return server_event{std::move(*event)};
+    }
     return std::nullopt;
 }
 
@@ -168,6 +158,10 @@ bool server_endpoint::answered_here(const channel_event& event) {
         return true;
     }
     if (std::holds_alternative<hostkeys_request>(global->request)) {  // a server's to send
+        if (global->want_reply) mux_->global_reply(false);
+        return true;
+    }
+    if (refused_by_drain(*global)) {
         if (global->want_reply) mux_->global_reply(false);
         return true;
     }
@@ -212,28 +206,13 @@ void server_endpoint::announce_host_keys() {
     if (request.host_keys.size() <= limits::host_keys_max) mux_->global(request, false);
 }
 
-// --- the end ------------------------------------------------------------------------------------
-
-void server_endpoint::disconnect(disconnect_reason reason, std::string_view description) {
-    transport_.disconnect(reason, description);
-}
-
-result<> server_endpoint::check_timers(time_point now) {
-    if (finished()) return {};
-    if (now >= login_deadline_) return errc::login_timeout;
-    switch (keepalive_.check(now)) {
-    case keepalive_timer::verdict::nothing: break;
-    case keepalive_timer::verdict::dead: return errc::keepalive_timeout;
-    case keepalive_timer::verdict::ask:
-        if (mux_) mux_->global(global_keepalive_request{}, true);
-        break;
-    }
-    return {};
+void server_endpoint::ask_for_life() {
+    if (mux_) mux_->global(global_keepalive_request{}, true);
 }
 
 time_point server_endpoint::next_deadline() const {
-    if (finished()) return time_point::max();
-    return std::min({login_deadline_, keepalive_.deadline(), transport_.next_deadline()});
+    if (finished()) return next_common_deadline();
+    return std::min(login_deadline_, next_common_deadline());
 }
 
 }  // namespace sluice

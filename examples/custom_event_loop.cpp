@@ -22,7 +22,7 @@ std::string read_file(const char* path) {
 void act(const server_event& event, server_endpoint& endpoint, const authorized_keys& keys) {
     if (const auto* q = endpoint.question()) {
         const bool in = q->key && keys.find_allowed(*q->key, "127.0.0.1", std::time(nullptr));
-        return endpoint.answer(in ? auth_answer::accept : auth_answer::refuse);
+        return endpoint.answer(in ? auth_answer::accept : auth_answer::refuse, {});
     }
     const auto* news = std::get_if<channel_event>(&event);
     if (!news) return;
@@ -48,7 +48,8 @@ void serve(int socket, const server_config& config, const authorized_keys& keys)
         for (auto event = endpoint.poll(now()); event && *event; event = endpoint.poll(now()))
             act(**event, endpoint, keys);
         const bytes_view output = endpoint.output();
-        if (endpoint.finished() && output.empty()) return;
+        if (endpoint.wants_shutdown()) ::shutdown(socket, SHUT_WR), endpoint.stream_shut(now());
+        if (endpoint.closed()) return std::puts(to_text(endpoint.report()).c_str()), void();
 
         const int wanted = (endpoint.wants_input() ? POLLIN : 0) | (output.empty() ? 0 : POLLOUT);
         pollfd ready{socket, static_cast<short>(wanted), 0};
@@ -61,8 +62,8 @@ void serve(int socket, const server_config& config, const authorized_keys& keys)
         if (ready.revents & ~POLLOUT) {
             const auto space = endpoint.prepare_input(16'384);
             const auto n = ::recv(socket, space.data(), space.size(), 0);
-            if (n <= 0) return;
-            endpoint.commit_input(static_cast<std::size_t>(n), now());
+            endpoint.commit_input(static_cast<std::size_t>(std::max<ssize_t>(n, 0)), now());
+            if (n <= 0) endpoint.stream_ended({}, now());
         }
     }
 }

@@ -28,8 +28,8 @@ void exchange(transport& client, server_endpoint& server) {
             }
         }
         if (server.question() != nullptr)
-            server.answer(server.question()->user == "fuzz" ? auth_answer::accept
-                                                            : auth_answer::refuse);
+            server.answer(
+                server.question()->user == "fuzz" ? auth_answer::accept : auth_answer::refuse, {});
         const bytes_view down = server.output();
         if (down.empty() && up.empty()) return;
         test::feed(client, down);

@@ -52,11 +52,8 @@ void server_connection::start() {
 
 void server_connection::stop() {
     if (state_ != state::open) return;
-    if (endpoint_.authenticated())
-        for (const auto id : endpoint_.channels().channels())
-            endpoint_.channels().cut(id);
     end_reason_ = errc::cancelled;
-    endpoint_.disconnect(disconnect_reason::by_application, "server is shutting down");
+    endpoint_.cut(disconnect_reason::by_application, "server is shutting down", now());
     pump();
 }
 

@@ -95,7 +95,8 @@ void server_connection::on_answer(login_verdict verdict) {
             log(query ? log_severity::verbose : log_severity::info, "login_failed",
                 std::move(fields));
         }
-        endpoint_.answer(accepted ? auth_answer::accept : auth_answer::refuse);
+        endpoint_.answer(accepted ? auth_answer::accept : auth_answer::refuse,
+                         std::chrono::steady_clock::now());
     }
     attempt_.question.password = {};
     pump();

@@ -70,7 +70,11 @@ public:
 
     /// Space for at least `n` bytes to be received; `commit_input` says how many came.
     mutable_bytes_view prepare_input(std::size_t n) { return input_.prepare(n); }
-    void commit_input(std::size_t n) { input_.commit(n); }
+    /// When finished, what comes is dropped.
+    void commit_input(std::size_t n) {
+        input_.commit(n);
+        if (finished_) input_.consume(input_.size());
+    }
 
     /// Goes through what was received until there is an event, an error or nothing more to do.
     ///
@@ -90,6 +94,9 @@ public:
 
     /// Queues DISCONNECT, the last packet of ours.
     void disconnect(disconnect_reason reason, std::string_view description);
+
+    /// The stream is gone: nothing is sent any more.
+    void stream_ended() { finished_ = true; }
 
     /// Overwrites the payload that `poll` gave last: it held a secret, and the memory is used
     /// again.
@@ -125,6 +132,7 @@ public:
     const peer_extensions& extensions() const { return extensions_; }
     const negotiated& algorithms() const { return algorithms_; }
     bool keys_in_use() const { return !session_id_.empty(); }
+    bool exchanging_keys() const { return exchange_ != nullptr; }
     bool finished() const { return finished_; }
     std::size_t memory_in_use() const {
         return input_.capacity() + front_.capacity() + back_.capacity();

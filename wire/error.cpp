@@ -52,6 +52,7 @@ const char* message_of(errc e) {
     case errc::too_much_data: return "data packet above the channel's maximum";
     case errc::too_many_channels: return "too many channels";
     case errc::too_many_requests: return "too many outstanding requests";
+    case errc::draining: return "connection is draining";
     case errc::channel_closed: return "channel closed";
     case errc::queue_full: return "output queue full";
     case errc::sftp_no_such_file: return "no such file";

@@ -68,6 +68,7 @@ enum class errc {
     too_much_data,      // data packet above the channel's maximum packet size
     too_many_channels,  // channel cap
     too_many_requests,  // requests or replies queued above the cap
+    draining,           // nothing new is admitted: the connection is on its way to its end
     channel_closed,     // the channel is closed for what was asked
     queue_full,         // the output queue is at its bound; wait for room
 

@@ -25,6 +25,10 @@ inline constexpr std::size_t input_stops_at_output = 1024 * 1024;   // replies n
 inline constexpr std::size_t ext_info_extensions_max = 64;          // extensions in one EXT_INFO
 inline constexpr std::size_t ext_info_messages_max = 2;             // RFC 8308 §2.4: one, or two
 
+// A connection's report
+inline constexpr std::size_t report_channels_max = 64;  // listed one by one, and SFTP sessions
+inline constexpr std::size_t report_text_max = 1024;    // bytes of DISCONNECT's text
+
 // Authentication, RFC 4252
 inline constexpr std::size_t user_name_length_max = 255;              // bytes
 inline constexpr std::size_t password_length_max = 1024;              // bytes, as OpenSSH

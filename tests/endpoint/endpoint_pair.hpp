@@ -160,7 +160,7 @@ private:
     void on(const client_event& event) {
         if (std::holds_alternative<host_key_event>(event)) {
             note(client_news, "host-key");
-            trust ? client->accept_host_key(now) : client->refuse_host_key();
+            trust ? client->accept_host_key(now) : client->refuse_host_key(now);
         } else if (std::holds_alternative<keys_changed_event>(event)) {
             note(client_news, "keys");
         } else if (const auto* banner = std::get_if<banner_event>(&event)) {
@@ -189,7 +189,7 @@ private:
             if (const auto* q = server->question()) {
                 const bool known =
                     q->what != auth_question::kind::password || as_text(q->password) == "secret";
-                server->answer(known ? auth_answer::accept : auth_answer::refuse);
+                server->answer(known ? auth_answer::accept : auth_answer::refuse, now);
             } else if (const auto* in = std::get_if<authenticated_event>(&**event)) {
                 login = in->user.name();
             } else if (const auto* bye = std::get_if<peer_disconnected_event>(&**event)) {

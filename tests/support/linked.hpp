@@ -153,7 +153,7 @@ public:
             if (std::holds_alternative<auth_question_event>(**event)) {
                 ++questions;
                 const auto answer = decide(*server->question());
-                if (answer) server->answer(*answer);
+                if (answer) server->answer(*answer, now);
             } else {
                 on_server_event(**event);
             }
