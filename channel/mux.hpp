@@ -109,6 +109,8 @@ public:
 
     // --- what is there ---
 
+    /// Replies to global requests of ours that have not come.
+    std::size_t global_replies_due() const { return global_replies_due_; }
     bool has_pending_output() const { return around_.queued != 0; }
     std::size_t open_channels() const { return count_; }
     std::vector<channel_id> channels() const;

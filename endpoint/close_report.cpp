@@ -1,10 +1,13 @@
 #include "sluice/endpoint/close_report.hpp"
 
 #include "sluice/wire/expects.hpp"
+#include "sluice/wire/limits.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <string_view>
+#include <utility>
 
 namespace sluice {
 namespace {
@@ -131,11 +134,25 @@ std::uint64_t microseconds(duration d) {
 
 }  // namespace
 
+void close_report::add(const sftp_close_report& session) {
+    ++total.sftp_sessions;
+    total.files_committed += session.files_committed;
+    total.files_abandoned += session.files_abandoned;
+    total.sftp_requests_unanswered += session.requests_unanswered;
+    if (sftp_sessions.size() == limits::report_channels_max) {
+        const auto whole = std::ranges::find_if(sftp_sessions, [](const auto& s) {
+            return s.files_abandoned == 0 && s.requests_unanswered == 0;
+        });
+        if (whole == sftp_sessions.end()) return;
+        sftp_sessions.erase(whole);
+    }
+    sftp_sessions.push_back(session);
+}
+
 bool close_report::complete() const {
-    for (const auto& session : sftp_sessions)
-        if (session.files_abandoned != 0 || session.requests_unanswered != 0) return false;
-    return total.open == 0 && total.bytes_undelivered == 0 && total.requests_unanswered == 0 &&
-           tasks_cancelled == 0 && tasks_not_returned == 0;
+    return total.files_abandoned == 0 && total.sftp_requests_unanswered == 0 && total.open == 0 &&
+           total.bytes_undelivered == 0 && total.requests_unanswered == 0 && tasks_cancelled == 0 &&
+           tasks_not_returned == 0;
 }
 
 std::string_view to_string(close_outcome outcome) {
@@ -163,6 +180,7 @@ std::string_view to_string(close_receipt receipt) {
     case close_receipt::none: return "none";
     case close_receipt::channel_close: return "channel_close";
     case close_receipt::pong: return "pong";
+    case close_receipt::reply: return "reply";
     }
     unreachable();
 }
@@ -194,15 +212,9 @@ std::string to_text(const close_report& r) {
     count(r.total.bytes_unacknowledged, "bytes sent without acknowledgement");
     count(r.total.bytes_undelivered, "bytes undelivered");
     count(r.total.requests_unanswered, "channel requests unanswered");
-    std::uint64_t committed = 0, abandoned = 0, unanswered = 0;
-    for (const auto& s : r.sftp_sessions) {
-        committed += s.files_committed;
-        abandoned += s.files_abandoned;
-        unanswered += s.requests_unanswered;
-    }
-    count(committed, "files committed");
-    count(abandoned, "files abandoned");
-    count(unanswered, "SFTP requests unanswered");
+    count(r.total.files_committed, "files committed");
+    count(r.total.files_abandoned, "files abandoned");
+    count(r.total.sftp_requests_unanswered, "SFTP requests unanswered");
     count(r.tasks_cancelled, "tasks cancelled");
     count(r.tasks_not_returned, "tasks did not return");
     char time[48];
@@ -233,6 +245,10 @@ std::string to_json(const close_report& r) {
             t.add("bytes_received", r.total.bytes_received);
             t.add("bytes_discarded", r.total.bytes_discarded);
             t.add("requests_unanswered", r.total.requests_unanswered);
+            t.add("sftp_sessions", r.total.sftp_sessions);
+            t.add("files_committed", r.total.files_committed);
+            t.add("files_abandoned", r.total.files_abandoned);
+            t.add("sftp_requests_unanswered", r.total.sftp_requests_unanswered);
         }
         write_list(o.key("channels"), r.channels, write_channel);
         write_list(o.key("sftp_sessions"), r.sftp_sessions, write_sftp);

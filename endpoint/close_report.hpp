@@ -23,7 +23,12 @@ enum class close_outcome {
 enum class close_side { us, peer, network };
 
 /// What showed last that the peer has taken what we sent.
-enum class close_receipt { none, channel_close, pong };
+enum class close_receipt {
+    none,
+    channel_close,  // its CLOSE for a channel, behind ours
+    pong,           // of ping@openssh.com
+    reply,          // to a global request
+};
 
 /// What became of one channel.
 struct channel_close_report {
@@ -68,20 +73,29 @@ struct close_report {
         std::uint64_t bytes_unacknowledged = 0;  // of these, on channels not acknowledged
         std::uint64_t bytes_undelivered = 0;     // written by us and never sent
         std::uint64_t bytes_received = 0;
-        std::uint64_t bytes_discarded = 0;  // of these, while we were closing
-        std::uint64_t requests_unanswered = 0;
+        std::uint64_t bytes_discarded = 0;      // of these, while we were closing
+        std::uint64_t requests_unanswered = 0;  // of channels, not of SFTP
+
+        std::uint64_t sftp_sessions = 0;
+        std::uint64_t files_committed = 0;
+        std::uint64_t files_abandoned = 0;
+        std::uint64_t sftp_requests_unanswered = 0;
     };
     totals total;
 
     /// At most limits::report_channels_max: those that lost something, then the latest.
     std::vector<channel_close_report> channels;
-    std::vector<sftp_close_report> sftp_sessions;  // at most limits::report_channels_max
+    /// Likewise: those that lost something, then the latest.
+    std::vector<sftp_close_report> sftp_sessions;
 
     close_receipt receipt = close_receipt::none;
     std::uint64_t tasks_cancelled = 0;     // handlers that were asked to end at once
     std::uint64_t tasks_not_returned = 0;  // of these, within the grace time
     duration elapsed{};                    // from the start of the drain, or of the end, to closed
     duration lifetime{};                   // from the first byte to closed
+
+    /// Adds a session that was served, with what it counted.
+    void add(const sftp_close_report& session);
 
     /// Nothing that was written or admitted was lost.
     bool complete() const;

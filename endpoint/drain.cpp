@@ -93,14 +93,16 @@ void connection_drain::on_channel_end(channel_id id, const channel_report& numbe
     list.push_back(std::move(one));
 }
 
-void connection_drain::on_pong() {
-    report_.receipt = close_receipt::pong;
+void connection_drain::receipt_asked(time_point now) { receipt_deadline_ = now + linger_; }
+
+void connection_drain::on_receipt(close_receipt receipt) {
+    report_.receipt = receipt;
     wants_receipt_ = false;
 }
 
 time_point connection_drain::next_deadline() const {
     switch (state_) {
-    case connection_state::draining: return deadline_;
+    case connection_state::draining: return std::min(deadline_, receipt_deadline_);
     case connection_state::disconnecting:
     case connection_state::half_closed: return linger_deadline_;
     case connection_state::open:

@@ -50,10 +50,13 @@ public:
 
     void on_channel_end(channel_id id, const channel_report& report,
                         channel_close_report::outcome how);
-    void on_pong();
+    /// Asked the peer for a sign that it has what we sent; it is waited for as long as for a FIN.
+    void receipt_asked(time_point now);
+    void on_receipt(close_receipt receipt);
 
-    /// Data went out that nothing of the peer's has answered: a ping would tell.
-    bool wants_receipt() const { return wants_receipt_; }
+    /// Data went out that nothing of the peer's has answered.
+    bool wants_receipt(time_point now) const { return wants_receipt_ && now < receipt_deadline_; }
+    bool awaits_receipt() const { return receipt_deadline_ != time_point::max(); }
 
     time_point next_deadline() const;
 
@@ -71,6 +74,7 @@ private:
     time_point deadline_ = time_point::max();
     time_point linger_deadline_ = time_point::max();
     bool wants_receipt_ = false;
+    time_point receipt_deadline_ = time_point::max();  // not max: it was asked for
     close_report report_;
 };
 

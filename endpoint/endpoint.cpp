@@ -116,9 +116,8 @@ result<> endpoint::advance(time_point now) {
 void endpoint::leave(time_point now) {
     if (!drain_.deadline_passed(now)) {
         if (transport_.exchanging_keys()) return;
-        if (drain_.wants_receipt() &&
-            (ping_sent_ || transport_.send_ping(as_bytes(receipt_ping)))) {
-            ping_sent_ = true;
+        if (drain_.wants_receipt(now)) {
+            if (!drain_.awaits_receipt()) ask_for_receipt(now);
             return;
         }
     }
@@ -126,6 +125,14 @@ void endpoint::leave(time_point now) {
     drain_.disconnecting(close_outcome::drained, close_side::us,
                          static_cast<std::uint32_t>(disconnect_reason::by_application),
                          drained_text, {}, now);
+}
+
+// Where the peer does not serve pings, any global request that wants a reply is as good: packets
+// are taken in order (RFC 4254 §4).
+void endpoint::ask_for_receipt(time_point now) {
+    drain_.receipt_asked(now);
+    pinged_ = transport_.send_ping(as_bytes(receipt_ping));
+    if (!pinged_) ask_for_life();
 }
 
 void endpoint::on_peer_disconnect(const transport_disconnected& bye, time_point now) {
@@ -173,12 +180,15 @@ void endpoint::note(const channel_event& event) {
                                                        : channel_close_report::outcome::refused);
     else if (const auto* refused = std::get_if<channel_open_failed_event>(&event))
         drain_.on_channel_end(refused->id, refused->report, channel_close_report::outcome::refused);
+    else if (std::holds_alternative<global_reply_event>(event) && drain_.awaits_receipt() &&
+             mux_->global_replies_due() == 0)
+        drain_.on_receipt(close_receipt::reply);
 }
 
 bool endpoint::answers_drain(const transport_pong& pong) {
-    if (!ping_sent_ || !std::ranges::equal(pong.data, as_bytes(receipt_ping))) return false;
-    ping_sent_ = false;
-    drain_.on_pong();
+    if (!pinged_ || !std::ranges::equal(pong.data, as_bytes(receipt_ping))) return false;
+    pinged_ = false;
+    drain_.on_receipt(close_receipt::pong);
     return true;
 }
 

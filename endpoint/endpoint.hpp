@@ -124,8 +124,9 @@ protected:
 private:
     void drop_channels();
     void leave(time_point now);
+    void ask_for_receipt(time_point now);
 
-    bool ping_sent_ = false;
+    bool pinged_ = false;  // for a receipt; the pong is still due
 };
 
 }  // namespace sluice
