@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sluice/sftp/drain_policy.hpp"
 #include "sluice/wire/buffer.hpp"
 #include "sluice/wire/bytes.hpp"
 
@@ -10,6 +11,14 @@
 #include <string_view>
 
 namespace sluice {
+
+/// What becomes of each kind of session while a server drains.
+struct drain_policy {
+    sftp::drain_policy sftp = sftp::drain_policy::finish_handles;
+
+    /// Commands get SIGHUP first; otherwise they are waited for as they are.
+    bool hang_up_commands = false;
+};
 
 /// What the handler of one server-side channel sees of it. All calls are made on `executor()`, the
 /// strand of the connection. The port outlives the handler.
@@ -69,9 +78,18 @@ public:
     /// The peer reads no more of our data (eow@openssh.com).
     virtual void on_eow() {}
 
-    /// The channel is closed in both directions, or the connection is gone: cancel what runs, then
-    /// call `finished()` if that has not happened yet.
+    /// The server is going to stop: take on nothing new, finish what was begun, then end the
+    /// channel as if it had come to its end. Those who only ever do one thing have nothing to
+    /// change.
+    virtual void on_drain(const drain_policy& policy) { static_cast<void>(policy); }
+
+    /// The channel is closed in both directions, or the connection is gone. What was received is
+    /// still dealt with; nothing is sent any more. Then call `finished()` if that has not happened
+    /// yet.
     virtual void on_closed() = 0;
+
+    /// There is no more time, after `on_closed`: end at once, and call `finished()`.
+    virtual void cancel() {}
 };
 
 }  // namespace sluice

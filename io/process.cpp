@@ -195,11 +195,22 @@ public:
         if (known != signal_names.end()) send_signal(known->number);
     }
 
+    void on_drain(const drain_policy& policy) override {
+        if (policy.hang_up_commands) send_signal(SIGHUP);
+    }
+
+    // What the client sent is the process's all the same, as if it read from a file.
     void on_closed() override {
         closed_ = true;
-        close_input();
+        eof_ = true;
+        if (unwritten_.empty()) close_input();
         for (auto& o : outputs_)
             close_output(o);
+        advance();
+    }
+
+    void cancel() override {
+        close_input();
         if (!reaped_) {
             send_signal(SIGHUP);
             grace_.expires_after(kill_grace);
@@ -273,7 +284,7 @@ private:
                 break;
             }
         }
-        port_.consumed(written);
+        if (!closed_) port_.consumed(written);
         return written;
     }
 
@@ -299,7 +310,7 @@ private:
         error_code ignored;
         if (in_.is_open()) in_.close(ignored);
         if (!unwritten_.empty()) {
-            port_.consumed(unwritten_.size());
+            if (!closed_) port_.consumed(unwritten_.size());
             unwritten_.consume(unwritten_.size());
         }
         unwritten_.release_if_empty();
