@@ -1,6 +1,7 @@
 #include "sluice/io/server.hpp"
 
 #include "sluice/io/server_connection.hpp"
+#include "sluice/io/socket_stream.hpp"
 
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/error.hpp>
@@ -50,7 +51,12 @@ public:
         return bound;
     }
 
+    void serve(std::unique_ptr<byte_stream> stream, const std::string& peer_address) {
+        if (!stopping_) admit(std::move(stream), peer_address, peer_address);
+    }
+
     void stop(std::function<void()> stopped) {
+        stopping_ = true;
         stopped_ = std::move(stopped);
         for (const auto& l : listeners_) {
             error_code ignored;
@@ -118,17 +124,21 @@ private:
         const std::string address = peer.address().to_string();
         const std::string name = (peer.address().is_v6() ? "[" + address + "]" : address) + ":" +
                                  std::to_string(peer.port());
+        socket.set_option(tcp::no_delay(true), e);
+        socket.set_option(asio::socket_base::keep_alive(true), e);
+        admit(std::make_unique<socket_stream>(std::move(socket)), address, name);
+    }
+
+    void admit(std::unique_ptr<byte_stream> stream, const std::string& address,
+               const std::string& name) {
         if (connections_.size() >= options_->connections_max || startup_refused())
             return log(log_severity::info, "refused",
                        {{"peer", name}, {"reason", "too many connections"}});
-        socket.set_option(tcp::no_delay(true), e);
-        socket.set_option(asio::socket_base::keep_alive(true), e);
-
         const std::uint64_t number = next_number_++;
         server_connection::observer told;
         told.authenticated = tell(number, &implementation::on_authenticated);
         told.closed = tell(number, &implementation::on_closed);
-        auto connection = std::make_shared<server_connection>(std::move(socket), address, name,
+        auto connection = std::make_shared<server_connection>(std::move(stream), address, name,
                                                               options_, std::move(told));
         connections_.emplace(number, member{connection});
         ++starting_;
@@ -184,6 +194,7 @@ private:
     std::unordered_map<std::uint64_t, member> connections_;
     std::uint64_t next_number_ = 0;
     unsigned starting_ = 0;  // connections that have not logged in
+    bool stopping_ = false;
     std::function<void()> stopped_;
 };
 
@@ -194,6 +205,10 @@ server::~server() { implementation_->abandon(); }
 
 result<tcp::endpoint> server::listen(const tcp::endpoint& address) {
     return implementation_->listen(address);
+}
+
+void server::serve(std::unique_ptr<byte_stream> stream, std::string peer_address) {
+    implementation_->serve(std::move(stream), peer_address);
 }
 
 void server::stop(std::function<void()> stopped) { implementation_->stop(std::move(stopped)); }

@@ -2,13 +2,13 @@
 
 #include "sluice/endpoint/config.hpp"
 #include "sluice/io/authenticator.hpp"
+#include "sluice/io/byte_stream.hpp"
 #include "sluice/io/log.hpp"
 #include "sluice/sftp/filesystem.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
-#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -52,7 +52,6 @@ struct server_options {
     std::size_t sessions_max = 10;  // open at once on a connection; OpenSSH's MaxSessions
     std::size_t connections_max = 100'000;
     startup_limits startups;
-    std::chrono::milliseconds linger{2000};  // for the peer's FIN after ours
 
     /// Where the next connection lives: an executor that runs one thing at a time (a strand, or the
     /// context of a single thread). Empty: a strand of the server's own executor for each.
@@ -76,6 +75,11 @@ public:
     /// Listens and accepts until `stop`. Port 0 picks a free one. Gives the address that was bound.
     /// Errors: those of the system.
     result<boost::asio::ip::tcp::endpoint> listen(const boost::asio::ip::tcp::endpoint& address);
+
+    /// Serves one connection that is there already, as if it had been accepted: one end of a
+    /// socketpair, a stream in memory. `peer_address` is what authenticators and the log get to
+    /// see.
+    void serve(std::unique_ptr<byte_stream> stream, std::string peer_address);
 
     /// Stops listening, closes each connection in protocol order (channels, DISCONNECT, FIN) and
     /// calls `stopped` when the last one is gone and every handler has returned.

@@ -1,6 +1,7 @@
 // What the events of a server's connection ask for: logins, sessions, their requests.
 
 #include "sluice/auth/address_patterns.hpp"
+#include "sluice/io/clock.hpp"
 #include "sluice/io/process.hpp"
 #include "sluice/io/server_connection.hpp"
 #include "sluice/io/session_port.hpp"
@@ -55,8 +56,6 @@ void server_connection::on_event(server_event& event) {
         on_authenticated(in->user);
     } else if (auto* channel = std::get_if<channel_event>(&event)) {
         on_channel_event(*channel);
-    } else if (auto* bye = std::get_if<peer_disconnected_event>(&event)) {
-        end_text_ = std::move(bye->description);
     } else if (const auto* keys = std::get_if<keys_changed_event>(&event); keys && keys->first) {
         const auto& chosen = endpoint_.lower().algorithms();
         log(log_severity::debug, "key_exchange",
@@ -74,7 +73,7 @@ void server_connection::on_question() {
     deciding_ = std::make_unique<asio::cancellation_signal>();
     auto done = [self = shared_from_this()](std::exception_ptr failed, login_verdict verdict) {
         self->deciding_.reset();
-        if (self->state_ == state::closed) return self->finish_if_idle();
+        if (self->finished_) return self->finish_if_idle();
         self->on_answer(failed ? login_verdict{} : std::move(verdict));
     };
     asio::co_spawn(executor(), decide(options_->logins, attempt_),
@@ -95,11 +94,10 @@ void server_connection::on_answer(login_verdict verdict) {
             log(query ? log_severity::verbose : log_severity::info, "login_failed",
                 std::move(fields));
         }
-        endpoint_.answer(accepted ? auth_answer::accept : auth_answer::refuse,
-                         std::chrono::steady_clock::now());
+        endpoint_.answer(accepted ? auth_answer::accept : auth_answer::refuse, now());
     }
     attempt_.question.password = {};
-    pump();
+    pump_.run();
 }
 
 void server_connection::on_authenticated(const authenticated_user& user) {

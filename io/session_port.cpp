@@ -37,13 +37,13 @@ std::size_t session_port::writable() const {
 void session_port::write(wire::buffer chunk, std::uint32_t extended_type) {
     if (closed_) return;
     connection_.endpoint_.channels().write(id_, std::move(chunk), extended_type);
-    connection_.pump_soon();
+    connection_.pump_.run_soon();
 }
 
 void session_port::consumed(std::size_t n) {
     if (closed_) return;
     connection_.endpoint_.channels().consumed(id_, n);
-    connection_.pump_soon();
+    connection_.pump_.run_soon();
 }
 
 // Sent to OpenSSH alone, as OpenSSH does it: others are known to disconnect on it.
@@ -51,20 +51,20 @@ void session_port::send_eow() {
     const auto& peer = connection_.endpoint_.lower().peer_identification();
     if (closed_ || !peer.starts_with("SSH-2.0-OpenSSH")) return;
     connection_.endpoint_.channels().send_eow(id_);
-    connection_.pump_soon();
+    connection_.pump_.run_soon();
 }
 
 void session_port::send_eof() {
     if (closed_) return;
     connection_.endpoint_.channels().send_eof(id_);
-    connection_.pump_soon();
+    connection_.pump_.run_soon();
 }
 
 void session_port::exit(std::uint32_t status) {
     if (closed_) return;
     connection_.endpoint_.channels().exit_status(id_, status);
     connection_.endpoint_.channels().close(id_);
-    connection_.pump_soon();
+    connection_.pump_.run_soon();
 }
 
 void session_port::exit_signal(std::string_view signal_name, bool core_dumped,
@@ -72,7 +72,7 @@ void session_port::exit_signal(std::string_view signal_name, bool core_dumped,
     if (closed_) return;
     connection_.endpoint_.channels().exit_signal(id_, {signal_name, core_dumped, message, {}});
     connection_.endpoint_.channels().close(id_);
-    connection_.pump_soon();
+    connection_.pump_.run_soon();
 }
 
 void session_port::finished() {

@@ -170,7 +170,7 @@ TEST(Server, AnAuthenticatorThatNeverAnswersIsCancelled) {
         never_decides logins;
         served s;
         s.options.protocol.login_grace = end == grace ? 200ms : 1h;
-        s.options.linger = 100ms;
+        s.options.protocol.end.linger = 100ms;
         s.options.logins = std::make_shared<test::test_logins>(logins.decision());
         s.start();
         auto client = ssh_client::connect(s);
@@ -402,7 +402,7 @@ TEST(Server, AClientThatStaysIsLeftAfterTheLinger) {
     for (const bool reads : {true, false}) {
         SCOPED_TRACE(reads);
         served s;
-        s.options.linger = 100ms;
+        s.options.protocol.end.linger = 100ms;
         s.start();
         auto client = ssh_client::connect(s);
         ASSERT_TRUE(client->log_in());
