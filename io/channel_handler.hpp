@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sluice/channel/requests.hpp"
 #include "sluice/sftp/drain_policy.hpp"
 #include "sluice/wire/buffer.hpp"
 #include "sluice/wire/bytes.hpp"
@@ -20,8 +21,8 @@ struct drain_policy {
     bool hang_up_commands = false;
 };
 
-/// What the handler of one server-side channel sees of it. All calls are made on `executor()`, the
-/// strand of the connection. The port outlives the handler.
+/// What the handler of one channel sees of it, in either role. All calls are made on `executor()`,
+/// the strand of the connection. The port outlives the handler.
 class channel_port {
 public:
     virtual ~channel_port() = default;
@@ -77,6 +78,15 @@ public:
 
     /// The peer reads no more of our data (eow@openssh.com).
     virtual void on_eow() {}
+
+    /// Another request of the peer; whether it was granted. Views die with the call.
+    virtual bool on_request(const channel_request& request) {
+        static_cast<void>(request);
+        return false;
+    }
+
+    /// The reply to the oldest unanswered request of ours.
+    virtual void on_reply(bool success) { static_cast<void>(success); }
 
     /// The server is going to stop: take on nothing new, finish what was begun, then end the
     /// channel as if it had come to its end. Those who only ever do one thing have nothing to

@@ -55,6 +55,9 @@ const char* message_of(errc e) {
     case errc::draining: return "connection is draining";
     case errc::channel_closed: return "channel closed";
     case errc::queue_full: return "output queue full";
+    case errc::open_refused: return "peer refused to open a channel";
+    case errc::connect_failed: return "peer could not connect";
+    case errc::request_refused: return "peer refused a request";
     case errc::sftp_no_such_file: return "no such file";
     case errc::sftp_permission_denied: return "permission denied";
     case errc::sftp_failure: return "failure";

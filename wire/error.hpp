@@ -71,6 +71,9 @@ enum class errc {
     draining,           // nothing new is admitted: the connection is on its way to its end
     channel_closed,     // the channel is closed for what was asked
     queue_full,         // the output queue is at its bound; wait for room
+    open_refused,       // the peer refused to open a channel (§5.1)
+    connect_failed,     // the peer could not connect where the channel was to lead (§5.1)
+    request_refused,    // the peer answered a request with FAILURE (§4, §5.4)
 
     // SFTP
     sftp_no_such_file,  // status codes of draft-ietf-secsh-filexfer-02 §7 ...
