@@ -134,6 +134,23 @@ std::uint64_t microseconds(duration d) {
 
 }  // namespace
 
+close_report::totals& close_report::totals::operator+=(const totals& more) {
+    channels += more.channels;
+    acknowledged += more.acknowledged;
+    open += more.open;
+    bytes_sent += more.bytes_sent;
+    bytes_unacknowledged += more.bytes_unacknowledged;
+    bytes_undelivered += more.bytes_undelivered;
+    bytes_received += more.bytes_received;
+    bytes_discarded += more.bytes_discarded;
+    requests_unanswered += more.requests_unanswered;
+    sftp_sessions += more.sftp_sessions;
+    files_committed += more.files_committed;
+    files_abandoned += more.files_abandoned;
+    sftp_requests_unanswered += more.sftp_requests_unanswered;
+    return *this;
+}
+
 void close_report::add(const sftp_close_report& session) {
     ++total.sftp_sessions;
     total.files_committed += session.files_committed;
@@ -223,10 +240,13 @@ std::string to_text(const close_report& r) {
     return out + time;
 }
 
-std::string to_json(const close_report& r) {
+std::string to_json(const close_report& r,
+                    std::initializer_list<std::pair<std::string_view, std::string_view>> in_front) {
     std::string out;
     {
         object o(out);
+        for (const auto& [name, text] : in_front)
+            o.add(name, text);
         o.add("outcome", to_string(r.outcome));
         o.add("ended_by", to_string(r.ended_by));
         o.add("complete", r.complete());

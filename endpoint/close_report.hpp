@@ -5,7 +5,10 @@
 #include "sluice/wire/error.hpp"
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace sluice {
@@ -80,6 +83,8 @@ struct close_report {
         std::uint64_t files_committed = 0;
         std::uint64_t files_abandoned = 0;
         std::uint64_t sftp_requests_unanswered = 0;
+
+        totals& operator+=(const totals& more);
     };
     totals total;
 
@@ -109,7 +114,10 @@ std::string_view to_string(channel_close_report::outcome outcome);
 /// One line for people: what ended, how, and what was lost. Text of the peer is escaped.
 std::string to_text(const close_report& report);
 
-/// One JSON object on one line. Text of the peer is escaped; what is not UTF-8 is replaced.
-std::string to_json(const close_report& report);
+/// One JSON object on one line, with members of the caller's in front: name, text. Text is escaped;
+/// what is not UTF-8 is replaced.
+std::string to_json(
+    const close_report& report,
+    std::initializer_list<std::pair<std::string_view, std::string_view>> in_front = {});
 
 }  // namespace sluice

@@ -40,6 +40,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::size_t sent = 0;
     while (!in.empty()) {
         const std::uint8_t step = in.byte();
+        if (step == 0) server.drain(static_cast<sftp::drain_policy>(in.byte() % 3));
         if (files.pending() != 0 && step % 4 == 0) {
             files.run(step / 4 % files.pending());
         } else {

@@ -26,7 +26,7 @@ namespace sluice {
 namespace {
 
 constexpr std::size_t read_size = 64 * 1024;  // a pipe holds no more
-constexpr auto kill_grace = std::chrono::seconds(5);
+constexpr auto kill_grace = std::chrono::seconds(2);
 
 // The signals of RFC 4254 §6.10 by their names there.
 struct signal_name {

@@ -1,5 +1,6 @@
 #include "sluice/io/server.hpp"
 
+#include "sluice/io/file_descriptor.hpp"
 #include "sluice/io/server_connection.hpp"
 #include "sluice/io/socket_stream.hpp"
 
@@ -9,6 +10,8 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
+
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -42,37 +45,53 @@ public:
         if (!e && address.address().is_v6()) l->acceptor.set_option(asio::ip::v6_only(true), e);
         if (!e) l->acceptor.bind(address, e);
         if (!e) l->acceptor.listen(asio::socket_base::max_listen_connections, e);
-        if (!e) l->acceptor.non_blocking(true, e);
         if (e) return e;
-        const auto bound = l->acceptor.local_endpoint(e);
+        return begin(l);
+    }
+
+    result<tcp::endpoint> listen(int listening_socket) {
+        sockaddr_storage address{};
+        socklen_t size = sizeof address;
+        if (::getsockname(listening_socket, reinterpret_cast<sockaddr*>(&address), &size) != 0)
+            return last_system_error();
+        if (address.ss_family != AF_INET && address.ss_family != AF_INET6)
+            return error_code(asio::error::address_family_not_supported);
+        auto l = std::make_shared<listener>(executor_);
+        error_code e;
+        l->acceptor.assign(address.ss_family == AF_INET ? tcp::v4() : tcp::v6(), listening_socket,
+                           e);
         if (e) return e;
-        listeners_.push_back(l);
-        accept(l);
-        return bound;
+        return begin(l);
     }
 
     void serve(std::unique_ptr<byte_stream> stream, const std::string& peer_address) {
-        if (!stopping_) admit(std::move(stream), peer_address, peer_address);
+        if (!ending_) admit(std::move(stream), peer_address, peer_address);
     }
 
-    void stop(std::function<void()> stopped) {
-        stopping_ = true;
-        stopped_ = std::move(stopped);
-        for (const auto& l : listeners_) {
-            error_code ignored;
-            l->acceptor.close(ignored);
-            l->pause.cancel();
-        }
-        listeners_.clear();
+    void drain(const drain_options& how, std::function<void(const server_report&)> done) {
+        close_listeners();
+        if (!done_) done_ = std::move(done);
         for (const auto& [number, one] : connections_) {
             auto connection = one.connection;
-            asio::dispatch(connection->executor(), [connection] { connection->stop(); });
+            asio::dispatch(connection->executor(), [connection, how] { connection->drain(how); });
         }
-        tell_stopped();
+        tell_done();
+    }
+
+    void stop(std::function<void(const server_report&)> done) {
+        close_listeners();
+        if (!done_) done_ = std::move(done);
+        for (const auto& [number, one] : connections_) {
+            auto connection = one.connection;
+            asio::dispatch(connection->executor(),
+                           [connection] { connection->cut("server is shutting down"); });
+        }
+        tell_done();
     }
 
     /// Each connection goes on by itself until it has ended; nobody waits for it.
     void abandon() {
+        done_ = nullptr;
         stop(nullptr);
         connections_.clear();
     }
@@ -90,6 +109,27 @@ private:
         std::shared_ptr<server_connection> connection;
         bool authenticated = false;
     };
+
+    result<tcp::endpoint> begin(const std::shared_ptr<listener>& l) {
+        error_code e;
+        l->acceptor.non_blocking(true, e);
+        if (e) return e;
+        const auto bound = l->acceptor.local_endpoint(e);
+        if (e) return e;
+        listeners_.push_back(l);
+        accept(l);
+        return bound;
+    }
+
+    void close_listeners() {
+        if (!std::exchange(ending_, true)) report_.connections = connections_.size();
+        for (const auto& l : listeners_) {
+            error_code ignored;
+            l->acceptor.close(ignored);
+            l->pause.cancel();
+        }
+        listeners_.clear();
+    }
 
     asio::any_io_executor next_executor() {
         return options_->connection_executor ? options_->connection_executor()
@@ -136,8 +176,13 @@ private:
                        {{"peer", name}, {"reason", "too many connections"}});
         const std::uint64_t number = next_number_++;
         server_connection::observer told;
-        told.authenticated = tell(number, &implementation::on_authenticated);
-        told.closed = tell(number, &implementation::on_closed);
+        told.authenticated = [self = shared_from_this(), number] {
+            asio::post(self->executor_, [self, number] { self->on_authenticated(number); });
+        };
+        told.closed = [self = shared_from_this(), number](const close_report& report) {
+            asio::post(self->executor_,
+                       [self, number, report] { self->on_closed(number, report); });
+        };
         auto connection = std::make_shared<server_connection>(std::move(stream), address, name,
                                                               options_, std::move(told));
         connections_.emplace(number, member{connection});
@@ -158,12 +203,6 @@ private:
         return (draw[0] * 256u + draw[1]) % 100 < percent;
     }
 
-    std::function<void()> tell(std::uint64_t number, void (implementation::*what)(std::uint64_t)) {
-        return [self = shared_from_this(), number, what] {
-            asio::post(self->executor_, [self, number, what] { ((*self).*what)(number); });
-        };
-    }
-
     void on_authenticated(std::uint64_t number) {
         const auto found = connections_.find(number);
         if (found == connections_.end() || found->second.authenticated) return;
@@ -171,16 +210,26 @@ private:
         --starting_;
     }
 
-    void on_closed(std::uint64_t number) {
+    void on_closed(std::uint64_t number, const close_report& report) {
         const auto found = connections_.find(number);
         if (found == connections_.end()) return;
         if (!found->second.authenticated) --starting_;
+        if (ending_) add(report);
         connections_.erase(found);
-        tell_stopped();
+        tell_done();
     }
 
-    void tell_stopped() {
-        if (stopped_ && connections_.empty()) std::exchange(stopped_, nullptr)();
+    // A login that was not finished had nothing to lose.
+    void add(const close_report& report) {
+        const bool ended_early =
+            report.outcome == close_outcome::deadline || report.outcome == close_outcome::lost;
+        if (ended_early || !report.complete()) ++report_.cut;
+        report_.total += report.total;
+        report_.tasks_not_returned += report.tasks_not_returned;
+    }
+
+    void tell_done() {
+        if (done_ && connections_.empty()) std::exchange(done_, nullptr)(report_);
     }
 
     void log(log_severity level, std::string_view event,
@@ -194,8 +243,9 @@ private:
     std::unordered_map<std::uint64_t, member> connections_;
     std::uint64_t next_number_ = 0;
     unsigned starting_ = 0;  // connections that have not logged in
-    bool stopping_ = false;
-    std::function<void()> stopped_;
+    bool ending_ = false;
+    server_report report_;  // of what was there when the end began
+    std::function<void(const server_report&)> done_;
 };
 
 server::server(asio::any_io_executor executor, server_options options)
@@ -211,7 +261,17 @@ void server::serve(std::unique_ptr<byte_stream> stream, std::string peer_address
     implementation_->serve(std::move(stream), peer_address);
 }
 
-void server::stop(std::function<void()> stopped) { implementation_->stop(std::move(stopped)); }
+result<tcp::endpoint> server::listen(int listening_socket) {
+    return implementation_->listen(listening_socket);
+}
+
+void server::drain(const drain_options& how, std::function<void(const server_report&)> done) {
+    implementation_->drain(how, std::move(done));
+}
+
+void server::stop(std::function<void(const server_report&)> done) {
+    implementation_->stop(std::move(done));
+}
 
 std::size_t server::connections() const { return implementation_->connections(); }
 

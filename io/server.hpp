@@ -1,14 +1,17 @@
 #pragma once
 
+#include "sluice/endpoint/close_report.hpp"
 #include "sluice/endpoint/config.hpp"
 #include "sluice/io/authenticator.hpp"
 #include "sluice/io/byte_stream.hpp"
+#include "sluice/io/channel_handler.hpp"
 #include "sluice/io/log.hpp"
 #include "sluice/sftp/filesystem.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -38,6 +41,28 @@ struct startup_limits {
     unsigned full = 100;
 };
 
+/// How a server, or one of its connections, comes to its end.
+struct drain_options {
+    /// What has not finished by then is cut.
+    std::chrono::nanoseconds deadline = std::chrono::seconds(30);
+    drain_policy policy;
+};
+
+/// One connection, for those who are told of its end.
+struct connection_info {
+    std::string peer;  // address and port
+    std::string user;  // empty: nobody logged in
+};
+
+/// What became of the connections that a server had when it began to drain or stop.
+struct server_report {
+    std::size_t connections = 0;
+    std::size_t cut =
+        0;  // of these, those that lost something, or were ended before they were done
+    close_report::totals total;
+    std::size_t tasks_not_returned = 0;
+};
+
 struct server_options {
     server_config protocol;
     std::shared_ptr<authenticator> logins;
@@ -57,6 +82,13 @@ struct server_options {
     /// context of a single thread). Empty: a strand of the server's own executor for each.
     std::function<boost::asio::any_io_executor()> connection_executor;
 
+    /// For a handler whose channel is gone: to deal with what it has received, before it is
+    /// cancelled; then again, before it is given up.
+    std::chrono::nanoseconds handler_grace = std::chrono::seconds(5);
+
+    /// Told of every connection's end, on the connection's executor.
+    std::function<void(const connection_info&, const close_report&)> on_closed;
+
     log_sink log;
 };
 
@@ -67,7 +99,7 @@ class server {
 public:
     server(boost::asio::any_io_executor executor, server_options options);
 
-    /// Ends everything at once. Run `stop` before for a goodbye in protocol order.
+    /// Ends everything at once. Run `drain` before for a goodbye that loses nothing.
     ~server();
     server(const server&) = delete;
     server& operator=(const server&) = delete;
@@ -81,9 +113,18 @@ public:
     /// see.
     void serve(std::unique_ptr<byte_stream> stream, std::string peer_address);
 
-    /// Stops listening, closes each connection in protocol order (channels, DISCONNECT, FIN) and
-    /// calls `stopped` when the last one is gone and every handler has returned.
-    void stop(std::function<void()> stopped);
+    /// Accepts connections on a socket that listens already: one that a service manager hands over.
+    /// It is the server's from here on. Gives its address.
+    result<boost::asio::ip::tcp::endpoint> listen(int listening_socket);
+
+    /// Stops listening, drains all connections side by side, each in protocol order, and calls
+    /// `done` when the last one is gone and every handler has returned. Called again, it can only
+    /// bring the deadline nearer; the first `done` counts.
+    void drain(const drain_options& how, std::function<void(const server_report&)> done);
+
+    /// Stops listening and ends every connection at once, in protocol order as far as that goes
+    /// without waiting (CLOSE, DISCONNECT, FIN). Also while draining.
+    void stop(std::function<void(const server_report&)> done = {});
 
     std::size_t connections() const;
 

@@ -5,6 +5,8 @@
 
 #include <boost/asio/post.hpp>
 
+#include <algorithm>
+
 namespace asio = boost::asio;
 
 namespace sluice {
@@ -28,9 +30,20 @@ void server_connection::start() {
     pump_.run();
 }
 
-void server_connection::stop() {
-    endpoint_.cut(disconnect_reason::by_application, "server is shutting down", now());
+void server_connection::drain(const drain_options& how) {
+    if (finished_) return;
+    draining_ = how.policy;
+    endpoint_.drain(std::chrono::duration_cast<duration>(how.deadline), now());
+    for (std::size_t i = 0; i < ports_.size(); ++i)
+        ports_[i]->drain(how.policy);
     pump_.run();
+}
+
+void server_connection::cut(std::string_view text) {
+    endpoint_.cut(disconnect_reason::by_application, text, now());
+    pump_.run();
+    for (const auto& port : ports_)
+        port->cancel();
 }
 
 // --- what the pump asks for ---------------------------------------------------------------------
@@ -48,10 +61,16 @@ void server_connection::take_events() {
 void server_connection::on_finished() {
     finished_ = true;
     close_sessions();
+    // Where we ended it, there is no more time for anybody. Else what was received is dealt with.
+    const close_outcome outcome = endpoint_.report().outcome;
+    if (outcome == close_outcome::cut || outcome == close_outcome::deadline)
+        for (const auto& port : ports_)
+            port->cancel();
     if (deciding_) deciding_->emit(asio::cancellation_type::terminal);
 }
 
 void server_connection::on_stream_closed() {
+    stream_closed_at_ = now();
     // Handlers that are still at work need us, and hold nothing that says so.
     if (!ports_.empty()) {
         alive_.expires_at(std::chrono::steady_clock::time_point::max());
@@ -63,15 +82,32 @@ void server_connection::on_stream_closed() {
 
 // --- the end ------------------------------------------------------------------------------------
 
+// Every handler has returned, except for those that were given up: they keep us until they do.
 void server_connection::finish_if_idle() {
-    if (!pump_.stream_closed() || deciding_ || !ports_.empty() || !told_.closed) return;
-    alive_.cancel();
-    log_end();
-    std::exchange(told_.closed, nullptr)();
+    const auto given_up = [](const auto& port) { return port->given_up(); };
+    if (!pump_.stream_closed() || deciding_ || !told_.closed) return;
+    if (!std::ranges::all_of(ports_, given_up)) return;
+    if (ports_.empty()) alive_.cancel();
+    const close_report report = final_report();
+    log_end(report);
+    if (options_->on_closed) options_->on_closed({peer_name_, session_.user}, report);
+    std::exchange(told_.closed, nullptr)(report);
 }
 
-void server_connection::log_end() const {
-    const close_report report = endpoint_.report();
+close_report server_connection::final_report() const {
+    close_report report = endpoint_.report();
+    report.sftp_sessions = served_.sftp_sessions;
+    report.total.sftp_sessions = served_.total.sftp_sessions;
+    report.total.files_committed = served_.total.files_committed;
+    report.total.files_abandoned = served_.total.files_abandoned;
+    report.total.sftp_requests_unanswered = served_.total.sftp_requests_unanswered;
+    report.tasks_cancelled = tasks_cancelled_;
+    report.tasks_not_returned = ports_.size();
+    report.elapsed += now() - stream_closed_at_;
+    return report;
+}
+
+void server_connection::log_end(const close_report& report) const {
     const auto elapsed =
         std::chrono::duration_cast<std::chrono::milliseconds>(now() - started_).count();
     const std::string detail = pump_.stream_error() ? pump_.stream_error().message() : report.text;

@@ -12,7 +12,9 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sluice {
@@ -28,7 +30,7 @@ public:
     /// Told once each, on the connection's strand.
     struct observer {
         std::function<void()> authenticated;
-        std::function<void()> closed;
+        std::function<void(const close_report&)> closed;
     };
 
     /// `peer_address` is numeric and without a port; `peer_name` has it, for the log.
@@ -43,8 +45,12 @@ public:
 
     void start();
 
-    /// Ends every channel, says DISCONNECT, lingers and closes.
-    void stop();
+    /// Admits nothing new, lets each session finish in its way, and leaves in protocol order; at
+    /// the deadline what is left is cut. Once: a second call can only bring the deadline nearer.
+    void drain(const drain_options& how);
+
+    /// Ends at once: every channel is cut, every handler cancelled.
+    void cut(std::string_view text);
 
 private:
     friend class session_port;
@@ -56,7 +62,8 @@ private:
     std::shared_ptr<void> keep_alive() override { return shared_from_this(); }
 
     void finish_if_idle();
-    void log_end() const;
+    close_report final_report() const;
+    void log_end(const close_report& report) const;
     void log(log_severity level, std::string_view event,
              std::vector<std::pair<std::string_view, std::string>> fields) const;
 
@@ -85,6 +92,10 @@ private:
     boost::asio::steady_timer alive_;  // never expires; see on_stream_closed
     time_point started_;
     bool finished_ = false;  // nothing more is done about events
+    std::optional<drain_policy> draining_;
+    time_point stream_closed_at_{};
+    close_report served_;  // SFTP sessions only
+    std::uint64_t tasks_cancelled_ = 0;
 
     std::unique_ptr<boost::asio::cancellation_signal> deciding_;  // while an authenticator works
     login_attempt attempt_;                                       // that is being decided

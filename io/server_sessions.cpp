@@ -121,6 +121,7 @@ session_port* server_connection::find(channel_id id) {
 
 void server_connection::release(session_port& port) {
     if (port.over()) std::erase_if(ports_, [&](const auto& p) { return p.get() == &port; });
+    if (ports_.empty() && pump_.stream_closed()) alive_.cancel();
     finish_if_idle();
 }
 
@@ -226,6 +227,7 @@ bool server_connection::start_session(session_port& port, const channel_request&
                                        : "shell"},
          {"what", std::string(original)}});
     port.start(std::move(handler));
+    if (draining_) port.drain(*draining_);
     return true;
 }
 
@@ -235,7 +237,12 @@ std::unique_ptr<channel_handler> server_connection::start_sftp(session_port& por
     if (!filesystem) return nullptr;
     sftp::server_config config;
     config.read_only = options_->read_only;
-    return std::make_unique<sftp_service>(port, std::move(filesystem), config);
+    auto finished = [this, channel = port.id()](const sftp::session_report& r, error_code) {
+        served_.add({channel, r.handles_left_open, r.files_committed, r.files_abandoned,
+                     r.requests_answered, r.requests_refused, r.requests_unanswered, r.bytes_read,
+                     r.bytes_written});
+    };
+    return std::make_unique<sftp_service>(port, std::move(filesystem), config, finished);
 }
 
 std::unique_ptr<channel_handler> server_connection::start_command(session_port& port,

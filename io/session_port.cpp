@@ -22,10 +22,34 @@ bool session_port::add_environment(std::string_view name, std::string_view value
     return true;
 }
 
+void session_port::drain(const drain_policy& policy) {
+    if (!closed_ && unfinished()) handler_->on_drain(policy);
+}
+
 void session_port::channel_closed() {
     if (closed_) return;
     closed_ = true;
-    if (handler_) handler_->on_closed();
+    if (!unfinished()) return;
+    handler_->on_closed();
+    if (unfinished()) wait_for_handler();
+}
+
+void session_port::wait_for_handler() {
+    grace_ = std::make_unique<boost::asio::steady_timer>(executor());
+    grace_->expires_after(connection_.options_->handler_grace);
+    grace_->async_wait([connection = connection_.shared_from_this(), this](error_code e) {
+        if (e || !unfinished()) return;
+        if (!cancelled_) return cancel();
+        given_up_ = true;
+        connection->finish_if_idle();
+    });
+}
+
+void session_port::cancel() {
+    if (!closed_ || !unfinished() || std::exchange(cancelled_, true)) return;
+    ++connection_.tasks_cancelled_;
+    handler_->cancel();
+    if (unfinished()) wait_for_handler();
 }
 
 boost::asio::any_io_executor session_port::executor() const { return connection_.executor(); }
@@ -76,6 +100,8 @@ void session_port::exit_signal(std::string_view signal_name, bool core_dumped,
 }
 
 void session_port::finished() {
+    finished_ = true;
+    if (grace_) grace_->cancel();
     boost::asio::post(executor(), [connection = connection_.shared_from_this(), this] {
         drop_handler();
         connection->release(*this);

@@ -4,6 +4,8 @@
 #include "sluice/io/channel_handler.hpp"
 #include "sluice/io/server_connection.hpp"
 
+#include <boost/asio/steady_timer.hpp>
+
 #include <memory>
 #include <string>
 #include <utility>
@@ -30,8 +32,18 @@ public:
         return environment_;
     }
 
-    /// The channel is gone: tells the handler, once.
+    /// The server drains: tells the handler.
+    void drain(const drain_policy& policy);
+
+    /// The channel is gone: tells the handler, once. One that has not finished after the grace time
+    /// is cancelled, and given up after as long again.
     void channel_closed();
+
+    /// Does not wait for the grace time.
+    void cancel();
+
+    /// The handler was cancelled and has not finished in time. It is destroyed when it has.
+    bool given_up() const { return given_up_; }
 
     /// Neither a channel nor a handler is left.
     bool over() const { return closed_ && !handler_; }
@@ -49,6 +61,9 @@ public:
     void finished() override;
 
 private:
+    bool unfinished() const { return handler_ && !finished_; }
+    void wait_for_handler();
+
     server_connection& connection_;
     channel_id id_;
     std::unique_ptr<channel_handler> handler_;
@@ -56,6 +71,10 @@ private:
     std::size_t environment_bytes_ = 0;
     bool started_ = false;
     bool closed_ = false;
+    bool finished_ = false;  // said the handler
+    bool cancelled_ = false;
+    bool given_up_ = false;
+    std::unique_ptr<boost::asio::steady_timer> grace_;
 };
 
 }  // namespace sluice

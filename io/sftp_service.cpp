@@ -33,6 +33,11 @@ void sftp_service::on_closed() {
     pump();
 }
 
+void sftp_service::drain(sftp::drain_policy policy) {
+    server_.drain(policy);
+    pump();
+}
+
 // What is called from here may call back here: then another round is made, not a nested one.
 void sftp_service::pump() {
     again_ = true;

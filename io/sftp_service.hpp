@@ -31,6 +31,9 @@ public:
     void on_writable() override;
     void on_closed() override;
 
+    /// Brings the session to its end, and with it the channel, as after the client's EOF.
+    void drain(sftp::drain_policy policy);
+
     const sftp::server& session() const { return server_; }
 
 private:

@@ -33,4 +33,20 @@ void put_extension_list(bytes& out) {
     });
 }
 
+result<extension_set> read_extension_list(bytes_view pairs) {
+    extension_set found;
+    wire::reader r(pairs);
+    while (!r.at_end()) {
+        std::string_view name;
+        std::string_view version;
+        r.read(name);
+        r.read(version);
+        if (r.error()) return r.error();
+        for_each_extension([&]<class E>() {
+            if (name == E::name && version == E::version) found.set(extension_index<E>());
+        });
+    }
+    return found;
+}
+
 }  // namespace sluice::sftp

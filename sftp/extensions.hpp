@@ -2,6 +2,8 @@
 
 #include "sluice/sftp/codec.hpp"
 
+#include <bitset>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <variant>
@@ -129,6 +131,18 @@ error_code decode_extension(std::string_view name, bytes_view data, extension& o
 
 /// Appends the pairs of name and version that VERSION ends with.
 void put_extension_list(bytes& out);
+
+/// Some of the list, by their places in it.
+using extension_set = std::bitset<std::variant_size_v<extension>>;
+
+template <class E>
+constexpr std::size_t extension_index() {
+    return extension(std::in_place_type<E>).index();
+}
+
+/// Reads such pairs: those of our list, in our version of them; others are passed over. Errors:
+/// truncated.
+result<extension_set> read_extension_list(bytes_view pairs);
 
 /// Reply of limits@openssh.com (PROTOCOL 4.8).
 struct limits_reply {

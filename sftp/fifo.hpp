@@ -27,6 +27,14 @@ public:
         }
         return item;
     }
+    void pop_back() {
+        items_.pop_back();
+        if (empty()) clear();
+    }
+    void remove(std::size_t i) {
+        items_.erase(items_.begin() + static_cast<std::ptrdiff_t>(head_ + i));
+        if (empty()) clear();
+    }
     void clear() {
         items_.clear();
         head_ = 0;

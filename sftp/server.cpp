@@ -67,6 +67,18 @@ void server::on_eof() {
     if (phase_ == phase::awaiting_init || phase_ == phase::serving) phase_ = phase::ended;
 }
 
+void server::drain(drain_policy policy) {
+    drain_ = std::max(drain_, policy);
+    if (drain_ == drain_policy::now) on_eof();
+}
+
+// A client without handles is between files.
+void server::end_if_drained() {
+    if (drain_ == drain_policy::finish_handles && backlog_.empty() && in_flight_ == 0 &&
+        handles_.in_use() == 0)
+        on_eof();
+}
+
 void server::abandon() {
     phase_ = phase::lost;
     output_.clear();
@@ -83,6 +95,7 @@ void server::fail(errc e) {
 std::optional<operation> server::next_operation() {
     for (;;) {
         process_input();
+        end_if_drained();
         if (ready_.empty()) {
             const bool input_done = phase_ == phase::ended || phase_ == phase::lost;
             if (!input_done || !backlog_.empty() || in_flight_ != 0) return std::nullopt;
@@ -354,13 +367,19 @@ template void server::reply(const fxp_version&);
 template void server::reply(const fxp_data&);
 template void server::reply(const fxp_extended_reply&);
 
-void server::reply_status(std::uint32_t id, status_code code) {
-    reply(fxp_status{id, static_cast<std::uint32_t>(code), text_of(code), ""});
+void server::reply_status(std::uint32_t id, status_code code, std::string_view text) {
+    reply(fxp_status{id, static_cast<std::uint32_t>(code), text, ""});
 }
 
 void server::refuse(std::uint32_t id, status_code code) {
     ++report_.requests_refused;
     reply_status(id, code);
+}
+
+void server::refuse_new_work(std::uint32_t id) {
+    ++report_.requests_refused;
+    ++report_.requests_drained;
+    reply_status(id, status_code::failure, "server is draining");
 }
 
 // Small replies share a chunk, so that a run of them costs one message of the channel.

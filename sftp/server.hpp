@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sluice::sftp {
@@ -24,6 +25,22 @@ struct server_config {
     bool read_only = false;
 };
 
+/// How a session that is to end is brought to it, from the gentlest on.
+enum class drain_policy {
+    /// Everything is served until the client ends it.
+    finish_session,
+
+    /// What is on open handles is served: read, write, close, fstat, fsetstat, readdir, fsync,
+    /// fstatvfs, copy-data. Everything else gets FAILURE, "server is draining". With no handle open
+    /// and nothing unanswered the session ends: a client is stopped between files, never inside
+    /// one.
+    finish_handles,
+
+    /// Requests that were read are answered, new work as above; then the session ends. Handles that
+    /// are left open are closed as abandoned.
+    now,
+};
+
 /// What became of a session.
 struct session_report {
     std::uint64_t handles_left_open = 0;    // by the client, when the session ended
@@ -31,6 +48,7 @@ struct session_report {
     std::uint64_t files_abandoned = 0;      // opened for writing and not closed by the client
     std::uint64_t requests_answered = 0;    // replies made, with those refused
     std::uint64_t requests_refused = 0;     // answered with an error without being tried
+    std::uint64_t requests_drained = 0;     // of them, because the server was draining
     std::uint64_t requests_unanswered = 0;  // read, but the session was lost before the reply
     std::uint64_t bytes_read = 0;           // of files, sent to the client
     std::uint64_t bytes_written = 0;        // to files
@@ -66,6 +84,10 @@ public:
     /// The client sends no more. What was read in full is answered; an unfinished packet is
     /// dropped.
     void on_eof();
+
+    /// Brings the session to its end; `finished()` follows as after `on_eof`, on the next
+    /// `next_operation` at the earliest. A second call can only tighten the policy.
+    void drain(drain_policy policy);
 
     /// The client is gone. Requests that were read in full and change something are still run, all
     /// others dropped; no reply is made. Then handles are closed as abandoned.
@@ -139,6 +161,8 @@ private:
     std::size_t take(bytes_view data);
     void on_packet(wire::buffer packet);
     void fail(errc e);
+    bool refuses_new_work() const { return drain_ != drain_policy::finish_session; }
+    void end_if_drained();
     void close_handles_left();
     ending ending_of(const slot& s);
 
@@ -152,13 +176,16 @@ private:
 
     template <class M>
     void reply(const M& message);
-    void reply_status(std::uint32_t id, status_code code);
+    void reply_status(std::uint32_t id, status_code code) { reply_status(id, code, text_of(code)); }
+    void reply_status(std::uint32_t id, status_code code, std::string_view text);
     void append_output(bytes_view packet);
     void push_output(wire::buffer chunk);
     void refuse(std::uint32_t id, status_code code);
+    void refuse_new_work(std::uint32_t id);
 
     server_config config_;
     phase phase_ = phase::awaiting_init;
+    drain_policy drain_ = drain_policy::finish_session;
     error_code error_;
 
     packet_assembler assembler_;

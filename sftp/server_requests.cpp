@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <type_traits>
 
 namespace sluice::sftp {
 namespace {
@@ -23,6 +24,13 @@ constexpr std::size_t directory_reply_reserve = 64 * 1024;
 std::uint64_t end_of(std::uint64_t offset, std::uint64_t length) {
     return offset + std::min(length, footprint::to_the_end - offset);
 }
+
+// Goes on with what the client has open; everything else is new work.
+template <class M>
+constexpr bool is_on_handle = requires(M m) {
+    m.handle;
+}
+|| requires(M m) { m.read_from_handle; };
 
 footprint on_path(path_use use, std::uint64_t key = 0) {
     footprint f;
@@ -48,7 +56,15 @@ private:
     void decoded() {
         const auto m = decode<M>(view_);
         if (!m) return refuse(status_of(m.error()));
-        on(*m);
+        admit(*m);
+    }
+
+    template <class M>
+    void admit(const M& m) {
+        constexpr bool decides_later = std::is_same_v<M, fxp_extended>;
+        if (server_.refuses_new_work() && !is_on_handle<M> && !decides_later)
+            return server_.refuse_new_work(id_);
+        on(m);
     }
 
     void on(const fxp_open& m);
@@ -368,7 +384,7 @@ void server::admission::on(const fxp_extended& m) {
     extension e;
     if (const error_code error = decode_extension(m.extended_request, m.data.data, e))
         return refuse(status_of(error));
-    std::visit([this](const auto& request) { on(request); }, e);
+    std::visit([this](const auto& request) { admit(request); }, e);
 }
 
 void server::admission::on(const ext_fsync& m) {

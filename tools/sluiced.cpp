@@ -4,18 +4,22 @@
 #include "sluice/tools/sluiced_config.hpp"
 #include "sluice/tools/sluiced_log.hpp"
 #include "sluice/tools/sluiced_setup.hpp"
+#include "sluice/tools/sluiced_systemd.hpp"
 #include "sluice/wire/limits.hpp"
 
 #include <CLI/CLI.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 
 #include <sys/resource.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <thread>
@@ -26,7 +30,10 @@ namespace asio = boost::asio;
 namespace sluice {
 namespace {
 
-constexpr int exit_usage = 2;  // arguments or settings are wrong
+constexpr int exit_drained = 0;  // every connection came to its end in its own time
+constexpr int exit_cut = 1;      // some were cut
+constexpr int exit_usage = 2;    // arguments or settings are wrong
+constexpr auto cut_time = std::chrono::milliseconds(120);
 constexpr std::size_t file_threads = 8;
 
 struct arguments {
@@ -38,6 +45,8 @@ struct arguments {
     std::string config;
     std::string log_level;
     std::string log_format;
+    std::string drain_deadline;
+    std::string drain_policy;
     std::vector<std::string> settings;  // -o Keyword=value
     bool exec = false;
     bool read_only = false;
@@ -71,6 +80,12 @@ void declare(CLI::App& app, arguments& a) {
         ->type_name("FILE");
     app.add_option("-o", a.settings, "One setting, as a line of the file: 'Ciphers aes256-ctr'")
         ->type_name("SETTING");
+    app.add_option("--drain-deadline", a.drain_deadline,
+                   "After SIGTERM, how long connections may take to finish: 60, 2m")
+        ->type_name("TIME");
+    app.add_option("--drain-policy", a.drain_policy,
+                   "What SFTP sessions still do then: finish_handles, finish_session or now")
+        ->type_name("POLICY");
     app.add_option("--log-level", a.log_level, "QUIET, ERROR, INFO, VERBOSE or DEBUG")
         ->type_name("LEVEL");
     app.add_option("--log-format", a.log_format, "text or json")->type_name("FORMAT");
@@ -83,6 +98,8 @@ boost::system::result<sluiced_config, std::string> read_settings(const arguments
         lines += setting + "\n";
     if (!a.log_level.empty()) lines += "LogLevel " + a.log_level + "\n";
     if (!a.log_format.empty()) lines += "LogFormat " + a.log_format + "\n";
+    if (!a.drain_deadline.empty()) lines += "DrainDeadline " + a.drain_deadline + "\n";
+    if (!a.drain_policy.empty()) lines += "DrainPolicy " + a.drain_policy + "\n";
     const auto from_arguments = parse_sluiced_config(lines, "arguments", sluiced_algorithms());
     if (!from_arguments) return from_arguments.error().message();
 
@@ -170,6 +187,11 @@ private:
     std::size_t turn_ = 0;
 };
 
+std::string name_of(const asio::ip::tcp::endpoint& e) {
+    const std::string address = e.address().to_string();
+    return (e.address().is_v6() ? "[" + address + "]" : address) + ":" + std::to_string(e.port());
+}
+
 int serve(const arguments& a) {
     const auto config = read_settings(a);
     if (!config) return fail(config.error());
@@ -177,8 +199,13 @@ int serve(const arguments& a) {
     asio::thread_pool logins(std::max(2u, std::thread::hardware_concurrency()));
     auto options = make_server_options(*config, a.exec, files, logins);
     if (!options) return fail(options.error().text);
-    const auto endpoints = listen_endpoints(*config);
-    if (!endpoints) return fail(endpoints.error().text);
+    const std::vector<int> handed_over = take_listen_sockets();
+    std::vector<asio::ip::tcp::endpoint> addresses;
+    if (handed_over.empty()) {
+        const auto endpoints = listen_endpoints(*config);
+        if (!endpoints) return fail(endpoints.error().text);
+        addresses = *endpoints;
+    }
 
     std::signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
@@ -189,35 +216,71 @@ int serve(const arguments& a) {
     const log_sink log = options->log;
     options->connection_executor = [&workers] { return workers.next(); };
 
+    // One line a connection on standard output, whatever the log is told to leave out.
+    options->on_closed = [](const connection_info& who, const close_report& report) {
+        const std::string line =
+            to_json(report, {{"event", "closed"}, {"peer", who.peer}, {"user", who.user}}) + "\n";
+        std::fwrite(line.data(), 1, line.size(), stdout);
+        std::fflush(stdout);
+    };
+
     server s(workers.first().get_executor(), std::move(*options));
-    for (const auto& endpoint : *endpoints) {
-        const auto bound = s.listen(endpoint);
-        const std::string address = endpoint.address().is_v6()
-                                        ? "[" + endpoint.address().to_string() + "]"
-                                        : endpoint.address().to_string();
-        if (!bound)
-            return fail(address + ":" + std::to_string(endpoint.port()) + ": " +
-                        bound.error().message());
-        const std::string name = address + ":" + std::to_string(bound->port());
+    const auto listening = [&](const asio::ip::tcp::endpoint& bound) {
+        const std::string name = name_of(bound);
         std::printf("listening on %s\n", name.c_str());
         if (log) log({log_severity::info, "listening", {{"address", name}}});
+    };
+    for (const int socket : handed_over) {
+        const auto bound = s.listen(socket);
+        if (!bound) return fail("a socket that was handed over: " + bound.error().message());
+        listening(*bound);
+    }
+    for (const auto& address : addresses) {
+        const auto bound = s.listen(address);
+        if (!bound) return fail(name_of(address) + ": " + bound.error().message());
+        listening(*bound);
     }
     std::fflush(stdout);
+    if (const error_code e = notify_service_manager("READY=1"); e && log)
+        log({log_severity::error, "notify_failed", {{"reason", e.message()}}});
 
+    int status = exit_drained;
+    const auto done = [&](const server_report& report) {
+        if (report.cut != 0) status = exit_cut;
+        if (log)
+            log({log_severity::info,
+                 "stopped",
+                 {{"connections", std::to_string(report.connections)},
+                  {"cut", std::to_string(report.cut)},
+                  {"files_committed", std::to_string(report.total.files_committed)},
+                  {"files_abandoned", std::to_string(report.total.files_abandoned)},
+                  {"undelivered_bytes", std::to_string(report.total.bytes_undelivered)}}});
+        workers.stop();
+    };
     asio::signal_set signals(workers.first(), SIGTERM, SIGINT);
+    asio::steady_timer hurry(workers.first());
     signals.async_wait([&](error_code e, int) {
         if (e) return;
-        if (log) log({log_severity::info, "stopping", {}});
-        s.stop([&] { workers.stop(); });
+        static_cast<void>(notify_service_manager("STOPPING=1"));
+        if (log) log({log_severity::info, "draining", {}});
+        s.drain({config->drain_deadline, {config->drain_policy, false}}, done);
         signals.async_wait([&](error_code again, int) {
-            if (!again) workers.stop();
+            if (again) return;
+            if (log) log({log_severity::info, "cutting", {}});
+            s.stop();
+            // Whoever takes no goodbye by then, or is still at work, is not waited for.
+            hurry.expires_after(cut_time);
+            hurry.async_wait([&](error_code cancelled) {
+                if (cancelled) return;
+                std::fflush(nullptr);
+                std::_Exit(exit_cut);
+            });
         });
     });
     workers.run();
     files.join();
     logins.join();
-    if (log) log({log_severity::info, "stopped", {}});
-    return 0;
+    return status;
 }
 
 }  // namespace

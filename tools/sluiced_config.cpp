@@ -269,6 +269,18 @@ fault format_name(const arguments& a, log_format& out) {
     return {};
 }
 
+fault drain_policy_name(const arguments& a, sftp::drain_policy& out) {
+    if (a[0] == "finish_handles")
+        out = sftp::drain_policy::finish_handles;
+    else if (a[0] == "finish_session")
+        out = sftp::drain_policy::finish_session;
+    else if (a[0] == "now")
+        out = sftp::drain_policy::now;
+    else
+        return expected("finish_handles, finish_session or now", a[0]);
+    return {};
+}
+
 fault sftp_subsystem(const arguments& a, bool& read_only) {
     if (a[0] != "sftp") return "no subsystem '" + a[0] + "', only sftp";
     if (a.size() < 2 || a[1] != "internal-sftp") return "sftp is served by internal-sftp only";
@@ -361,6 +373,8 @@ constexpr std::array rows{
     first_of<time, &config::client_alive_interval>("ClientAliveInterval"),
     first_of<compression_mode, &config::compression>("Compression"),
     all_of<add_users, &config::deny_users>("DenyUsers", any_number),
+    first_of<time, &config::drain_deadline>("DrainDeadline"),
+    first_of<drain_policy_name, &config::drain_policy>("DrainPolicy"),
     all_of<add_file, &config::host_keys>("HostKey"),
     algorithms_of<&choices::host_key, &config::host_key_algorithms>("HostKeyAlgorithms"),
     algorithms_of<&choices::kex, &config::kex_algorithms>("KexAlgorithms"),

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sluice/sftp/drain_policy.hpp"
 #include "sluice/wire/error.hpp"
 #include "sluice/wire/limits.hpp"
 
@@ -89,6 +90,10 @@ struct sluiced_config {
     unsigned client_alive_count_max = 3;            // 0: never ends a connection
     std::string root;                               // ChrootDirectory; empty: not given
     bool sftp_read_only = false;                    // Subsystem sftp internal-sftp -R
+
+    // The end
+    std::chrono::seconds drain_deadline{30};
+    sftp::drain_policy drain_policy = sftp::drain_policy::finish_handles;
 
     log_level level = log_level::info;
     log_format format = log_format::text;

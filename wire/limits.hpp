@@ -76,6 +76,11 @@ inline constexpr std::size_t sftp_name_length_max = 1024;        // bytes of one
 inline constexpr std::size_t sftp_ids_max = 1024;  // of each kind in one users-groups-by-id
 inline constexpr std::size_t sftp_input_max = 2 * 1024 * 1024;   // bytes of unanswered requests
 inline constexpr std::size_t sftp_output_max = 2 * 1024 * 1024;  // bytes of replies, queued or due
-inline constexpr std::size_t sftp_write_gaps_max = 256;  // runs of writes remembered a handle
+inline constexpr std::size_t sftp_write_gaps_max = 256;        // runs of writes remembered a handle
+inline constexpr std::size_t sftp_client_requests_max = 1024;  // made and not worked off
+inline constexpr std::size_t sftp_client_output_max = 1024 * 1024;  // bytes of requests not sent
+inline constexpr std::size_t sftp_names_max = 8192;      // in one NAME reply; OpenSSH sends 100
+inline constexpr std::size_t sftp_error_text_max = 256;  // bytes kept of a server's words
+inline constexpr std::size_t sftp_transfer_bytes_max = 16 * 1024 * 1024;  // 320 MB/s at 50 ms
 
 }  // namespace sluice::limits

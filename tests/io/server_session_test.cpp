@@ -290,6 +290,7 @@ TEST(ServerSession, ACommandHearsThatItsClientIsGone) {
         test::temp_dir dir;
         one_client c([&](server_options& o) {
             o.command_directory = dir.path();
+            o.handler_grace = 100ms;
             o.protocol.end.linger = 100ms;
         });
         const auto number = c.client->open();

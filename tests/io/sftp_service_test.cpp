@@ -176,6 +176,43 @@ TEST(CloseAndDrain, ALostChannelIsFinishedWhenItsOperationsAre) {
     EXPECT_EQ(s.report->files_abandoned, 1u);
 }
 
+TEST(CloseAndDrain, ADrainedSessionEndsItsChannelWhenTheLastHandleIsClosed) {
+    over_memory s;
+    s.send(sftp_packet(sftp::fxp_open{1, "/f", create, {}}));
+    const auto opened = s.port.replies();
+    const auto handle = to_bytes(sftp::decode<sftp::fxp_handle>(opened.at(0))->handle);
+    s.service->drain(sftp::drain_policy::finish_handles);
+    EXPECT_FALSE(s.port.status.has_value());
+    s.send(sftp_packet(sftp::fxp_stat{2, "/"}));
+    const auto refused = s.port.replies();
+    EXPECT_EQ(sftp::decode<sftp::fxp_status>(refused.at(0))->error_message, "server is draining");
+    s.send(sftp_packet(sftp::fxp_close{3, handle}));
+    EXPECT_EQ(s.port.replies().size(), 1u);
+    EXPECT_EQ(s.port.status, 0u);
+    EXPECT_EQ(s.port.credited, s.sent);
+    s.service->drain(sftp::drain_policy::now);  // changes nothing any more
+    s.service->on_closed();
+    EXPECT_EQ(s.port.finished_calls, 1);
+    EXPECT_EQ(s.report->requests_drained, 1u);
+    EXPECT_EQ(s.report->files_committed, 1u);
+}
+
+TEST(CloseAndDrain, DrainingNowEndsTheChannelWhenAllIsAnswered) {
+    over_memory s;
+    s.send(sftp_packet(sftp::fxp_open{1, "/f", create, {}}));
+    s.files->defer = true;
+    s.send(sftp_packet(sftp::fxp_stat{2, "/"}));
+    s.service->drain(sftp::drain_policy::now);
+    EXPECT_FALSE(s.port.status.has_value());
+    while (s.files->pending() != 0)
+        s.files->run(0);
+    EXPECT_EQ(s.port.replies().size(), 2u);
+    EXPECT_EQ(s.port.status, 0u);
+    s.service->on_closed();
+    EXPECT_EQ(s.port.finished_calls, 1);
+    EXPECT_EQ(s.report->files_abandoned, 1u);
+}
+
 TEST(SftpService, StderrOfAClientIsDroppedAndCredited) {
     over_memory s;
     const std::size_t before = s.port.credited;

@@ -91,7 +91,7 @@ public:
     }
     /// Begins to stop; `stopped()` tells when that is done.
     void stop() {
-        on_server([this] { server_->stop([this] { stopped_ = true; }); });
+        on_server([this] { server_->stop([this](const server_report&) { stopped_ = true; }); });
     }
     bool stopped() const { return stopped_; }
     /// Destroys the server, with whatever it has.
