@@ -33,6 +33,7 @@ public:
 
     /// Brings the session to its end, and with it the channel, as after the client's EOF.
     void drain(sftp::drain_policy policy);
+    void on_drain(const drain_policy& policy) override { drain(policy.sftp); }
 
     const sftp::server& session() const { return server_; }
 

@@ -93,6 +93,9 @@ public:
     void stop() {
         on_server([this] { server_->stop([this](const server_report&) { stopped_ = true; }); });
     }
+    void drain(const drain_options& how, std::function<void(const server_report&)> done) {
+        on_server([&] { server_->drain(how, std::move(done)); });
+    }
     bool stopped() const { return stopped_; }
     /// Destroys the server, with whatever it has.
     void drop() {
