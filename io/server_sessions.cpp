@@ -127,7 +127,7 @@ void server_connection::release(session_port& port) {
 
 void server_connection::close_sessions() {
     for (const auto& port : ports_)
-        port->channel_closed();
+        if (!port->closed()) port->channel_closed(port->report(), endpoint_.end_error());
     std::erase_if(ports_, [](const auto& port) { return port->over(); });
 }
 
@@ -155,7 +155,7 @@ void server_connection::on_channel_event(channel_event& event) {
     } else if (const auto* closed = std::get_if<channel_closed_event>(&event)) {
         session_port* const port = find(closed->id);
         if (port == nullptr) return;
-        port->channel_closed();
+        port->channel_closed(closed->report, {});
         release(*port);
     } else if (const auto* global = std::get_if<global_request_event>(&event)) {
         if (global->want_reply) channels.global_reply(false);  // no forwarding here

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "sluice/channel/events.hpp"
-#include "sluice/io/channel_handler.hpp"
+#include "sluice/io/mux_port.hpp"
 #include "sluice/io/server_connection.hpp"
 
 #include <boost/asio/steady_timer.hpp>
@@ -15,11 +15,10 @@ namespace sluice {
 
 /// Private to io/: one session channel of a server_connection, from its OPEN until both the channel
 /// is closed and its handler has finished.
-class session_port final : public channel_port {
+class session_port final : public mux_port {
 public:
-    session_port(server_connection& connection, channel_id id) : connection_(connection), id_(id) {}
+    session_port(server_connection& connection, channel_id id);
 
-    channel_id id() const { return id_; }
     channel_handler* handler() const { return handler_.get(); }
     bool started() const { return started_; }
 
@@ -37,7 +36,7 @@ public:
 
     /// The channel is gone: tells the handler, once. One that has not finished after the grace time
     /// is cancelled, and given up after as long again.
-    void channel_closed();
+    void channel_closed(const channel_report& report, error_code end_error);
 
     /// Does not wait for the grace time.
     void cancel();
@@ -46,18 +45,9 @@ public:
     bool given_up() const { return given_up_; }
 
     /// Neither a channel nor a handler is left.
-    bool over() const { return closed_ && !handler_; }
+    bool over() const { return closed() && !handler_; }
     void drop_handler() { handler_.reset(); }
 
-    boost::asio::any_io_executor executor() const override;
-    std::size_t writable() const override;
-    void write(wire::buffer chunk, std::uint32_t extended_type) override;
-    void consumed(std::size_t n) override;
-    void send_eow() override;
-    void send_eof() override;
-    void exit(std::uint32_t status) override;
-    void exit_signal(std::string_view signal_name, bool core_dumped,
-                     std::string_view message) override;
     void finished() override;
 
 private:
@@ -65,12 +55,10 @@ private:
     void wait_for_handler();
 
     server_connection& connection_;
-    channel_id id_;
     std::unique_ptr<channel_handler> handler_;
     std::vector<std::pair<std::string, std::string>> environment_;
     std::size_t environment_bytes_ = 0;
     bool started_ = false;
-    bool closed_ = false;
     bool finished_ = false;  // said the handler
     bool cancelled_ = false;
     bool given_up_ = false;
