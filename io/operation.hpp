@@ -42,6 +42,16 @@ public:
                                         boost::asio::execution::outstanding_work.tracked);
     }
 
+    pending_operation(pending_operation&&) = default;
+    // Boost 1.81's any_completion_handler copies itself without end when it is assigned to.
+    pending_operation& operator=(pending_operation&& other) noexcept {
+        std::swap(number_, other.number_);
+        std::swap(strand_, other.strand_);
+        std::swap(executor_, other.executor_);
+        handler_.swap(other.handler_);
+        return *this;
+    }
+
     explicit operator bool() const { return static_cast<bool>(handler_); }
     operation_number number() const { return number_; }
 

@@ -299,8 +299,7 @@ TEST(ServerSession, ACommandHearsThatItsClientIsGone) {
             "exec 2>/dev/null; trap 'echo > heard; exit' HUP; echo $$ > pid; echo ready; "
             "while :; do sleep 0.01; done"));
         ASSERT_TRUE(c.s.until([&] { return c.client->sessions[number].out == "ready\n"; }));
-        if (end == closes_channel)
-            c.client->send(wire::encoded(channel_close{c.client->sessions[number].server_number}));
+        if (end == closes_channel) c.client->send_close(c.client->sessions[number]);
         if (end == closes_socket) c.client->close();
         if (end == resets) c.client->reset();
         if (end == says_goodbye) c.client->send(wire::encoded(disconnect{11, "", {}}));
