@@ -190,7 +190,7 @@ FIN, RST = 1, 4
 
 def fin_and_no_rst(plan):
     """A client that sends without end is cut at the deadline: FIN, and no RST."""
-    server = plan.start({"DrainDeadline": "1"})
+    server = plan.start({"DrainDeadline": "1", "LogLevel": "VERBOSE"})
     capture = Capture(server.port)
     try:
         options = peers.openssh_options(server, extra=(("LogLevel", "INFO"),))

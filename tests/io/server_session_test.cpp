@@ -334,7 +334,7 @@ TEST(ServerSession, AVanishedClientLeavesNothing) {
         EXPECT_TRUE(c.s.until([&] { return c.s.connections() == 0; }));
         EXPECT_TRUE(process_gone(dir / "pid"));
         c.s.stop();
-        EXPECT_TRUE(c.s.stopped());
+        EXPECT_TRUE(c.s.until([&] { return c.s.stopped(); }));
         EXPECT_TRUE(c.s.nothing_runs());
     }
 }
