@@ -57,6 +57,8 @@ public:
         return sending_ == sending::close_sent && receiving_ == receiving::close_received;
     }
     bool closing() const { return close_wanted_; }
+    /// Nothing was said yet that ends our data.
+    bool takes_output() const { return sending_ == sending::open; }
 
     // Opening. The peer's number, window and packet size come from its OPEN or its CONFIRMATION.
     void set_peer(std::uint32_t number, std::uint32_t window, std::uint32_t packet_size_max);

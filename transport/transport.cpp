@@ -72,6 +72,9 @@ result<std::optional<transport_event>> transport::poll_open(time_point now) {
             if (inflated_.empty()) return errc::bad_compression;
             payload = inflated_;
         }
+        if (config_.observer != nullptr)
+            config_.observer->on_packet(packet_direction::received, opener_.sequence_number(),
+                                        payload, {});
         last_payload_ = payload;
         auto event = on_payload(payload, now);
         if (!event || *event || finished_) return event;
@@ -325,6 +328,8 @@ std::size_t transport::room() const {
 }
 
 void transport::send_now(bytes_view head, bytes_view bulk) {
+    if (config_.observer != nullptr)
+        config_.observer->on_packet(packet_direction::sent, sealer_.sequence_number(), head, bulk);
     if (compressor_) {
         compressor_->deflate(head, bulk, compressed_);
         sealer_.seal({}, compressed_, *config_.random, back_);

@@ -368,6 +368,21 @@ TEST(Closing, ACutDropsWhatIsQueuedAndSaysSo) {
     EXPECT_TRUE(closed->report.acknowledged);
 }
 
+// Room was found while the application was busy with something else, and closed.
+TEST(Closing, BehindACloseNobodyHearsOfRoom) {
+    for (const bool cut : {false, true}) {
+        SCOPED_TRACE(cut);
+        one_session s(0, 100'000, {.channel_output_max = 1000});
+        s.m.write(s.id, chunk(std::string(900, 'x')));
+        EXPECT_LT(s.m.writable(s.id), 900U);
+        ASSERT_TRUE(give(s.m, channel_window_adjust{s.id, 2000}));
+        cut ? s.m.cut(s.id) : s.m.close(s.id);
+        EXPECT_FALSE(s.m.next_event());
+        ASSERT_TRUE(give(s.m, channel_close{s.id}));
+        EXPECT_TRUE(next<channel_closed_event>(s.m));
+    }
+}
+
 TEST(Closing, ACutDoesNotWaitForACloseThatWaits) {
     one_session s(0);
     s.m.write(s.id, chunk("abc"));

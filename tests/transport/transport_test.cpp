@@ -790,5 +790,50 @@ TEST(Transport, MessagesOnTheWire) {
         EXPECT_EQ(wire::decode<kexinit>({whole.data(), n}).error(), errc::truncated) << n;
 }
 
+class recording_observer final : public packet_observer {
+public:
+    struct packet {
+        std::uint32_t sequence_number;
+        bytes payload;
+        bool operator==(const packet&) const = default;
+    };
+
+    void on_packet(packet_direction direction, std::uint32_t sequence_number, bytes_view head,
+                   bytes_view bulk) override {
+        bytes payload = to_bytes(head);
+        payload.insert(payload.end(), bulk.begin(), bulk.end());
+        auto& list = direction == packet_direction::sent ? sent : received;
+        list.push_back({sequence_number, std::move(payload)});
+    }
+
+    std::vector<packet> sent;
+    std::vector<packet> received;
+};
+
+// Also what waits during a key exchange is seen when it goes, and compression is not seen at all.
+TEST(Transport, AnObserverSeesEveryPayloadInTheOrderOfTheWire) {
+    transport_pair pair;
+    recording_observer client;
+    recording_observer server;
+    pair.client.config.observer = &client;
+    pair.server.config.observer = &server;
+    pair.client.config.compressions = pair.server.config.compressions = {"zlib@openssh.com"};
+    connect(pair);
+    log_in(pair);
+    expect_works(pair);
+    pair.client.machine->rekey(pair.now);
+    const bytes payload = payload_of(10);
+    pair.client.machine->send(payload);
+    EXPECT_EQ(client.sent.back().payload.front(), kexinit::number);
+    pair.run();
+    EXPECT_EQ(client.sent.front().payload.front(), kexinit::number);
+    EXPECT_EQ(client.sent.front().sequence_number, 0u);
+    EXPECT_EQ(client.sent.back().payload, payload);
+    EXPECT_EQ(client.sent.back().sequence_number, 0u) << "the first under its keys";
+    EXPECT_EQ(client.sent, server.received);
+    EXPECT_EQ(server.sent, client.received);
+    EXPECT_GT(server.sent.size(), 5u);
+}
+
 }  // namespace
 }  // namespace sluice
