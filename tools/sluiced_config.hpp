@@ -89,6 +89,7 @@ struct sluiced_config {
     unsigned client_alive_count_max = 3;            // 0: never ends a connection
     std::string root;                               // ChrootDirectory; empty: not given
     bool sftp_read_only = false;                    // Subsystem sftp internal-sftp -R
+    bool atomic_uploads = false;                    // files appear when they are whole
 
     log_level level = log_level::info;
     log_format format = log_format::text;
