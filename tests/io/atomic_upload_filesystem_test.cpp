@@ -583,6 +583,28 @@ struct atomic_session {
     bytes to_server;
 };
 
+TEST(AtomicUploads, AFileThatCannotBeMovedIntoPlaceIsNotReportedAsCommitted) {
+    atomic a(atomic::over::ram_disk);
+    atomic_session s(a);
+    std::size_t budget = 10'000;
+    const auto answer = [&](const result<sftp::request_id>& id) {
+        EXPECT_TRUE(id);
+        while (s.step(budget)) {
+        }
+        return s.client.next_outcome().value();
+    };
+    while (s.step(budget)) {
+    }
+    const auto h = std::get<sftp::remote_handle>(answer(s.client.open("/f", create)).value);
+    EXPECT_FALSE(answer(s.client.write(h, 0, test::written(bytes(10)))).error);
+    a.record->failures["rename"] = {EACCES};
+    EXPECT_EQ(answer(s.client.close(h)).error, errc::sftp_permission_denied);
+    EXPECT_EQ(s.server.report().files_committed, 0u);
+    EXPECT_EQ(s.server.report().files_abandoned, 1u);
+    EXPECT_EQ(s.server.handles_open(), 0u);
+    EXPECT_EQ(a.plain.list("/").value(), names{});
+}
+
 // Two files are put over old ones; the session is lost after so many bytes of it. Gives how many of
 // the files are the new ones, whole; the others are the old ones, and nothing else is left.
 std::size_t files_put_before(std::size_t cut, atomic& a) {
