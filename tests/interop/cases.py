@@ -613,6 +613,7 @@ def build(plan):
         plan.add("server: JSON log", whole_server.logs, "json")
         plan.add("server: text log", whole_server.logs, "text")
         plan.add("server: a FIFO", whole_server.fifo)
+        plan.add("server: atomic uploads", whole_server.atomic_uploads)
     plan.add("ssh: all host keys are learned", whole_server.update_host_keys)
     plan.add("asyncssh: eight sessions at once", asyncssh_many)
     plan.add("asyncssh: window of 64 bytes, packets of 7", asyncssh_windows)

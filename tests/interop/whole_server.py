@@ -10,7 +10,7 @@ import subprocess
 import time
 
 import peers
-from peers import HOST, check
+from peers import HOST, check, same
 
 
 def until(condition, seconds, reason):
@@ -152,3 +152,31 @@ def fifo(plan):
     listed = peers.sftp_batch(plan.server, [f"ls -l {name}", f"rm {name}"], timeout=20)
     check("prw" in listed, f"listed as: {listed.strip()[-120:]}")
     check(not path.exists(), "it is still there")
+
+
+def atomic_uploads(plan):
+    """With AtomicUploads a put shows the whole file or the old one, also when its client dies."""
+    setup = plan.setup
+    server = plan.start({"AtomicUploads": "yes"})
+    name, _ = setup.fresh("atomic")
+
+    def parts():
+        return list(setup.served.glob(f".{name}.*.part"))
+    try:
+        peers.sftp_batch(server, [f"put {setup.small} {name}", f"chmod 604 {name}"])
+        same(setup.small, plan.served(name))
+        slow = ["sftp", "-l", "20000", "-b", "-", "-P", server.port,
+                *peers.openssh_options(server), f"{server.user}@{HOST}"]
+        with Client(server, slow, f"put {setup.large} {name}\n".encode()):
+            until(lambda: any(part.stat().st_size for part in parts()), 20, "nothing is written")
+            check(".part" not in peers.sftp_batch(server, ["ls -a"]), "it is listed")
+            same(setup.small, plan.served(name))
+        until(lambda: not parts(), 20, "the half file is still there")
+        same(setup.small, plan.served(name))
+        peers.sftp_batch(server, [f"put {setup.large} {name}"])
+        same(setup.large, plan.served(name))
+        check(os.stat(plan.served(name)).st_mode & 0o777 == 0o604, "another mode")
+        check(not parts(), "a temporary file is left")
+    finally:
+        server.stop()
+    plan.served(name).unlink()

@@ -39,6 +39,12 @@ public:
         return std::move(*opened);
     }
 
+    /// Lets everything that is under way complete.
+    void settle() {
+        io_.restart();
+        io_.run();
+    }
+
     template <class Op>
     result<typename Op::reply> run(
         void (sftp::filesystem::*f)(Op, sftp::completion<typename Op::reply>), Op what) {
