@@ -42,6 +42,16 @@ public:
                                         boost::asio::execution::outstanding_work.tracked);
     }
 
+    pending_operation(pending_operation&&) = default;
+    // By hand: assigning an any_completion_handler never ends in Boost 1.81.
+    pending_operation& operator=(pending_operation&& other) noexcept {
+        number_ = other.number_;
+        strand_ = std::move(other.strand_);
+        executor_ = std::move(other.executor_);
+        handler_.swap(other.handler_);
+        return *this;
+    }
+
     explicit operator bool() const { return static_cast<bool>(handler_); }
     operation_number number() const { return number_; }
 
