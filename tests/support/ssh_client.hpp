@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sluice/io/byte_stream.hpp"
 #include "sluice/io/server.hpp"
 #include "sluice/tests/support/linked.hpp"
 
@@ -88,6 +89,13 @@ public:
         std::size_t n = 0;
         on_server([&] { n = server_->connections(); });
         return n;
+    }
+    /// Serves what is connected already; its executor is one of the server's.
+    void serve(std::unique_ptr<byte_stream> stream) {
+        on_server([&] { server_->serve(std::move(stream), "192.0.2.1"); });
+    }
+    boost::asio::any_io_executor new_server_strand() {
+        return boost::asio::make_strand(thread_count_ == 0 ? context : server_context_);
     }
     /// Begins to stop; `stopped()` tells when that is done.
     void stop() {

@@ -1,0 +1,319 @@
+#include "sluice/io/client_connection.hpp"
+
+#include "sluice/io/clock.hpp"
+
+#include <boost/asio/dispatch.hpp>
+
+#include <utility>
+
+namespace asio = boost::asio;
+
+namespace sluice {
+namespace {
+
+constexpr std::string_view cut_text = "disconnected by the application";
+
+bool cancel_one(std::deque<pending_operation<>>& due, operation_number number) {
+    for (auto& one : due) {
+        if (!one || one.number() != number) continue;
+        one.cancel();
+        return true;
+    }
+    return false;
+}
+
+void complete_next(std::deque<pending_operation<>>& due) {
+    if (due.empty()) return;
+    auto one = std::move(due.front());
+    due.pop_front();
+    if (one) one.post({});
+}
+
+void complete_all(std::deque<pending_operation<>>& due, error_code e) {
+    for (auto& one : std::exchange(due, {}))
+        if (one) one.post(e);
+}
+
+}  // namespace
+
+client_connection::client_connection(std::unique_ptr<byte_stream> stream,
+                                     std::unique_ptr<client_login> login)
+    : login_(std::move(login)),
+      endpoint_(login_->config(), now()),
+      pump_(std::move(stream), endpoint_, *this),
+      tasks_(pump_.executor()) {}
+
+client_connection::~client_connection() {
+    for (const auto& [id, entry] : channels_)
+        entry.core->detach();
+}
+
+// --- operations ---------------------------------------------------------------------------------
+
+template <class... Args>
+pending_operation<Args...> client_connection::begin(completion<Args...> done) {
+    const operation_number number = ++numbers_;
+    cancel_by_slot(shared_from_this(), executor(), number, done);
+    return {number, std::move(done), executor()};
+}
+
+void client_connection::async_login(completion<> done) {
+    asio::dispatch(executor(),
+                   [self = shared_from_this(), operation = begin(std::move(done))]() mutable {
+                       self->logging_in_ = std::move(operation);
+                       self->pump_.run();
+                   });
+}
+
+void client_connection::async_open(open_channel open, completion<session> done) {
+    asio::dispatch(executor(), [self = shared_from_this(), open = std::move(open),
+                                operation = begin(std::move(done))]() mutable {
+        if (self->finished_) return operation.post(self->endpoint_.end_error(), {});
+        const auto id = open(self->endpoint_.channels());
+        if (!id) return operation.post(id.error(), {});
+        auto side = std::make_unique<port>(self->endpoint_, self->pump_, *id);
+        auto core = std::make_shared<session_core>(*side);
+        self->channels_.emplace(
+            *id, channel_entry{std::move(side), std::move(core), std::move(operation)});
+        self->pump_.run_soon();
+    });
+}
+
+void client_connection::async_ping(completion<> done) {
+    asio::dispatch(executor(),
+                   [self = shared_from_this(), operation = begin(std::move(done))]() mutable {
+                       if (self->finished_) return operation.post(self->endpoint_.end_error());
+                       if (self->endpoint_.send_ping({})) {
+                           self->pongs_due_.push_back(std::move(operation));
+                       } else {
+                           // Whatever the answer is, the server has come so far.
+                           self->endpoint_.global(global_keepalive_request{}, true);
+                           self->global_replies_due_.push_back(std::move(operation));
+                       }
+                       self->pump_.run_soon();
+                   });
+}
+
+void client_connection::async_rekey(completion<> done) {
+    asio::dispatch(executor(),
+                   [self = shared_from_this(), operation = begin(std::move(done))]() mutable {
+                       if (self->finished_) return operation.post(self->endpoint_.end_error());
+                       self->rekeys_.add(std::move(operation));
+                       self->endpoint_.rekey(now());
+                       self->pump_.run_soon();
+                   });
+}
+
+void client_connection::async_closed(completion<close_report> done) {
+    asio::dispatch(executor(),
+                   [self = shared_from_this(), operation = begin(std::move(done))]() mutable {
+                       if (self->told_closed_) return operation.post({}, self->endpoint_.report());
+                       self->closed_waiters_.add(std::move(operation));
+                   });
+}
+
+void client_connection::drain(duration deadline) {
+    asio::dispatch(executor(), [self = shared_from_this(), deadline] {
+        self->endpoint_.drain(deadline, now());
+        self->pump_.run_soon();
+    });
+}
+
+void client_connection::cut() {
+    asio::dispatch(executor(), [self = shared_from_this()] {
+        self->endpoint_.cut(disconnect_reason::by_application, cut_text, now());
+        self->pump_.run_soon();
+    });
+}
+
+void client_connection::cancel(operation_number number) {
+    if (logging_in_ && logging_in_.number() == number) {
+        logging_in_.cancel();
+        return cut();
+    }
+    for (auto& [id, entry] : channels_) {
+        if (!entry.opening || entry.opening.number() != number) continue;
+        entry.opening.cancel();
+        entry.side->close();
+        return;
+    }
+    if (cancel_one(pongs_due_, number) || cancel_one(global_replies_due_, number)) return;
+    if (!rekeys_.cancel(number)) closed_waiters_.cancel(number);
+}
+
+connect_failure client_connection::failure() const {
+    const close_report report = endpoint_.report();
+    connect_failure f;
+    f.error = endpoint_.end_error();
+    f.text = f.error.message();
+    if (f.error == errc::host_key_rejected && !login_->host_key_problem().empty()) {
+        f.text = login_->host_key_problem();
+    } else if (report.ended_by == close_side::peer && !report.text.empty()) {
+        f.text += ": " + report.text;
+    } else if (pump_.stream_error()) {
+        f.text += ": " + pump_.stream_error().message();
+    }
+    if (f.error == errc::auth_denied) {
+        f.can_continue = endpoint_.can_continue();
+        f.text += " (" + f.can_continue + ")";
+    }
+    return f;
+}
+
+// --- events -------------------------------------------------------------------------------------
+
+void client_connection::take_events() {
+    for (;;) {
+        auto event = endpoint_.poll(now());
+        if (!event || !*event) break;
+        if (finished_) continue;
+        on_event(**event);
+        if (endpoint_.finished()) break;
+    }
+}
+
+void client_connection::on_event(client_event& event) {
+    if (auto* shown = std::get_if<host_key_event>(&event)) {
+        ask(judge(shared_from_this(), std::move(*shown)));
+    } else if (std::holds_alternative<auth_question_event>(event)) {
+        ask(answer(shared_from_this()));
+    } else if (const auto* banner = std::get_if<banner_event>(&event)) {
+        login_->banner(banner->text);
+    } else if (std::holds_alternative<logged_in_event>(event)) {
+        if (logging_in_) logging_in_.post({});
+    } else if (const auto* keys = std::get_if<keys_changed_event>(&event)) {
+        if (!keys->first) rekeys_.post_all({});
+    } else if (std::holds_alternative<pong_event>(event)) {
+        complete_next(pongs_due_);
+    } else if (auto* channel = std::get_if<channel_event>(&event)) {
+        on_channel_event(*channel);
+    }
+}
+
+session_core* client_connection::find(channel_id id) const {
+    const auto found = channels_.find(id);
+    return found == channels_.end() ? nullptr : found->second.core.get();
+}
+
+void client_connection::on_channel_event(channel_event& event) {
+    auto& channels = endpoint_.channels();
+    if (const auto* data = std::get_if<channel_data_event>(&event)) {
+        if (auto* core = find(data->id)) core->on_data(data->data, data->extended_type);
+    } else if (const auto* writable = std::get_if<channel_writable_event>(&event)) {
+        if (auto* core = find(writable->id)) core->on_writable();
+    } else if (const auto* eof = std::get_if<channel_eof_event>(&event)) {
+        if (auto* core = find(eof->id)) core->on_eof();
+    } else if (const auto* reply = std::get_if<channel_reply_event>(&event)) {
+        if (auto* core = find(reply->id)) core->on_reply(reply->success);
+    } else if (const auto* request = std::get_if<channel_request_event>(&event)) {
+        auto* core = find(request->id);
+        const bool eow = std::holds_alternative<eow_request>(request->request);
+        if (core != nullptr && eow) core->on_eow();
+        const bool granted = core != nullptr && (eow || core->on_request(request->request));
+        if (request->want_reply) channels.reply(request->id, granted);
+    } else if (const auto* opened = std::get_if<channel_opened_event>(&event)) {
+        on_opened(opened->id);
+    } else if (const auto* failed = std::get_if<channel_open_failed_event>(&event)) {
+        on_open_failed(*failed);
+    } else if (const auto* closed = std::get_if<channel_closed_event>(&event)) {
+        on_channel_closed(*closed);
+    } else if (const auto* open = std::get_if<channel_open_event>(&event)) {
+        channels.refuse_open(open->id, open_failure::administratively_prohibited,
+                             "nothing was asked for");
+    } else if (std::holds_alternative<global_reply_event>(event)) {
+        complete_next(global_replies_due_);
+    }
+}
+
+void client_connection::on_opened(channel_id id) {
+    const auto found = channels_.find(id);
+    if (found == channels_.end() || !found->second.opening) return;
+    found->second.opening.post({}, session(found->second.core));
+}
+
+void client_connection::on_open_failed(const channel_open_failed_event& event) {
+    const auto found = channels_.find(event.id);
+    if (found == channels_.end()) return;
+    auto entry = std::move(found->second);
+    channels_.erase(found);
+    entry.side->set_closed(event.report, {});
+    entry.core->on_closed();
+    const auto error =
+        event.reason == open_failure::connect_failed ? errc::connect_failed : errc::open_refused;
+    if (entry.opening) entry.opening.post(error, {});
+}
+
+void client_connection::on_channel_closed(const channel_closed_event& event) {
+    const auto found = channels_.find(event.id);
+    if (found == channels_.end()) return;
+    auto entry = std::move(found->second);
+    channels_.erase(found);
+    entry.side->set_closed(event.report, {});
+    entry.core->on_closed();
+    // Confirmed only when the connection was draining already.
+    if (entry.opening) entry.opening.post(errc::draining, {});
+}
+
+// --- questions ----------------------------------------------------------------------------------
+
+void client_connection::ask(asio::awaitable<void> task) {
+    tasks_.spawn(std::move(task), [self = shared_from_this()](std::exception_ptr thrown) {
+        if (thrown && !self->endpoint_.finished()) self->answer_nothing();
+        self->tell_closed();
+    });
+}
+
+asio::awaitable<void> client_connection::judge(std::shared_ptr<client_connection>,
+                                               host_key_event shown) {
+    const bool trusted = co_await login_->trusts(std::move(shown.key), std::move(shown.algorithm));
+    if (!endpoint_.awaiting_trust()) co_return;
+    if (trusted)
+        endpoint_.accept_host_key(now());
+    else
+        endpoint_.refuse_host_key(now());
+    pump_.run();
+}
+
+asio::awaitable<void> client_connection::answer(std::shared_ptr<client_connection>) {
+    client_auth_question question = *endpoint_.question();
+    client_auth_answer given = co_await login_->answer(std::move(question));
+    if (endpoint_.question() == nullptr) co_return;
+    endpoint_.answer(std::move(given), now());
+    pump_.run();
+}
+
+// What threw has no answer.
+void client_connection::answer_nothing() {
+    if (endpoint_.awaiting_trust())
+        endpoint_.refuse_host_key(now());
+    else if (endpoint_.question() != nullptr)
+        endpoint_.answer(auth_declined{}, now());
+    pump_.run();
+}
+
+// --- the end ------------------------------------------------------------------------------------
+
+void client_connection::on_finished() {
+    finished_ = true;
+    const error_code error = endpoint_.end_error();
+    for (auto& [id, entry] : std::exchange(channels_, {})) {
+        entry.side->set_closed(entry.side->report(), error);
+        entry.core->on_closed();
+        if (entry.opening) entry.opening.post(error, {});
+    }
+    complete_all(pongs_due_, error);
+    complete_all(global_replies_due_, error);
+    rekeys_.post_all(error);
+    tasks_.cancel();
+}
+
+void client_connection::on_stream_closed() { tell_closed(); }
+
+void client_connection::tell_closed() {
+    if (!pump_.stream_closed() || tasks_.running() != 0 || std::exchange(told_closed_, true))
+        return;
+    if (logging_in_) logging_in_.post(endpoint_.end_error());
+    closed_waiters_.post_all({}, endpoint_.report());
+}
+
+}  // namespace sluice

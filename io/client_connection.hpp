@@ -1,0 +1,98 @@
+#pragma once
+
+#include "sluice/endpoint/client_endpoint.hpp"
+#include "sluice/io/byte_stream.hpp"
+#include "sluice/io/client_login.hpp"
+#include "sluice/io/mux_port.hpp"
+#include "sluice/io/operation.hpp"
+#include "sluice/io/pump.hpp"
+#include "sluice/io/session.hpp"
+#include "sluice/io/task_scope.hpp"
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <unordered_map>
+
+namespace sluice {
+
+/// Private to io/: one connection of a client, from its first byte until the stream is closed and
+/// nothing runs for it any more.
+class client_connection final : public std::enable_shared_from_this<client_connection>,
+                                private pump::owner {
+public:
+    client_connection(std::unique_ptr<byte_stream> stream, std::unique_ptr<client_login> login);
+    ~client_connection() override;
+
+    boost::asio::any_io_executor executor() { return pump_.executor(); }
+
+    // --- from any thread ---
+
+    /// Begins. Completes when logged in, or when the connection has ended.
+    void async_login(completion<> done);
+
+    using open_channel = std::function<result<channel_id>(mux&)>;
+    void async_open(open_channel open, completion<session> done);
+    void async_ping(completion<> done);
+    void async_rekey(completion<> done);
+    void async_closed(completion<close_report> done);
+    void drain(duration deadline);
+    void cut();
+
+    // --- on the strand ---
+
+    void cancel(operation_number number);
+    const client_login& login() const { return *login_; }
+    /// Why the login failed.
+    connect_failure failure() const;
+
+private:
+    class port final : public mux_port {
+    public:
+        using mux_port::mux_port;
+        void finished() override {}  // a session_core has nothing that could still run
+    };
+    struct channel_entry {
+        std::unique_ptr<port> side;
+        std::shared_ptr<session_core> core;
+        pending_operation<session> opening;
+    };
+
+    // What the pump asks for.
+    void take_events() override;
+    void on_finished() override;
+    void on_stream_closed() override;
+    std::shared_ptr<void> keep_alive() override { return shared_from_this(); }
+
+    template <class... Args>
+    pending_operation<Args...> begin(completion<Args...> done);
+    void on_event(client_event& event);
+    void on_channel_event(channel_event& event);
+    void on_opened(channel_id id);
+    void on_open_failed(const channel_open_failed_event& event);
+    void on_channel_closed(const channel_closed_event& event);
+    session_core* find(channel_id id) const;
+    void ask(boost::asio::awaitable<void> task);
+    boost::asio::awaitable<void> judge(std::shared_ptr<client_connection> self,
+                                       host_key_event shown);
+    boost::asio::awaitable<void> answer(std::shared_ptr<client_connection> self);
+    void answer_nothing();
+    void tell_closed();
+
+    std::unique_ptr<client_login> login_;  // holds the configuration: goes behind the endpoint
+    client_endpoint endpoint_;
+    pump pump_;
+    task_scope tasks_;
+    std::atomic<operation_number> numbers_ = 0;
+
+    pending_operation<> logging_in_;
+    std::unordered_map<channel_id, channel_entry> channels_;
+    std::deque<pending_operation<>> pongs_due_;  // those whose wait was cancelled are empty
+    std::deque<pending_operation<>> global_replies_due_;  // likewise
+    waiting_list<> rekeys_;
+    waiting_list<close_report> closed_waiters_;
+    bool finished_ = false;
+    bool told_closed_ = false;
+};
+
+}  // namespace sluice

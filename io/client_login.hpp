@@ -1,0 +1,47 @@
+#pragma once
+
+#include "sluice/endpoint/config.hpp"
+#include "sluice/io/connect_options.hpp"
+#include "sluice/io/identities.hpp"
+#include "sluice/io/known_hosts_files.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include <memory>
+#include <string>
+
+namespace sluice {
+
+/// Private to io/: what a client connection needs to know and to ask until it is logged in.
+class client_login {
+public:
+    client_login(connect_options options, boost::asio::any_io_executor strand);
+
+    /// Reads the known hosts and the identities, and asks the agent what it has. Nothing of it can
+    /// fail: what cannot be had is told to the log.
+    boost::asio::awaitable<void> prepare();
+
+    const client_config& config() const { return options_.protocol; }
+    const connect_options& options() const { return options_; }
+
+    boost::asio::awaitable<bool> trusts(crypto::public_key key, std::string algorithm);
+    boost::asio::awaitable<client_auth_answer> answer(client_auth_question question);
+    void banner(std::string_view text) const;
+
+    /// Why the host key was refused, if it was.
+    const std::string& host_key_problem() const { return host_key_problem_; }
+
+private:
+    boost::asio::awaitable<client_auth_answer> answer_password(client_auth_question question);
+    boost::asio::awaitable<client_auth_answer> answer_prompts(client_auth_question question);
+    void save(const crypto::public_key& key);
+    std::string server_name() const;
+
+    connect_options options_;
+    known_hosts_files hosts_;
+    identities identities_;
+    std::string host_key_problem_;
+};
+
+}  // namespace sluice

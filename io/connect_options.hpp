@@ -1,0 +1,137 @@
+#pragma once
+
+#include "sluice/auth/client_question.hpp"
+#include "sluice/crypto/key.hpp"
+#include "sluice/endpoint/config.hpp"
+#include "sluice/io/log.hpp"
+#include "sluice/wire/secret.hpp"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace sluice {
+
+/// A function of the application's that is asked something: a plain one, or a coroutine that takes
+/// its time. It runs on the connection's strand and is cancelled (terminal) when the connection
+/// ends first. Empty, or one that throws: no answer.
+template <class Answer, class Question>
+class asked {
+    using coroutine = boost::asio::awaitable<Answer>;
+
+public:
+    asked() = default;
+    template <class F>
+    requires(!std::is_same_v<std::decay_t<F>, asked> && std::is_invocable_v<F&, Question>)
+        asked(F f) {
+        if constexpr (std::is_same_v<std::invoke_result_t<F&, Question>, coroutine>)
+            f_ = std::move(f);
+        else
+            f_ = [f = std::move(f)](Question question) { return plainly(f, std::move(question)); };
+    }
+
+    explicit operator bool() const { return static_cast<bool>(f_); }
+    coroutine operator()(Question question) const { return f_(std::move(question)); }
+
+private:
+    template <class F>
+    static coroutine plainly(F f, Question question) {
+        co_return f(std::move(question));
+    }
+
+    std::function<coroutine(Question)> f_;
+};
+
+/// A server that no known_hosts file knows.
+struct host_key_question {
+    std::string host;
+    std::uint16_t port = 0;
+    crypto::public_key key;
+    std::string algorithm;  // of its signature
+};
+
+enum class host_key_answer {
+    refuse,
+    accept_once,
+    accept_and_save,  // to the first of known_hosts_files
+};
+
+/// Servers that are not known. A key that changed or was revoked is refused whatever this says.
+enum class host_key_policy {
+    strict,      // refused
+    accept_new,  // accepted and saved (StrictHostKeyChecking=accept-new)
+    ask,         // `on_unknown_host_key` decides
+};
+
+/// Why `connect` failed, in words; given to `connect_options::on_failure`.
+struct connect_failure {
+    error_code error;
+    std::string text;          // for people; what it quotes of the server's is to be escaped
+    std::string can_continue;  // methods the server listed last, where the login was denied
+};
+
+/// Where to, as whom, and how to prove it. The defaults are those of ssh(1) of OpenSSH, unless said
+/// otherwise. Give it a name before it is passed: gcc 12 destroys an aggregate twice that is
+/// written out within a co_await expression.
+struct connect_options {
+    std::string host = {};  // a name or an address
+    std::uint16_t port = 22;
+    std::string user = {};  // empty: the one this process runs as
+
+    /// Algorithms, keepalive (on, every 30 s; off in OpenSSH), re-keying, windows, login_timeout.
+    /// User, keys and the order of host key algorithms are filled in.
+    client_config protocol = {};
+
+    /// For each address until TCP is connected; 0: as long as the system takes. OpenSSH has no
+    /// limit of its own (ConnectTimeout); a network that swallows packets would take minutes.
+    std::chrono::nanoseconds connect_timeout = std::chrono::seconds(30);
+
+    // --- who the server is ---
+
+    /// nullopt: ~/.ssh/known_hosts, known_hosts2 and the system's. New keys go to the first.
+    std::optional<std::vector<std::string>> known_hosts_files = {};
+    std::vector<crypto::public_key> host_keys = {};  // that are trusted beside the files
+    host_key_policy host_keys_unknown = host_key_policy::strict;  // ssh asks
+    bool hash_known_hosts = false;
+    asked<host_key_answer, host_key_question> on_unknown_host_key = {};
+
+    // --- who we are ---
+
+    /// Private keys to log in with, tried first, then those of the agent, then files.
+    std::vector<crypto::private_key> keys = {};
+
+    /// nullopt: ~/.ssh/id_ed25519, id_ecdsa and id_rsa, as far as they are there.
+    std::optional<std::vector<std::string>> identity_files = {};
+    bool identities_only = false;  // of an agent, only the keys of identity_files
+
+    /// Path of an agent's socket; nullopt: $SSH_AUTH_SOCK; empty: none.
+    std::optional<std::string> agent_socket = {};
+
+    std::optional<secret_bytes> password = {};
+
+    /// For an encrypted key file, by its path; asked up to three times when the server would accept
+    /// the key (or before, where there is no .pub file beside it).
+    asked<std::optional<secret_bytes>, std::string> on_passphrase = {};
+    /// For kinds `password` and `new_password`.
+    asked<std::optional<secret_bytes>, client_auth_question> on_password = {};
+    /// Of keyboard-interactive, one answer a prompt. A single prompt that is not echoed is answered
+    /// with `password` where there is one.
+    asked<std::optional<std::vector<secret_bytes>>, client_auth_question> on_prompts = {};
+
+    // --- what is told ---
+
+    std::function<void(std::string_view)> on_banner = {};  // the server's text: escape it
+    std::function<void(const connect_failure&)> on_failure =
+        {};  // right before `connect` completes
+    log_sink log = {};
+};
+
+}  // namespace sluice

@@ -1,0 +1,187 @@
+#include "sluice/io/identities.hpp"
+
+#include "sluice/crypto/key_file.hpp"
+#include "sluice/io/file_authenticator.hpp"
+#include "sluice/io/file_descriptor.hpp"
+#include "sluice/io/known_hosts_files.hpp"
+#include "sluice/wire/limits.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace asio = boost::asio;
+
+namespace sluice {
+namespace {
+
+constexpr unsigned passphrase_attempts = 3;  // NumberOfPasswordPrompts
+
+void log(const connect_options& options, std::string_view event, const std::string& subject,
+         error_code why) {
+    if (options.log)
+        options.log({log_severity::info, event, {{"path", subject}, {"reason", why.message()}}});
+}
+
+// Errors: those of the system; too_long; permission_denied for one that others may read, which
+// ssh(1) does not use either.
+result<secret_bytes> read_key_file(const std::string& path) {
+    const file_descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    if (!file) return last_system_error();
+    struct stat status {};
+    if (::fstat(file.get(), &status) != 0) return last_system_error();
+    if (!S_ISREG(status.st_mode)) return make_error_code(boost::system::errc::invalid_argument);
+    if (status.st_uid == ::getuid() && (status.st_mode & 077) != 0)
+        return make_error_code(boost::system::errc::permission_denied);
+    if (status.st_size > static_cast<off_t>(limits::key_file_length_max)) return errc::too_long;
+    secret_bytes text(static_cast<std::size_t>(status.st_size));
+    std::size_t size = 0;
+    while (size < text.size()) {
+        const ssize_t n = ::read(file.get(), text.data() + size, text.size() - size);
+        if (n < 0) return last_system_error();
+        if (n == 0) break;
+        size += static_cast<std::size_t>(n);
+    }
+    text.shrink(size);
+    return text;
+}
+
+asio::awaitable<result<crypto::private_key>> unlock(std::string path,
+                                                    const connect_options& options) {
+    const auto text = read_key_file(path);
+    if (!text) co_return text.error();
+    auto contents = crypto::read_private_key(as_text(*text));
+    for (unsigned i = 0; i < passphrase_attempts && !contents; ++i) {
+        const error_code e = contents.error();
+        if (e != errc::passphrase_required && e != errc::wrong_passphrase) break;
+        if (!options.on_passphrase) break;
+        const auto passphrase = co_await options.on_passphrase(path);
+        if (!passphrase) break;
+        contents = crypto::read_private_key(as_text(*text), as_text(*passphrase));
+    }
+    if (!contents) co_return contents.error();
+    co_return std::move(contents->key);
+}
+
+std::optional<crypto::public_key> read_public_half(const std::string& path) {
+    const auto text = read_text_file(path + ".pub", limits::policy_file_length_max);
+    if (!text) return std::nullopt;
+    auto key = crypto::public_key::from_line(text->substr(0, text->find('\n')));
+    if (!key) return std::nullopt;
+    return std::move(*key);
+}
+
+}  // namespace
+
+void identities::add(identity one) {
+    const auto same = [&](const identity& other) { return other.key == one.key; };
+    const auto known = std::ranges::find_if(list_, same);
+    if (known == list_.end())
+        list_.push_back(std::move(one));
+    else if (!known->secret)
+        known->secret = std::move(one.secret);
+}
+
+std::vector<crypto::public_key> identities::public_halves() const {
+    std::vector<crypto::public_key> keys;
+    for (const identity& one : list_)
+        keys.push_back(one.key);
+    return keys;
+}
+
+asio::awaitable<void> identities::load(const connect_options& options) {
+    for (const auto& key : options.keys)
+        add({key.public_half(), key, {}});
+
+    std::vector<std::string> files;
+    if (options.identity_files) {
+        files = *options.identity_files;
+    } else if (const std::string folder = ssh_folder(); !folder.empty()) {
+        for (const char* name : {"/id_ed25519", "/id_ecdsa", "/id_rsa"})
+            files.push_back(folder + name);
+    }
+    if (!options.identities_only) co_await load_agent(options);
+    for (const auto& path : files)
+        co_await load_file(path, options.identity_files.has_value(), options);
+    if (options.identities_only) co_await load_agent(options);
+}
+
+// With a .pub file beside it a key costs no passphrase before the server wants it.
+asio::awaitable<void> identities::load_file(std::string path, bool asked_for,
+                                            const connect_options& options) {
+    const auto text = read_key_file(path);
+    if (!text) {
+        const bool absent = text.error() == boost::system::errc::no_such_file_or_directory;
+        if (asked_for || !absent) log(options, "identity_unusable", path, text.error());
+        // The private half may be the agent's.
+        if (auto half = read_public_half(path); half && options.identities_only)
+            add({std::move(*half), std::nullopt, path});
+        co_return;
+    }
+    auto contents = crypto::read_private_key(as_text(*text));
+    if (contents) {
+        const crypto::public_key half = contents->key.public_half();
+        add({half, std::move(contents->key), path});
+    } else if (contents.error() != errc::passphrase_required) {
+        log(options, "identity_unusable", path, contents.error());
+    } else if (auto half = read_public_half(path)) {
+        add({std::move(*half), std::nullopt, path});
+    } else {
+        auto key = co_await unlock(path, options);
+        if (!key) {
+            log(options, "identity_unusable", path, key.error());
+            co_return;
+        }
+        const crypto::public_key found = key->public_half();
+        add({found, std::move(*key), path});
+    }
+}
+
+asio::awaitable<void> identities::load_agent(const connect_options& options) {
+    const std::string path = options.agent_socket.value_or(environment_agent());
+    if (path.empty()) co_return;
+    const auto connected = co_await agent_.connect(path);
+    if (!connected) {
+        log(options, "agent_unusable", path, connected.error());
+        co_return;
+    }
+    const auto held = co_await agent_.list();
+    if (!held) {
+        log(options, "agent_unusable", path, held.error());
+        co_return;
+    }
+    for (const agent_identity& one : *held) {
+        auto key = crypto::public_key::from_blob(one.key_blob);
+        if (!key) continue;  // of a type that we do not know
+        const auto same = [&](const identity& other) { return other.key == *key; };
+        const bool named = std::ranges::any_of(list_, same);
+        if (!options.identities_only && !named) add({std::move(*key), std::nullopt, {}});
+    }
+}
+
+asio::awaitable<client_auth_answer> identities::sign(std::size_t index, std::string algorithm,
+                                                     bytes data, const connect_options& options) {
+    expects(index < list_.size());
+    // The list does not change any more, so this stays where it is.
+    identity& one = list_[index];
+    if (!one.secret && agent_.connected()) {
+        auto signature = co_await agent_.sign(one.key.blob(), algorithm, data);
+        if (signature) co_return auth_signature{std::move(*signature)};
+    }
+    if (!one.secret && !one.file.empty()) {
+        auto key = co_await unlock(one.file, options);
+        if (key && key->public_half() == one.key)
+            one.secret = std::move(*key);
+        else
+            log(options, "identity_unusable", one.file,
+                key ? make_error_code(errc::bad_key_file) : key.error());
+    }
+    if (!one.secret) co_return auth_declined{};
+    auto signature = one.secret->sign(algorithm, data);
+    if (!signature) co_return auth_declined{};
+    co_return auth_signature{std::move(*signature)};
+}
+
+}  // namespace sluice

@@ -1,0 +1,48 @@
+#pragma once
+
+#include "sluice/auth/client_question.hpp"
+#include "sluice/crypto/key.hpp"
+#include "sluice/io/agent_socket.hpp"
+#include "sluice/io/connect_options.hpp"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sluice {
+
+/// Private to io/: the keys that a client may log in with, wherever their private halves are: in
+/// memory, in an agent, in files that may be encrypted.
+class identities {
+public:
+    explicit identities(boost::asio::any_io_executor strand) : agent_(std::move(strand)) {}
+
+    /// Collects them, in the order in which they are tried.
+    boost::asio::awaitable<void> load(const connect_options& options);
+
+    std::vector<crypto::public_key> public_halves() const;
+
+    /// A signature by the key of that index, or auth_declined.
+    boost::asio::awaitable<client_auth_answer> sign(std::size_t index, std::string algorithm,
+                                                    bytes data, const connect_options& options);
+
+private:
+    struct identity {
+        crypto::public_key key;
+        std::optional<crypto::private_key> secret;
+        std::string file;  // where to get it; empty: from the agent
+    };
+
+    boost::asio::awaitable<void> load_file(std::string path, bool asked_for,
+                                           const connect_options& options);
+    boost::asio::awaitable<void> load_agent(const connect_options& options);
+    void add(identity one);
+
+    std::vector<identity> list_;
+    agent_socket agent_;
+};
+
+}  // namespace sluice

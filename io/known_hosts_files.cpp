@@ -1,0 +1,78 @@
+#include "sluice/io/known_hosts_files.hpp"
+
+#include "sluice/io/file_authenticator.hpp"
+#include "sluice/io/file_descriptor.hpp"
+#include "sluice/wire/limits.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+namespace sluice {
+namespace {
+
+constexpr mode_t file_mode = 0600;
+constexpr mode_t folder_mode = 0700;
+
+// Whether what is appended would continue a line.
+bool ends_within_a_line(int fd) {
+    char last = '\n';
+    const off_t end = ::lseek(fd, 0, SEEK_END);
+    return end > 0 && ::pread(fd, &last, 1, end - 1) == 1 && last != '\n';
+}
+
+}  // namespace
+
+std::vector<std::string> known_hosts_files::usual() {
+    std::vector<std::string> paths;
+    if (const std::string folder = ssh_folder(); !folder.empty())
+        paths = {folder + "/known_hosts", folder + "/known_hosts2"};
+    paths.insert(paths.end(), {"/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"});
+    return paths;
+}
+
+error_code known_hosts_files::load() {
+    error_code first;
+    bool any = false;
+    for (const std::string& path : paths_) {
+        const auto text = read_text_file(path, limits::known_hosts_length_max);
+        auto file = text ? known_hosts::parse(*text) : known_hosts::parse({});
+        const bool absent = !text && text.error() == boost::system::errc::no_such_file_or_directory;
+        if (!first && !text && !absent) first = text.error();
+        if (!file) continue;
+        if (std::exchange(any, true))
+            hosts_.append(std::move(*file));
+        else
+            hosts_ = std::move(*file);
+    }
+    return first;
+}
+
+std::string known_hosts_files::place(const known_hosts::match& found) const {
+    const std::string path = found.file < paths_.size() ? paths_[found.file] : "known hosts";
+    return path + ':' + std::to_string(found.line);
+}
+
+error_code known_hosts_files::add(std::string_view host, std::uint16_t port,
+                                  const crypto::public_key& key, bool hashed) {
+    auto line = hashed ? hashed_known_hosts_line(host, port, key, crypto::system_random())
+                       : known_hosts_line(host, port, key);
+    if (!line) return line.error();
+    if (paths_.empty()) return errc::bad_config;
+    const std::string& path = paths_.front();
+    const auto folder = std::filesystem::path(path).parent_path();
+    if (!folder.empty()) static_cast<void>(::mkdir(folder.c_str(), folder_mode));
+    file_descriptor file(
+        ::open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, file_mode));
+    if (!file) return last_system_error();
+    if (ends_within_a_line(file.get())) line->insert(0, 1, '\n');
+    // One call, so that what others append at the same time stays apart.
+    const ssize_t n = ::write(file.get(), line->data(), line->size());
+    if (n < 0) return last_system_error();
+    if (static_cast<std::size_t>(n) != line->size()) return errc::truncated;
+    return file.close();
+}
+
+}  // namespace sluice

@@ -1,0 +1,42 @@
+#pragma once
+
+#include "sluice/auth/known_hosts.hpp"
+#include "sluice/crypto/key.hpp"
+#include "sluice/wire/error.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sluice {
+
+/// The known_hosts files of a client. Files that are not there know nobody.
+class known_hosts_files {
+public:
+    /// ~/.ssh/known_hosts and known_hosts2, then the system's, as ssh(1).
+    static std::vector<std::string> usual();
+
+    explicit known_hosts_files(std::vector<std::string> paths) : paths_(std::move(paths)) {}
+
+    /// Errors: of the first file that is there and cannot be read, too_long; the others count.
+    error_code load();
+
+    const known_hosts& hosts() const { return hosts_; }
+    /// "FILE:LINE" of what a lookup found.
+    std::string place(const known_hosts::match& found) const;
+
+    /// Appends a key to the first file, which is made where it is not there, with its folder.
+    /// Errors: those of the system; bad_value for a name that no line could hold.
+    error_code add(std::string_view host, std::uint16_t port, const crypto::public_key& key,
+                   bool hashed);
+
+private:
+    std::vector<std::string> paths_;
+    known_hosts hosts_;
+};
+
+/// Where ssh(1) keeps a user's files: the .ssh folder of the home directory, or nothing.
+std::string ssh_folder();
+
+}  // namespace sluice
