@@ -19,7 +19,7 @@ public:
         if (r_.percent(5)) s_.cipher = "aes128-ctr";
         if (r_.percent(4)) s_.compression = "zlib@openssh.com";
         crawling_ = r_.percent(3);
-        large_ = !crawling_ && r_.percent(2);
+        large_ = !crawling_ && r_.percent(1);
         for (end_plan& e : s_.ends)
             draw_end(e);
         const std::size_t channels = r_.percent(10) ? r_.up_to(12) : r_.between(1, 4);
@@ -85,8 +85,7 @@ private:
         if (crawling_) most = 2000;
         if (large_) most = 2'000'000;
         const std::uint64_t n = r_.percent(50) ? r_.any_size(most) : r_.up_to(most);
-        return std::min<std::uint64_t>(
-            {n, peer.window_size * 40ULL, peer.packet_size_max * 150ULL});
+        return std::min<std::uint64_t>({n, peer.window_size * 20ULL, peer.packet_size_max * 80ULL});
     }
 
     duration draw_delay() { return r_.percent(60) ? duration() : r_.any_time(3s); }
