@@ -134,10 +134,11 @@ private:
     std::size_t queued_ = 0;  // bytes in it
     mutable std::size_t least_room_seen_ = std::numeric_limits<std::size_t>::max();
 
-    bytes exit_message_;           // waits for the queue and EOF
-    bool exit_sent_ = false;       // or waits
-    reply_order replies_;          // to requests of the peer
-    std::size_t replies_due_ = 0;  // to requests of ours
+    bytes exit_message_;            // waits for the queue and EOF
+    bool exit_sent_ = false;        // or waits
+    std::uint64_t close_mark_ = 0;  // of the sink, behind our CLOSE
+    reply_order replies_;           // to requests of the peer
+    std::size_t replies_due_ = 0;   // to requests of ours
     channel_report report_;
 };
 

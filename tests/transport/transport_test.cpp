@@ -790,6 +790,60 @@ TEST(Transport, MessagesOnTheWire) {
         EXPECT_EQ(wire::decode<kexinit>({whole.data(), n}).error(), errc::truncated) << n;
 }
 
+TEST(Transport, AMarkTellsWhenAPayloadHasLeft) {
+    transport_pair pair;
+    connect(pair);
+    log_in(pair);
+    transport& client = *pair.client.machine;
+    const auto leave = [&](std::size_t n) { client.consume_output(n); };
+    client.send(payload_of(10));
+    const auto first = client.mark();
+    const std::size_t size = client.output().size();
+    client.send(payload_of(10));
+    const auto second = client.mark();
+    EXPECT_FALSE(client.has_left(first));
+    leave(size - 1);
+    EXPECT_FALSE(client.has_left(first));
+    leave(1);
+    EXPECT_TRUE(client.has_left(first));
+    EXPECT_FALSE(client.has_left(second));
+    leave(client.output().size());
+    EXPECT_TRUE(client.has_left(second));
+
+    // During a key exchange it waits here.
+    transport_pair other;
+    connect(other);
+    log_in(other);
+    transport& held = *other.client.machine;
+    held.rekey(other.now);
+    held.send(payload_of(10));
+    const auto waiting = held.mark();
+    while (other.server.payloads.empty()) {
+        EXPECT_FALSE(held.has_left(waiting));
+        ASSERT_TRUE(other.step(1));
+        if (held.output_size() == 0 && held.exchanging_keys()) {
+            EXPECT_FALSE(held.has_left(waiting));
+        }
+    }
+    EXPECT_TRUE(held.has_left(waiting));
+    other.run();
+    held.rekey(other.now);
+    other.run();
+    EXPECT_TRUE(held.has_left(waiting));
+
+    // The payload that uses the keys up is sent, then the exchange begins.
+    transport_pair worn;
+    worn.client.config.rekey.packets = 1;
+    connect(worn);
+    log_in(worn);
+    worn.client.machine->send(payload_of(10));
+    ASSERT_TRUE(worn.client.machine->exchanging_keys());
+    const auto last = worn.client.machine->mark();
+    EXPECT_FALSE(worn.client.machine->has_left(last));
+    worn.client.machine->consume_output(worn.client.machine->output().size());
+    EXPECT_TRUE(worn.client.machine->has_left(last));
+}
+
 class recording_observer final : public packet_observer {
 public:
     struct packet {
