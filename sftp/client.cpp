@@ -18,6 +18,7 @@ constexpr std::uint32_t every_server_reads = 32 * 1024;  // bytes, and writes (d
 // A request's id holds its slot in the low bits: closes come on top of the cap on requests.
 constexpr unsigned slot_bits = 12;
 constexpr std::uint32_t slot_mask = (1u << slot_bits) - 1;
+static_assert(client::indices == slot_mask + 1);
 constexpr std::uint32_t generation_max = (1u << (32 - slot_bits)) - 1;
 static_assert(limits::sftp_client_requests_max + limits::sftp_handles_max < slot_mask);
 
@@ -451,11 +452,16 @@ result<request_id> client::users_groups(std::span<const std::uint32_t> uids,
 
 std::optional<outcome> client::next_outcome() {
     if (outcomes_.empty()) return std::nullopt;
-    return outcomes_.pop();
+    outcome next = outcomes_.pop();
+    release(next.id);
+    return next;
 }
+
+std::size_t client::index_of(request_id id) { return static_cast<std::uint32_t>(id) & slot_mask; }
 
 void client::deliver(outcome out, bool forgotten) {
     if (!forgotten) return outcomes_.push(std::move(out));
+    release(out.id);
     // An open that nobody waits for any more leaves nothing open at the server.
     const auto* handle = std::get_if<remote_handle>(&out.value);
     if (handle == nullptr || phase_ == phase::over || find(*handle) == nullptr) return;
@@ -513,7 +519,6 @@ error_code client::on_reply(wire::buffer& packet) {
     if (error) return error;
     ++report_.requests_answered;
     s->used = false;
-    free_slots_.push_back(id & slot_mask);
     --in_flight_;
     if (s->reply == awaited::handle) --opens_in_flight_;
     deliver(std::move(out), s->forgotten);
