@@ -244,6 +244,7 @@ private:
     template <class E>
     result<request_id> extended(awaited reply, remote_handle handle, E e);
     request_id send_close(remote_handle handle);
+    void ask_for_limits();
     void append_output(bytes_view packet);
 
     void on_packet(wire::buffer packet);
