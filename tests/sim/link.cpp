@@ -6,9 +6,18 @@ namespace sluice::sim {
 
 std::size_t pipe::write(bytes_view data, time_point now) {
     if (shut_or_reset()) return data.size();  // into the void, as after a RST
+    if (const auto last = std::min(settings_.fin_behind, settings_.reset_behind);
+        data.size() > last - taken_) {
+        const bool fin = settings_.fin_behind == last;
+        settings_.fin_behind = settings_.reset_behind = ~0ULL;
+        write(data.first(last - taken_), now);
+        fin ? shut(now) : reset(now);
+        return data.size();
+    }
     const std::size_t room = settings_.capacity - std::min(settings_.capacity, queue_.size());
     data = data.first(std::min(room, data.size()));
     const std::size_t taken = data.size();
+    taken_ += taken;
     while (!data.empty() && !silent_) {
         std::size_t n = std::min(data.size(), settings_.segment);
         if (settings_.uneven) n = random_.between(1, n);

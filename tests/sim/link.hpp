@@ -20,6 +20,8 @@ struct pipe_settings {
     std::size_t capacity = 256 * 1024;   // bytes under way and unread, then the sender waits
     std::uint64_t bytes_per_second = 0;  // 0: no bound
     std::size_t read = 64 * 1024;        // bytes the receiver takes at once, at most
+    std::uint64_t fin_behind = ~0ULL;    // the stream ends behind so many bytes, whatever follows
+    std::uint64_t reset_behind = ~0ULL;  // or breaks
 };
 
 /// One direction of a TCP connection: bytes in order, late, in pieces; then FIN or RST. What has
@@ -36,6 +38,7 @@ public:
     void shut(time_point now);
     /// RST: what the receiver has not read when it arrives is lost to it.
     void reset(time_point now);
+    bool was_reset() const { return reset_at_ != time_point::max(); }
     bool shut_or_reset() const { return shut_ || reset_at_ != time_point::max(); }
 
     // --- the receiver ---
@@ -74,6 +77,7 @@ private:
     random random_;
     wire::byte_queue queue_;  // arrived, then under way
     std::size_t arrived_ = 0;
+    std::uint64_t taken_ = 0;  // ever
     std::deque<segment> under_way_;
     time_point last_arrival_{};
     time_point line_free_{};  // with a bound on the rate: when the last byte was on the line

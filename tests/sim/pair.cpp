@@ -326,6 +326,7 @@ bool simulation::write(side s) {
     for (bytes_view output = e.machine->output(); !output.empty(); output = e.machine->output()) {
         const std::size_t n = e.out->write(output, now_);
         e.machine->consume_output(n);
+        if (e.out->was_reset()) ends_[other(s)].out->reset(now_);  // what breaks, breaks both ways
         if (n == 0) break;
         any = true;
     }
