@@ -11,7 +11,7 @@
 namespace sluice {
 
 /// Serves a memory_tree to one session. Every operation completes at once.
-class memory_filesystem final : public sftp::filesystem {
+class memory_filesystem : public sftp::filesystem {
 public:
     explicit memory_filesystem(std::shared_ptr<memory_tree> tree);
     ~memory_filesystem() override;

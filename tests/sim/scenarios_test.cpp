@@ -198,6 +198,7 @@ TEST_F(Acceptance, N06ReKeysUnderAnUploadLoseNothing) {
         SCOPED_TRACE(name_of(writer));
         clear();
         plan.ends[writer].rekey.bytes = 64 * 1024;
+        plan.ends[writer].out.capacity = 16 * 1024;  // little goes between our NEWKEYS and theirs
         plan.ends[other(writer)].channels.packet_size_max = 32 * 1024;
         channel_plan& c = program_of(writer);
         c.by_acceptor.write_bytes = 10 * MiB;
