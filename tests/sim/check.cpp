@@ -36,7 +36,7 @@ void simulation::check_channel_idle(side s, const wire_channel& w) {
     if (found == ends_[s].numbers.end()) return;
     const conversation& c = *conversations_[found->second];
     const channel_side& me = c.of(s);
-    const actor& a = actor_of(c.number, s);
+    const performer& a = actor_of(c.number, s);
     const auto fail = [&](std::string_view what) {
         verdict_.fail("conversation " + std::to_string(c.number) + ", " + std::string(name_of(s)) +
                       ": " + std::string(what));
@@ -82,9 +82,16 @@ channel_report simulation::report_of(const conversation& c, side s) const {
 void simulation::check_end() {
     for (const side s : {client, server})
         check_end_of(s);
-    for (const auto& c : conversations_)
+    for (const auto& c : conversations_) {
         for (const side s : {client, server})
             check_conversation(*c, s);
+        for (const side s : {client, server}) {
+            const std::string left = actor_of(c->number, s).settled();
+            if (!left.empty())
+                verdict_.fail("conversation " + std::to_string(c->number) + ", " +
+                              std::string(name_of(s)) + ": " + left);
+        }
+    }
 }
 
 void simulation::check_end_of(side s) {
