@@ -170,6 +170,7 @@ void simulation::check_totals(side s) {
                     std::to_string(should));
     };
     same(t.channels, want.channels, "channels");
+    same(ends_[s].report.channels.size(), want.channels, "list of channels");
     same(t.acknowledged, want.acknowledged, "acknowledged");
     same(t.open, want.open, "open");
     same(t.bytes_sent, want.bytes_sent, "bytes_sent");

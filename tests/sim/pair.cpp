@@ -61,7 +61,10 @@ simulation::simulation(const scenario& s) : scenario_(s) {
         for (const side who : {client, server})
             actors_.push_back(make_performer(here, *conversations_.back(), who));
     }
-    std::ranges::stable_sort(scenario_.incidents, {}, &incident::at);
+    // By time, and those of one time in the order of the scenario.
+    auto& list = scenario_.incidents;
+    for (auto i = list.begin(); i != list.end(); ++i)
+        std::rotate(std::ranges::upper_bound(list.begin(), i, i->at, {}, &incident::at), i, i + 1);
 }
 
 simulation::~simulation() = default;

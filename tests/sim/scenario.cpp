@@ -53,7 +53,7 @@ private:
     // Bytes a second, by its rate and by what may be under way at once.
     static bool is_slow(const pipe_settings& p) {
         constexpr double enough = 500'000;
-        const double seconds = static_cast<double>(p.latency.count()) / 1e9;
+        const double seconds = static_cast<double>((p.latency + p.jitter).count()) / 1e9;
         return (p.bytes_per_second != 0 && static_cast<double>(p.bytes_per_second) < enough) ||
                static_cast<double>(p.capacity) < seconds * enough;
     }
