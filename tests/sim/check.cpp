@@ -1,6 +1,7 @@
 // What must hold: whenever an end has done all it can for now, and when everything is over.
 
 #include "sluice/tests/sim/pair.hpp"
+#include "sluice/wire/limits.hpp"
 
 #include <algorithm>
 
@@ -26,15 +27,27 @@ void simulation::require(bool holds, side s, std::string_view what) {
 void simulation::check_idle(side s) {
     end_state& e = ends_[s];
     if (!e.machine->authenticated() || e.machine->finished()) return;
-    if (e.machine->lower().output_size() != 0 || e.watch->exchanging_keys()) return;
-    for (const wire_channel& w : e.watch->channels())
-        if (w.confirmed && w.live()) check_channel_idle(s, w);
+    const std::size_t output = e.machine->lower().output_size();
+    require(output < limits::input_stops_at_output + limits::packet_length_max, s,
+            "more output than is bounded");
+    if (output != 0 || e.watch->exchanging_keys()) return;
+    std::uint64_t queued = 0, chunks = 0;
+    for (const wire_channel& w : e.watch->channels()) {
+        if (!w.confirmed || !w.live()) continue;
+        const auto found = e.numbers.find(w.own);
+        if (found == e.numbers.end()) continue;
+        const conversation& c = *conversations_[found->second];
+        check_channel_idle(s, c, w);
+        if (w.close_sent) continue;
+        queued += c.of(s).written() - w.data_sent;
+        chunks += actor_of(c.number, s).chunk_bytes();
+    }
+    // Each channel has its share besides what all have together.
+    require(queued <= 2 * scenario_.ends[s].channels.connection_output_max + chunks, s,
+            "the queues are beyond their bound");
 }
 
-void simulation::check_channel_idle(side s, const wire_channel& w) {
-    const auto found = ends_[s].numbers.find(w.own);
-    if (found == ends_[s].numbers.end()) return;
-    const conversation& c = *conversations_[found->second];
+void simulation::check_channel_idle(side s, const conversation& c, const wire_channel& w) {
     const channel_side& me = c.of(s);
     const performer& a = actor_of(c.number, s);
     const auto fail = [&](std::string_view what) {

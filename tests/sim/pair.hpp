@@ -114,7 +114,7 @@ private:
 
     // What must hold, in check.cpp.
     void check_idle(side s);
-    void check_channel_idle(side s, const wire_channel& w);
+    void check_channel_idle(side s, const conversation& c, const wire_channel& w);
     void check_end();
     void check_end_of(side s);
     void check_totals(side s);

@@ -15,9 +15,9 @@ public:
     explicit draw(std::uint64_t seed) : r_(seed) { s_.seed = seed; }
 
     scenario made() {
-        if (r_.percent(30)) s_.cipher = "chacha20-poly1305@openssh.com";
+        if (r_.percent(15)) s_.cipher = "chacha20-poly1305@openssh.com";
         if (r_.percent(5)) s_.cipher = "aes128-ctr";
-        if (r_.percent(4)) s_.compression = "zlib@openssh.com";
+        if (r_.percent(2)) s_.compression = "zlib@openssh.com";
         crawling_ = r_.percent(3);
         large_ = !crawling_ && r_.percent(1);
         for (end_plan& e : s_.ends)
@@ -67,9 +67,9 @@ private:
         m.channel_output_max = 200 + r_.any_size(200'000);
         m.connection_output_max = r_.pick<std::size_t>({2000, 50'000, 1'000'000});
         if (r_.percent(10)) m.channels_max = r_.between(1, 4);
-        if (r_.percent(15)) e.rekey.bytes = 10'000 + r_.any_size(1'000'000);
-        if (r_.percent(3)) e.rekey.packets = r_.between(50, 500);
-        if (r_.percent(5)) e.rekey.interval = r_.pick<duration>({500ms, 2s, 10s});
+        if (r_.percent(8)) e.rekey.bytes = 10'000 + r_.any_size(1'000'000);
+        if (r_.percent(2)) e.rekey.packets = r_.between(50, 500);
+        if (r_.percent(5)) e.rekey.interval = r_.pick<duration>({2s, 10s, 10s});
         e.end.linger = r_.pick<duration>({2s, 2s, 2s, 10s});
         if (r_.percent(30)) e.keepalive_interval = r_.pick<duration>({1s, 3s, 10s});
         e.keepalive_count_max = static_cast<unsigned>(r_.between(1, 3));
@@ -221,7 +221,7 @@ private:
         for (const end_plan& e : s_.ends)
             if (is_slow(e.out)) s_.healthy = false;
         if (r_.percent(12))
-            for (std::uint64_t i = r_.between(1, 6); i != 0; --i)
+            for (std::uint64_t i = r_.between(1, 3); i != 0; --i)
                 add({moment(), what::rekey, either()});
         if (r_.percent(15))
             for (std::uint64_t i = r_.between(1, 5); i != 0; --i)
