@@ -31,6 +31,9 @@ void simulation::check_idle(side s) {
     require(output < limits::input_stops_at_output + limits::packet_length_max, s,
             "more output than is bounded");
     if (output != 0 || e.watch->exchanging_keys()) return;
+    if (e.machine->state() == connection_state::draining &&
+        e.machine->channels().open_channels() == 0 && !e.machine->lower().exchanging_keys())
+        require(e.watch->pongs_due() != 0, s, "a drain with nothing left does not end");
     std::uint64_t queued = 0, chunks = 0;
     for (const wire_channel& w : e.watch->channels()) {
         if (!w.confirmed || !w.live()) continue;
@@ -132,6 +135,9 @@ void simulation::check_end_of(side s) {
     require(drained || r.error, s, "not drained, and no error says why");
     require(r.outcome != close_outcome::deadline || e.first_drain <= e.closed_at, s,
             "a deadline that nobody set");
+    require(r.outcome != close_outcome::deadline || r.total.open != 0, s,
+            "a drain waited for its deadline with nothing left");
+    require(!scenario_.healthy || e.input_ended, s, "it lingered, though the peer has left");
     require(r.outcome != close_outcome::lost || !scenario_.healthy || peer.saw_reset ||
                 e.saw_reset || !e.machine->authenticated() || e.watch->disconnect_sent(),
             s, "lost on a healthy network");
