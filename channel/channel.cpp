@@ -215,7 +215,8 @@ result<> channel::on_close() {
     receiving_ = receiving::close_received;
     report_.close_received = true;
     if (sending_ == sending::close_sent) {
-        report_.acknowledged = true;
+        // One that came before ours left was said without knowing of it.
+        report_.acknowledged = around_.sink.has_left(close_mark_);
         return {};
     }
     // The peer opens no more window, so what is queued has nowhere to go (RFC 4254 §5.3).
@@ -367,6 +368,7 @@ void channel::send_close() {
         replies_.answered([this](bool success) { send_reply(success); });
     }
     send_control(channel_close::number);
+    close_mark_ = around_.sink.mark();
     sending_ = sending::close_sent;
     close_wanted_ = true;
     report_.close_sent = true;

@@ -57,6 +57,8 @@ public:
         return sending_ == sending::close_sent && receiving_ == receiving::close_received;
     }
     bool closing() const { return close_wanted_; }
+    /// Nothing was said yet that ends our data.
+    bool takes_output() const { return sending_ == sending::open; }
 
     // Opening. The peer's number, window and packet size come from its OPEN or its CONFIRMATION.
     void set_peer(std::uint32_t number, std::uint32_t window, std::uint32_t packet_size_max);
@@ -132,10 +134,11 @@ private:
     std::size_t queued_ = 0;  // bytes in it
     mutable std::size_t least_room_seen_ = std::numeric_limits<std::size_t>::max();
 
-    bytes exit_message_;           // waits for the queue and EOF
-    bool exit_sent_ = false;       // or waits
-    reply_order replies_;          // to requests of the peer
-    std::size_t replies_due_ = 0;  // to requests of ours
+    bytes exit_message_;            // waits for the queue and EOF
+    bool exit_sent_ = false;        // or waits
+    std::uint64_t close_mark_ = 0;  // of the sink, behind our CLOSE
+    reply_order replies_;           // to requests of the peer
+    std::size_t replies_due_ = 0;   // to requests of ours
     channel_report report_;
 };
 

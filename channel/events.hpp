@@ -34,9 +34,11 @@ struct channel_report {
     bool eof_received = false;
     bool close_sent = false;
     bool close_received = false;
-    bool acknowledged = false;            // the peer's CLOSE came behind ours: it has all we sent
-    std::size_t requests_unanswered = 0;  // of the peer, refused because the channel closed
-    std::size_t replies_missing = 0;      // to requests of ours
+    /// The peer's CLOSE came when ours had left: the answer, so it has all we sent. (Nothing tells
+    /// an answer from a CLOSE of its own that was under way just then.)
+    bool acknowledged = false;
+    std::size_t requests_unanswered = 0;       // of the peer, refused because the channel closed
+    std::size_t replies_missing = 0;           // to requests of ours
     std::optional<std::uint32_t> exit_status;  // that passed, in either direction
     std::string exit_signal;                   // likewise; without "SIG"
 };

@@ -80,6 +80,17 @@ result<> mux::on_message(bytes_view payload) {
     return done;
 }
 
+std::optional<channel_event> mux::next_event() {
+    auto event = around_.events.next();
+    // News of room that was overtaken by the end of the output is none.
+    while (event && std::holds_alternative<channel_writable_event>(*event)) {
+        const channel* const c = find(std::get<channel_writable_event>(*event).id);
+        if (c != nullptr && c->takes_output()) break;
+        event = around_.events.next();
+    }
+    return event;
+}
+
 result<> mux::dispatch(bytes_view payload) {
     if (payload.empty()) return errc::truncated;
     switch (payload.front()) {

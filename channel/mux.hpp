@@ -43,7 +43,7 @@ public:
     /// too_many_requests, bad_value.
     result<> on_message(bytes_view payload);
 
-    std::optional<channel_event> next_event() { return around_.events.next(); }
+    std::optional<channel_event> next_event();
 
     // --- opening ---
 
@@ -82,8 +82,10 @@ public:
 
     /// Bytes that may be queued now, within the bounds of the channel and the connection. The bound
     /// is kept by asking first: a larger chunk is taken all the same. When this was less than all,
-    /// channel_writable_event tells that more is free, at the latest when the queue is empty; then
-    /// write, however large the next chunk is.
+    /// channel_writable_event tells that more is free, at the latest when the queue has emptied;
+    /// then write, however large the next chunk is. With nothing queued on the channel it is never
+    /// less than the channel's share, connection_output_max / channels_max: who wants more than
+    /// that at once may wait for other channels' queues.
     std::size_t writable(channel_id id) const;
 
     /// The application is done with `n` bytes of channel_data_event; the peer is credited in time.

@@ -82,7 +82,11 @@ public:
 
     virtual time_point next_deadline() const = 0;
     void release_idle_memory() { transport_.release_idle_memory(); }
-    void rekey(time_point now) { transport_.rekey(now); }
+    /// Begins a key exchange, unless one is under way or the login is not finished: with delayed
+    /// compression (PROTOCOL 1.1) a client that awaits the answer may send nothing else.
+    void rekey(time_point now) {
+        if (authenticated()) transport_.rekey(now);
+    }
     const transport& lower() const { return transport_; }
 
 protected:

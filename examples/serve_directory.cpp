@@ -34,6 +34,6 @@ int main(int argc, char** argv) {
     std::printf("listening on 127.0.0.1:%u\n", bound->port()), std::fflush(stdout);
 
     asio::signal_set signals(context, SIGINT, SIGTERM);
-    signals.async_wait([&](auto, int) { server.drain({}, [&](auto&) { context.stop(); }); });
+    signals.async_wait([&](auto, int) { server.drain({}, [&](auto) { context.stop(); }); });
     context.run();
 }

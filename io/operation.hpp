@@ -43,11 +43,11 @@ public:
     }
 
     pending_operation(pending_operation&&) = default;
-    // By hand: assigning an any_completion_handler never ends in Boost 1.81.
+    // Boost 1.81's any_completion_handler copies itself without end when it is assigned to.
     pending_operation& operator=(pending_operation&& other) noexcept {
-        number_ = other.number_;
-        strand_ = std::move(other.strand_);
-        executor_ = std::move(other.executor_);
+        std::swap(number_, other.number_);
+        std::swap(strand_, other.strand_);
+        std::swap(executor_, other.executor_);
         handler_.swap(other.handler_);
         return *this;
     }

@@ -205,7 +205,9 @@ void posix_filesystem::fsetstat(sftp::op::fsetstat o, sftp::completion<> done) {
 }
 
 void posix_filesystem::fsync(sftp::op::fsync o, sftp::completion<> done) {
-    answer(attempt::no, std::move(done), [fd = file(o.file).fd.get()](reach) -> result<> {
+    const open_file& f = file(o.file);
+    const int fd = f.directory ? f.directory->fd() : f.fd.get();
+    answer(attempt::no, std::move(done), [fd](reach) -> result<> {
         if (::fsync(fd) != 0) return last_system_error();
         return {};
     });

@@ -4,6 +4,7 @@
 #include "sluice/io/server_connection.hpp"
 #include "sluice/io/socket_stream.hpp"
 
+#include <boost/asio/append.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/v6_only.hpp>
@@ -68,9 +69,9 @@ public:
         if (!ending_) admit(std::move(stream), peer_address, peer_address);
     }
 
-    void drain(const drain_options& how, std::function<void(const server_report&)> done) {
+    void drain(const drain_options& how, drained_handler done) {
         close_listeners();
-        if (!done_) done_ = std::move(done);
+        done_.push_back(std::move(done));
         for (const auto& [number, one] : connections_) {
             auto connection = one.connection;
             asio::dispatch(connection->executor(), [connection, how] { connection->drain(how); });
@@ -78,21 +79,18 @@ public:
         tell_done();
     }
 
-    void stop(std::function<void(const server_report&)> done) {
+    void stop() {
         close_listeners();
-        if (!done_) done_ = std::move(done);
         for (const auto& [number, one] : connections_) {
             auto connection = one.connection;
             asio::dispatch(connection->executor(),
                            [connection] { connection->cut("server is shutting down"); });
         }
-        tell_done();
     }
 
     /// Each connection goes on by itself until it has ended; nobody waits for it.
     void abandon() {
-        done_ = nullptr;
-        stop(nullptr);
+        stop();
         connections_.clear();
     }
 
@@ -229,7 +227,9 @@ private:
     }
 
     void tell_done() {
-        if (done_ && connections_.empty()) std::exchange(done_, nullptr)(report_);
+        if (!connections_.empty()) return;
+        for (auto& done : std::exchange(done_, {}))
+            asio::post(executor_, asio::append(std::move(done), report_));
     }
 
     void log(log_severity level, std::string_view event,
@@ -245,7 +245,7 @@ private:
     unsigned starting_ = 0;  // connections that have not logged in
     bool ending_ = false;
     server_report report_;  // of what was there when the end began
-    std::function<void(const server_report&)> done_;
+    std::vector<drained_handler> done_;
 };
 
 server::server(asio::any_io_executor executor, server_options options)
@@ -265,13 +265,11 @@ result<tcp::endpoint> server::listen(int listening_socket) {
     return implementation_->listen(listening_socket);
 }
 
-void server::drain(const drain_options& how, std::function<void(const server_report&)> done) {
+void server::begin_drain(const drain_options& how, drained_handler done) {
     implementation_->drain(how, std::move(done));
 }
 
-void server::stop(std::function<void(const server_report&)> done) {
-    implementation_->stop(std::move(done));
-}
+void server::stop() { implementation_->stop(); }
 
 std::size_t server::connections() const { return implementation_->connections(); }
 

@@ -4,29 +4,27 @@
 #include "sluice/endpoint/config.hpp"
 #include "sluice/io/authenticator.hpp"
 #include "sluice/io/byte_stream.hpp"
-#include "sluice/io/channel_handler.hpp"
 #include "sluice/io/log.hpp"
+#include "sluice/io/served_connection.hpp"
+#include "sluice/io/session_handler.hpp"
 #include "sluice/sftp/filesystem.hpp"
 
+#include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/async_result.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace sluice {
-
-/// Who is logged in, for those who make something for a session.
-struct session_info {
-    std::string user;
-    std::string peer_address;
-    session_rights rights;
-};
 
 /// Makes the filesystem that one SFTP session sees; null refuses the session. `executor` is the
 /// connection's strand, on which completions are to be made.
@@ -39,13 +37,6 @@ struct startup_limits {
     unsigned begin = 10;
     unsigned rate_percent = 30;
     unsigned full = 100;
-};
-
-/// How a server, or one of its connections, comes to its end.
-struct drain_options {
-    /// What has not finished by then is cut.
-    std::chrono::nanoseconds deadline = std::chrono::seconds(30);
-    drain_policy policy;
 };
 
 /// One connection, for those who are told of its end.
@@ -73,6 +64,16 @@ struct server_options {
     bool exec = false;              // run commands, as the process's own user
     std::string command_directory;  // where they start; empty: the process's own
     std::vector<std::string> accepted_environment{"LANG", "LC_*"};  // patterns, as AcceptEnv
+
+    /// Coroutines that serve sessions, by what is asked for. A command goes to `on_exec` where
+    /// there is one, whatever `exec` says; "sftp" is a subsystem like any other where it is named
+    /// here.
+    session_handler on_exec;
+    session_handler on_shell;
+    std::map<std::string, session_handler, std::less<>> subsystems;
+
+    /// Follows each connection from its login on.
+    connection_handler on_login;
 
     std::size_t sessions_max = 10;  // open at once on a connection; OpenSSH's MaxSessions
     std::size_t connections_max = 100'000;
@@ -120,15 +121,25 @@ public:
     /// Stops listening, drains all connections side by side, each in protocol order, and calls
     /// `done` when the last one is gone and every handler has returned. Called again, it can only
     /// bring the deadline nearer; the first `done` counts.
-    void drain(const drain_options& how, std::function<void(const server_report&)> done);
+    template <class Token = boost::asio::use_awaitable_t<>>
+    auto drain(const drain_options& how, Token&& token = {}) {
+        return boost::asio::async_initiate<Token, void(server_report)>(
+            [this](auto handler, const drain_options& options) {
+                begin_drain(options, std::move(handler));
+            },
+            token, how);
+    }
 
     /// Stops listening and ends every connection at once, in protocol order as far as that goes
     /// without waiting (CLOSE, DISCONNECT, FIN). Also while draining.
-    void stop(std::function<void(const server_report&)> done = {});
+    void stop();
 
     std::size_t connections() const;
 
 private:
+    using drained_handler = boost::asio::any_completion_handler<void(server_report)>;
+    void begin_drain(const drain_options& how, drained_handler done);
+
     class implementation;
     std::shared_ptr<implementation> implementation_;
 };

@@ -3,7 +3,11 @@
 #include "sluice/io/clock.hpp"
 #include "sluice/io/session_port.hpp"
 
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
 
@@ -21,7 +25,8 @@ server_connection::server_connection(std::unique_ptr<byte_stream> stream, std::s
       endpoint_(options_->protocol, now()),
       pump_(std::move(stream), endpoint_, *this),
       alive_(pump_.executor()),
-      started_(now()) {}
+      started_(now()),
+      sessions_gone_(pump_.executor(), std::chrono::steady_clock::time_point::max()) {}
 
 server_connection::~server_connection() = default;
 
@@ -36,6 +41,7 @@ void server_connection::drain(const drain_options& how) {
     endpoint_.drain(std::chrono::duration_cast<duration>(how.deadline), now());
     for (std::size_t i = 0; i < ports_.size(); ++i)
         ports_[i]->drain(how.policy);
+    if (following_) following_->request_stop();
     pump_.run();
 }
 
@@ -66,6 +72,7 @@ void server_connection::on_finished() {
     if (outcome == close_outcome::cut || outcome == close_outcome::deadline)
         for (const auto& port : ports_)
             port->cancel();
+    stop_following();
     if (deciding_) deciding_->emit(asio::cancellation_type::terminal);
 }
 
@@ -80,12 +87,48 @@ void server_connection::on_stream_closed() {
     asio::post(executor(), [self = shared_from_this()] { self->finish_if_idle(); });
 }
 
+// --- whoever follows it
+// ---------------------------------------------------------------------------
+
+void server_connection::follow() {
+    if (!options_->on_login) return;
+    following_ = std::make_unique<task_scope>(executor());
+    following_->spawn(options_->on_login(*this),
+                      [this, alive = shared_from_this()](std::exception_ptr thrown) {
+                          if (thrown)
+                              log(log_severity::error, "handler_failed", {{"handler", "on_login"}});
+                      });
+}
+
+asio::awaitable<void> server_connection::sessions_ended() {
+    while (!had_sessions_ || !ports_.empty()) {
+        error_code e;
+        co_await sessions_gone_.async_wait(asio::redirect_error(asio::use_awaitable, e));
+        const auto state = co_await asio::this_coro::cancellation_state;
+        if (state.cancelled() != asio::cancellation_type::none) co_return;
+    }
+}
+
+void server_connection::stop_following() {
+    if (!following_) return;
+    const close_outcome outcome = endpoint_.report().outcome;
+    following_->request_stop();
+    if (outcome == close_outcome::cut || outcome == close_outcome::deadline) following_->cancel();
+    joining_ = true;
+    asio::co_spawn(executor(), following_->close(options_->handler_grace),
+                   [self = shared_from_this()](std::exception_ptr, std::size_t left) {
+                       self->joining_ = false;
+                       self->not_returned_ = left;
+                       self->finish_if_idle();
+                   });
+}
+
 // --- the end ------------------------------------------------------------------------------------
 
 // Every handler has returned, except for those that were given up: they keep us until they do.
 void server_connection::finish_if_idle() {
     const auto given_up = [](const auto& port) { return port->given_up(); };
-    if (!pump_.stream_closed() || deciding_ || !told_.closed) return;
+    if (!pump_.stream_closed() || deciding_ || joining_ || !told_.closed) return;
     if (!std::ranges::all_of(ports_, given_up)) return;
     if (ports_.empty()) alive_.cancel();
     const close_report report = final_report();
@@ -101,8 +144,8 @@ close_report server_connection::final_report() const {
     report.total.files_committed = served_.total.files_committed;
     report.total.files_abandoned = served_.total.files_abandoned;
     report.total.sftp_requests_unanswered = served_.total.sftp_requests_unanswered;
-    report.tasks_cancelled = tasks_cancelled_;
-    report.tasks_not_returned = ports_.size();
+    report.tasks_cancelled = tasks_cancelled_ + (following_ ? following_->cancelled() : 0);
+    report.tasks_not_returned = ports_.size() + not_returned_;
     report.elapsed += now() - stream_closed_at_;
     return report;
 }

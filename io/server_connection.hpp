@@ -5,6 +5,7 @@
 #include "sluice/io/channel_handler.hpp"
 #include "sluice/io/pump.hpp"
 #include "sluice/io/server.hpp"
+#include "sluice/io/task_scope.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -25,7 +26,8 @@ class session_port;
 /// handlers of its sessions are owned here. It lives until the stream is closed and every handler
 /// has finished.
 class server_connection final : public std::enable_shared_from_this<server_connection>,
-                                private pump::owner {
+                                private pump::owner,
+                                private served_connection {
 public:
     /// Told once each, on the connection's strand.
     struct observer {
@@ -47,13 +49,23 @@ public:
 
     /// Admits nothing new, lets each session finish in its way, and leaves in protocol order; at
     /// the deadline what is left is cut. Once: a second call can only bring the deadline nearer.
-    void drain(const drain_options& how);
+    void drain(const drain_options& how) override;
 
     /// Ends at once: every channel is cut, every handler cancelled.
     void cut(std::string_view text);
 
 private:
     friend class session_port;
+
+    // What the coroutine that follows it sees.
+    boost::asio::any_io_executor get_executor() override { return executor(); }
+    const session_info& who() const override { return session_; }
+    std::size_t sessions() const override { return ports_.size(); }
+    boost::asio::awaitable<void> sessions_ended() override;
+    void cut() override { cut("cut by the server"); }
+    std::stop_token stop_token() const override { return following_->stop_token(); }
+    void follow();
+    void stop_following();
 
     // What the pump asks for.
     void take_events() override;
@@ -76,6 +88,9 @@ private:
     void on_open(const channel_open_event& event);
     void on_request(const channel_request_event& event);
     bool start_session(session_port& port, const channel_request& request);
+    std::unique_ptr<channel_handler> start_coroutine(session_port& port,
+                                                     const session_handler& serve,
+                                                     std::string what);
     std::unique_ptr<channel_handler> start_sftp(session_port& port);
     std::unique_ptr<channel_handler> start_command(session_port& port, std::string command,
                                                    std::string_view original);
@@ -101,6 +116,12 @@ private:
     login_attempt attempt_;                                       // that is being decided
     session_info session_;
     std::vector<std::unique_ptr<session_port>> ports_;
+    bool had_sessions_ = false;
+
+    std::unique_ptr<task_scope> following_;    // where the application follows connections
+    boost::asio::steady_timer sessions_gone_;  // never expires: cancelled when it is so
+    bool joining_ = false;                     // waits for it to return
+    std::size_t not_returned_ = 0;             // of it
 };
 
 }  // namespace sluice

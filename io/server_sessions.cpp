@@ -2,6 +2,7 @@
 
 #include "sluice/auth/address_patterns.hpp"
 #include "sluice/io/clock.hpp"
+#include "sluice/io/coroutine_handler.hpp"
 #include "sluice/io/process.hpp"
 #include "sluice/io/server_connection.hpp"
 #include "sluice/io/session_port.hpp"
@@ -109,6 +110,7 @@ void server_connection::on_authenticated(const authenticated_user& user) {
     log(log_severity::info, "login", std::move(fields));
     attempt_ = {};
     if (told_.authenticated) told_.authenticated();
+    follow();
 }
 
 // --- channels -----------------------------------------------------------------------------------
@@ -121,6 +123,7 @@ session_port* server_connection::find(channel_id id) {
 
 void server_connection::release(session_port& port) {
     if (port.over()) std::erase_if(ports_, [&](const auto& p) { return p.get() == &port; });
+    if (ports_.empty()) sessions_gone_.cancel();
     if (ports_.empty() && pump_.stream_closed()) alive_.cancel();
     finish_if_idle();
 }
@@ -170,6 +173,7 @@ void server_connection::on_open(const channel_open_event& event) {
     if (ports_.size() >= options_->sessions_max)
         return channels.refuse_open(event.id, open_failure::resource_shortage, "too many sessions");
     ports_.push_back(std::make_unique<session_port>(*this, event.id));
+    had_sessions_ = true;
     channels.accept_open(event.id);
 }
 
@@ -210,10 +214,19 @@ bool server_connection::start_session(session_port& port, const channel_request&
                                       : subsystem != nullptr ? subsystem->subsystem_name
                                                              : std::string_view();
     std::unique_ptr<channel_handler> handler;
+    const session_handler* coroutine = nullptr;
+    if (exec != nullptr && options_->on_exec) coroutine = &options_->on_exec;
+    if (shell && options_->on_shell) coroutine = &options_->on_shell;
+    if (subsystem != nullptr) {
+        const auto named = options_->subsystems.find(subsystem->subsystem_name);
+        if (named != options_->subsystems.end()) coroutine = &named->second;
+    }
     if (forced && *forced == internal_sftp) {
         handler = start_sftp(port);
     } else if (forced) {
         handler = start_command(port, *forced, original);
+    } else if (coroutine != nullptr && original.size() <= limits::command_length_max) {
+        handler = start_coroutine(port, *coroutine, std::string(original));
     } else if (subsystem != nullptr && subsystem->subsystem_name == "sftp") {
         handler = start_sftp(port);
     } else if (exec != nullptr && exec->command.size() <= limits::command_length_max) {
@@ -229,6 +242,17 @@ bool server_connection::start_session(session_port& port, const channel_request&
     port.start(std::move(handler));
     if (draining_) port.drain(*draining_);
     return true;
+}
+
+std::unique_ptr<channel_handler> server_connection::start_coroutine(session_port& port,
+                                                                    const session_handler& serve,
+                                                                    std::string what) {
+    auto failed = [this](std::string why) {
+        log(log_severity::error, "handler_failed", {{"user", session_.user}, {"reason", why}});
+    };
+    return std::make_unique<coroutine_handler>(
+        port, serve, coroutine_handler::begun{session_, std::move(what), port.environment()},
+        std::move(failed));
 }
 
 std::unique_ptr<channel_handler> server_connection::start_sftp(session_port& port) {

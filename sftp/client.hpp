@@ -182,6 +182,11 @@ public:
 
     std::optional<outcome> next_outcome();
 
+    /// A number for an array of those who wait: below `indices`, and no other request's until the
+    /// outcome was taken or is forgotten.
+    static std::size_t index_of(request_id id);
+    static constexpr std::size_t indices = 4096;
+
     /// Nobody waits for this outcome any more; it does not come. What a forgotten open or opendir
     /// opened is closed. An id that is not known, or known no more, is ignored.
     void forget(request_id id);
@@ -205,9 +210,9 @@ private:
         limits,
         users_groups,
     };
-    // One request in flight, or none.
+    // One request, until its outcome was taken.
     struct slot {
-        bool used = false;
+        bool used = false;       // in flight
         bool forgotten = false;  // or our own: nobody hears of it
         awaited reply = awaited::ok;
         std::uint32_t generation = 0;
@@ -224,6 +229,7 @@ private:
     const std::string* find(remote_handle handle) const;
     request_id add_slot(awaited reply);
     slot* find_slot(std::uint32_t id);
+    void release(request_id id) { free_slots_.push_back(static_cast<std::uint32_t>(index_of(id))); }
     template <class M>
     request_id send(awaited reply, M m);
     template <class E>
@@ -238,6 +244,7 @@ private:
     template <class E>
     result<request_id> extended(awaited reply, remote_handle handle, E e);
     request_id send_close(remote_handle handle);
+    void ask_for_limits();
     void append_output(bytes_view packet);
 
     void on_packet(wire::buffer packet);

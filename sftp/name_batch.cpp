@@ -130,6 +130,30 @@ bool name_batch::add(std::string_view name, std::string_view long_prefix, const 
     return true;
 }
 
+void name_batch::erase_if(bool (*predicate)(std::string_view name)) {
+    std::uint8_t* const begin = packet_.span().data();
+    const bytes_view all = packet_.view();
+    std::size_t kept = header_length;
+    std::uint32_t count = 0;
+    wire::reader r(all.subspan(header_length));
+    while (!r.at_end()) {
+        const std::size_t from = all.size() - r.left().size();
+        name_entry entry;
+        r.read(entry.filename);
+        r.read(entry.longname);
+        get(r, entry.attrs);
+        expects(!r.error());  // we wrote it
+        if (predicate(entry.filename)) continue;
+        const std::size_t length = all.size() - r.left().size() - from;
+        if (kept != from) std::memmove(begin + kept, begin + from, length);
+        kept += length;
+        ++count;
+    }
+    packet_.clear();
+    packet_.commit(kept);
+    count_ = count;
+}
+
 wire::buffer name_batch::to_packet(std::uint32_t id) && {
     std::uint8_t* const at = packet_.span().data();
     put_number(at, packet_.size() - 4, 4);

@@ -23,6 +23,9 @@ public:
     /// prefix above 256: no such entry can be listed. The batch must not be full.
     bool add(std::string_view name, std::string_view long_prefix, const attributes& attrs);
 
+    /// Takes out the entries whose name `predicate` is true for.
+    void erase_if(bool (*predicate)(std::string_view name));
+
     std::uint32_t count() const { return count_; }
     bool empty() const { return count_ == 0; }
 

@@ -161,7 +161,7 @@ struct hardlink {
 
 struct fsync {
     using reply = void;
-    file_handle file{};
+    file_handle file{};  // no client can sync a directory, a program may
 };
 
 struct statvfs {

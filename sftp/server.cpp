@@ -131,7 +131,6 @@ std::optional<operation> server::next_operation() {
 ending server::ending_of(const slot& s) {
     const open_handle& h = handles_[s.handle];
     if (!h.writable) return {};
-    ++(s.internal ? report_.files_abandoned : report_.files_committed);
     return {s.internal ? ending::kind::abandoned : ending::kind::committed,
             h.progress.contiguous_end(), h.write_failed};
 }
@@ -247,6 +246,8 @@ void server::complete(std::uint64_t id, result<> outcome) {
     slot& s = running(id);
     const error_code error = outcome ? error_code() : outcome.error();
     if (s.closes) {
+        if (handles_[s.handle].writable)
+            ++(s.internal || error ? report_.files_abandoned : report_.files_committed);
         handles_.release(s.handle);  // also when closing failed: there is no second try
     } else if (s.length != 0) {
         open_handle& h = handles_[s.handle];

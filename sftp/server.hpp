@@ -29,8 +29,8 @@ struct server_config {
 /// What became of a session.
 struct session_report {
     std::uint64_t handles_left_open = 0;    // by the client, when the session ended
-    std::uint64_t files_committed = 0;      // opened for writing and closed by the client
-    std::uint64_t files_abandoned = 0;      // opened for writing and not closed by the client
+    std::uint64_t files_committed = 0;      // opened for writing, and the client's close succeeded
+    std::uint64_t files_abandoned = 0;      // opened for writing, and not so
     std::uint64_t requests_answered = 0;    // replies made, with those refused
     std::uint64_t requests_refused = 0;     // answered with an error without being tried
     std::uint64_t requests_drained = 0;     // of them, because the server was draining

@@ -363,6 +363,7 @@ constexpr std::size_t any_number = values_max;
 
 constexpr std::array rows{
     all_of<add_users, &config::allow_users>("AllowUsers", any_number),
+    first_of<yes_or_no, &config::atomic_uploads>("AtomicUploads"),
     first_of<authentication_lists, &config::authentication_methods>("AuthenticationMethods",
                                                                     any_number),
     first_of<files_or_none, &config::authorized_keys_files>("AuthorizedKeysFile", any_number),

@@ -90,6 +90,7 @@ struct sluiced_config {
     unsigned client_alive_count_max = 3;            // 0: never ends a connection
     std::string root;                               // ChrootDirectory; empty: not given
     bool sftp_read_only = false;                    // Subsystem sftp internal-sftp -R
+    bool atomic_uploads = false;                    // files appear when they are whole
 
     // The end
     std::chrono::seconds drain_deadline{30};

@@ -2,6 +2,7 @@
 
 #include "sluice/crypto/key_file.hpp"
 #include "sluice/crypto/signature_algorithms.hpp"
+#include "sluice/io/atomic_upload_filesystem.hpp"
 #include "sluice/io/file_authenticator.hpp"
 #include "sluice/io/posix_filesystem.hpp"
 #include "sluice/tools/sluiced_log.hpp"
@@ -158,11 +159,13 @@ setup_result<server_options> make_server_options(const sluiced_config& config, b
         if (const auto tried = posix_filesystem::open(root, none.get_executor(), files); !tried)
             return setup_error{config.root + ": " + tried.error().message()};
         options.filesystem =
-            [root, &files](const session_info&,
-                           asio::any_io_executor executor) -> std::unique_ptr<sftp::filesystem> {
+            [root, atomic = config.atomic_uploads, &files](
+                const session_info&,
+                asio::any_io_executor executor) -> std::unique_ptr<sftp::filesystem> {
             auto opened = posix_filesystem::open(root, std::move(executor), files);
             if (!opened) return nullptr;
-            return std::move(*opened);
+            if (!atomic) return std::move(*opened);
+            return std::make_unique<atomic_upload_filesystem>(std::move(*opened));
         };
     }
     options.read_only = config.sftp_read_only;

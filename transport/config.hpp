@@ -3,6 +3,7 @@
 #include "sluice/crypto/random.hpp"
 #include "sluice/transport/identification.hpp"
 #include "sluice/transport/kex.hpp"
+#include "sluice/transport/packet_observer.hpp"
 #include "sluice/wire/clock.hpp"
 
 #include <cstdint>
@@ -45,6 +46,9 @@ struct transport_config {
     std::size_t padding_multiple = 8;
 
     crypto::random_source* random = &crypto::system_random();
+
+    /// Sees every payload, of every connection with this configuration; null: nobody does.
+    packet_observer* observer = nullptr;
 
     /// The tables' default offers.
     transport_config();

@@ -68,6 +68,9 @@ public:
     /// Pads to a multiple of `n` bytes, at most 128, where the cipher's block is smaller.
     void set_padding_multiple(std::size_t n) { padding_multiple_ = n; }
 
+    /// Of the packet to be sealed next.
+    std::uint32_t sequence_number() const { return sequence_number_; }
+
     std::uint64_t packets() const { return packets_; }
     std::uint64_t sealed_bytes() const { return bytes_; }
 

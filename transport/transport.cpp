@@ -16,6 +16,9 @@ constexpr std::uint8_t kex_method_last = 49;
 constexpr std::uint8_t upper_layers_first = 50;
 constexpr std::uint8_t upper_layers_last = 127;
 
+// Of a mark: not a number of bytes but of a release.
+constexpr std::uint64_t held_mark = 1ull << 63;
+
 }  // namespace
 
 transport::transport(const transport_config& config, role own, time_point now)
@@ -72,6 +75,9 @@ result<std::optional<transport_event>> transport::poll_open(time_point now) {
             if (inflated_.empty()) return errc::bad_compression;
             payload = inflated_;
         }
+        if (config_.observer != nullptr)
+            config_.observer->on_packet(packet_direction::received, opener_.sequence_number(),
+                                        payload, {});
         last_payload_ = payload;
         auto event = on_payload(payload, now);
         if (!event || *event || finished_) return event;
@@ -260,6 +266,8 @@ void transport::send_newkeys() {
     held.swap(held_);
     held_bytes_ = 0;
     send_all(held);
+    ++releases_;
+    released_upto_ = consumed_ + output_size();
 }
 
 result<transport::maybe_event> transport::on_newkeys(bytes_view payload, time_point now) {
@@ -311,11 +319,13 @@ void transport::send(bytes_view head, bytes_view bulk) {
         bytes payload = to_bytes(head);
         payload.insert(payload.end(), bulk.begin(), bulk.end());
         held_bytes_ += payload.size();
+        mark_ = held_mark | releases_;
         // Past the cap the connection ends at the next poll; until then nothing more is kept.
         if (held_bytes_ <= limits::held_payload_bytes_max) held_.push_back(std::move(payload));
         return;
     }
     send_now(head, bulk);
+    mark_ = consumed_ + output_size();
     rekey_if_due(now_);
 }
 
@@ -324,7 +334,16 @@ std::size_t transport::room() const {
     return limits::output_high_water - std::min(limits::output_high_water, output_size());
 }
 
+bool transport::has_left(std::uint64_t mark) const {
+    if ((mark & held_mark) == 0) return consumed_ >= mark;
+    const std::uint64_t release = mark & ~held_mark;
+    if (release + 1 == releases_) return consumed_ >= released_upto_;
+    return release < releases_;  // an older one: the peer has gone through a later exchange since
+}
+
 void transport::send_now(bytes_view head, bytes_view bulk) {
+    if (config_.observer != nullptr)
+        config_.observer->on_packet(packet_direction::sent, sealer_.sequence_number(), head, bulk);
     if (compressor_) {
         compressor_->deflate(head, bulk, compressed_);
         sealer_.seal({}, compressed_, *config_.random, back_);

@@ -86,11 +86,16 @@ public:
     /// What waits to be sent. The view stays where it is, whatever else is called, until
     /// `consume_output` has taken all of it.
     bytes_view output();
-    void consume_output(std::size_t n) { front_.consume(n); }
+    void consume_output(std::size_t n) {
+        front_.consume(n);
+        consumed_ += n;
+    }
     std::size_t output_size() const { return front_.size() + back_.size(); }
 
     void send(bytes_view head, bytes_view bulk = {}) override;
     std::size_t room() const override;
+    std::uint64_t mark() const override { return mark_; }
+    bool has_left(std::uint64_t mark) const override;
 
     /// Queues DISCONNECT, the last packet of ours.
     void disconnect(disconnect_reason reason, std::string_view description);
@@ -181,6 +186,10 @@ private:
     time_point exchange_deadline_ = time_point::max();
     std::vector<bytes> held_;
     std::size_t held_bytes_ = 0;
+    std::uint64_t releases_ = 0;       // of held_, ever
+    std::uint64_t released_upto_ = 0;  // bytes of output up to the end of the last release
+    std::uint64_t consumed_ = 0;       // bytes of output, ever
+    std::uint64_t mark_ = 0;  // where the last payload ends in it, or which release it waits for
 
     rekey_policy rekey_policy_;
     negotiated algorithms_;

@@ -3,6 +3,7 @@
 #include "sluice/wire/bytes.hpp"
 
 #include <cstddef>
+#include <cstdint>
 
 namespace sluice::wire {
 
@@ -21,6 +22,11 @@ public:
     /// Bytes of bulk data that are welcome now. 0 while a key exchange is under way or the output
     /// buffer is full; the owner of the sink tells the layer when that has changed.
     virtual std::size_t room() const = 0;
+
+    /// A mark behind the payload that was sent last, and whether all up to a mark has left us: what
+    /// the peer said before that cannot be an answer. A sink that keeps nothing has let all go.
+    virtual std::uint64_t mark() const { return 0; }
+    virtual bool has_left(std::uint64_t mark) const { return mark == 0; }
 };
 
 }  // namespace sluice::wire

@@ -89,6 +89,26 @@ TEST(Closing, TheAnswerToOurCloseIsTheReceipt) {
     EXPECT_EQ(closed->report.exit_status, 0U);
 }
 
+// EOF and CLOSE in one go, as many clients leave: our CLOSE answers the EOF, theirs not ours.
+TEST(Closing, ACloseThatCameBeforeOursLeftIsNoReceipt) {
+    for (const bool left : {false, true}) {
+        SCOPED_TRACE(left);
+        one_session s;
+        ASSERT_TRUE(give(s.m, channel_eof{s.id}));
+        s.sink.left = s.sink.sends;
+        s.m.write(s.id, chunk("abc"));
+        s.m.close(s.id);
+        EXPECT_EQ(s.sent(), "DATA(abc) EOF CLOSE");
+        if (left) s.sink.left = s.sink.sends;
+        ASSERT_TRUE(give(s.m, channel_close{s.id}));
+        EXPECT_TRUE(next<channel_eof_event>(s.m));
+        const auto closed = next<channel_closed_event>(s.m);
+        ASSERT_TRUE(closed);
+        EXPECT_EQ(closed->report.acknowledged, left);
+        EXPECT_EQ(closed->report.bytes_undelivered, 0U);
+    }
+}
+
 TEST(Closing, DataBeforeEofAndCloseComesFirst) {
     one_session s;
     ASSERT_TRUE(give(s.m, channel_data{s.id, as_bytes("a")}));
@@ -366,6 +386,21 @@ TEST(Closing, ACutDropsWhatIsQueuedAndSaysSo) {
     ASSERT_TRUE(closed);
     EXPECT_EQ(closed->report.bytes_undelivered, 3U);
     EXPECT_TRUE(closed->report.acknowledged);
+}
+
+// Room was found while the application was busy with something else, and closed.
+TEST(Closing, BehindACloseNobodyHearsOfRoom) {
+    for (const bool cut : {false, true}) {
+        SCOPED_TRACE(cut);
+        one_session s(0, 100'000, {.channel_output_max = 1000});
+        s.m.write(s.id, chunk(std::string(900, 'x')));
+        EXPECT_LT(s.m.writable(s.id), 900U);
+        ASSERT_TRUE(give(s.m, channel_window_adjust{s.id, 2000}));
+        cut ? s.m.cut(s.id) : s.m.close(s.id);
+        EXPECT_FALSE(s.m.next_event());
+        ASSERT_TRUE(give(s.m, channel_close{s.id}));
+        EXPECT_TRUE(next<channel_closed_event>(s.m));
+    }
 }
 
 TEST(Closing, ACutDoesNotWaitForACloseThatWaits) {

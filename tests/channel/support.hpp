@@ -25,6 +25,8 @@ public:
         ++sends;
     }
     std::size_t room() const override { return room_; }
+    std::uint64_t mark() const override { return sends; }
+    bool has_left(std::uint64_t mark) const override { return mark <= left; }
     void set_room(std::size_t n) { room_ = n; }
 
     /// The oldest payload not taken yet; empty when there is none.
@@ -37,6 +39,7 @@ public:
 
     std::deque<bytes> sent;
     std::size_t sends = 0;
+    std::size_t left = std::numeric_limits<std::size_t>::max();  // of those, on their way
 
 private:
     std::size_t room_ = std::numeric_limits<std::size_t>::max();

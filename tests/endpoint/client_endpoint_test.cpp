@@ -110,6 +110,26 @@ TEST(ClientEndpoint, ALaterExchangeMustShowTheSameHostKey) {
     EXPECT_EQ(pair.server_news, "bye(9)");
 }
 
+// A client that awaits the answer to its login may not send a KEXINIT: the server compresses from
+// its answer on, and expects the same of what it receives (OpenSSH PROTOCOL 1.1).
+TEST(ClientEndpoint, NobodyRekeysBeforeTheLogin) {
+    endpoint_pair pair;
+    pair.client_settings.transport.compressions = {"zlib@openssh.com"};
+    pair.server_settings.transport.compressions = {"zlib@openssh.com"};
+    pair.start();
+    while (pair.step(1)) {
+        if (pair.client->authenticated()) continue;
+        pair.client->rekey(pair.now);
+        pair.server->rekey(pair.now);
+    }
+    EXPECT_EQ(pair.client_error, error_code());
+    EXPECT_EQ(pair.server_error, error_code());
+    EXPECT_TRUE(pair.client->authenticated());
+    pair.client->rekey(pair.now);
+    pair.run();
+    EXPECT_EQ(pair.client_news, "host-key keys logged-in(none) keys keys");
+}
+
 TEST(ClientEndpoint, QuestionsMayWaitAndTheConnectionIsReadMeanwhile) {
     endpoint_pair pair;
     pair.server_settings.auth.method_chains = {{"password"}};

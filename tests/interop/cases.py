@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 
+import drain
 import peers
 import whole_server
 from peers import HOST, Absent, Failure, check, digest, same
@@ -604,9 +605,15 @@ def build(plan):
         plan.add("sftp: password", openssh_password)
         plan.add("asyncssh: password", asyncssh_password)
         plan.add("server: SIGTERM", whole_server.sigterm)
+        plan.add("drain: 64 uploads are finished", drain.sigterm_lossless, 64, 4 << 20, 8_000)
+        plan.add("drain: a deadline amid 64 uploads", drain.sigterm_deadline, 64, 4 << 20, 8_000)
+        plan.add("drain: a second SIGTERM", drain.sigterm_twice)
+        plan.add("drain: FIN and no RST", drain.fin_and_no_rst)
+        plan.add("drain: socket activation", drain.socket_activation)
         plan.add("server: JSON log", whole_server.logs, "json")
         plan.add("server: text log", whole_server.logs, "text")
         plan.add("server: a FIFO", whole_server.fifo)
+        plan.add("server: atomic uploads", whole_server.atomic_uploads)
     plan.add("ssh: all host keys are learned", whole_server.update_host_keys)
     plan.add("asyncssh: eight sessions at once", asyncssh_many)
     plan.add("asyncssh: window of 64 bytes, packets of 7", asyncssh_windows)

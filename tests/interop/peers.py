@@ -5,6 +5,7 @@ Every process that is started here is ended here, by its own id.
 
 import contextlib
 import hashlib
+import json
 import os
 import pathlib
 import pwd
@@ -212,12 +213,14 @@ class Setup:
 class Server:
     """One running server. `config` holds sshd_config lines: {"Ciphers": "aes128-ctr"}."""
 
-    def __init__(self, setup, kind, program, config=None, extra=(), host_keys=None):
+    def __init__(self, setup, kind, program, config=None, extra=(), host_keys=None,
+                 handed_over=None, notify=None):
         self.setup, self.kind = setup, kind
         self.host_keys = host_keys or setup.host_keys
         self.user = setup.account.pw_name
         number = setup.fresh("server")[0]
         self.log = setup.folder / f"{number}.log"
+        self.out = setup.folder / f"{number}.out"
         lines = "".join(f"{key} {value}\n" for key, value in (config or {}).items())
         if kind == "sshd":
             argv = self.sshd(program, setup.folder / f"{number}.conf", lines)
@@ -234,10 +237,19 @@ class Server:
         if os.geteuid() == 0 and kind == "sluiced":
             as_user = {"user": setup.account.pw_uid, "group": setup.account.pw_gid,
                        "extra_groups": []}
-        with open(self.log, "wb") as log:
+        environment = dict(os.environ)
+        pass_fds = ()
+        if handed_over is not None:  # as a service manager does: a listening socket as number 3
+            pass_fds = (handed_over.fileno(),)
+            argv = ["bash", "-c", f'exec 3<&{pass_fds[0]}; LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"',
+                    "bash", *argv]
+        if notify is not None:
+            environment["NOTIFY_SOCKET"] = str(notify)
+        with open(self.log, "wb") as log, open(self.out, "wb") as out:
             self.process = subprocess.Popen([str(a) for a in [*argv, *extra]],
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            cwd=setup.served, start_new_session=True, **as_user)
+                                            stdin=subprocess.DEVNULL, stdout=out, stderr=log,
+                                            cwd=setup.served, start_new_session=True, env=environment,
+                                            pass_fds=pass_fds, **as_user)
         self.port = self.wait_for_port()
 
     def sshd(self, program, path, lines):
@@ -262,12 +274,17 @@ class Server:
                         socket.create_connection((HOST, self.sshd_port), 1):
                     return self.sshd_port
             else:
-                said = self.log.read_text(errors="replace")
+                said = self.out.read_text(errors="replace")
                 if found := re.search(r"listening on 127\.0\.0\.1:(\d+)", said):
                     return int(found[1])
             time.sleep(0.02)
         self.stop()
         raise Failure("the server does not say what it listens on")
+
+    def reports(self):
+        """What became of its connections, so far: the JSON lines that it printed."""
+        lines = self.out.read_text().splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
 
     def stop(self):
         if self.process.poll() is not None:

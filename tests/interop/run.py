@@ -92,9 +92,9 @@ def main():
     folder = tempfile.mkdtemp(prefix="interop-")
     servers = []
 
-    def start(config, host_keys=None):
+    def start(config, host_keys=None, **how):
         server = peers.Server(setup, options.server, program, config, options.server_arguments,
-                              host_keys)
+                              host_keys, **how)
         servers.append(server)
         return server
 

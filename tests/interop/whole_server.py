@@ -10,7 +10,7 @@ import subprocess
 import time
 
 import peers
-from peers import HOST, check
+from peers import HOST, check, same
 
 
 def until(condition, seconds, reason):
@@ -45,8 +45,9 @@ class Client:
 
 
 def sigterm(plan):
-    """Idle, running a command or in the middle of a file: each client hears a goodbye."""
-    server = plan.start({})
+    """Idle, running a command or in the middle of a file that never ends: each client hears a
+    goodbye, at the deadline at the latest."""
+    server = plan.start({"DrainDeadline": "1"})
     options = peers.openssh_options(server, extra=(("LogLevel", "INFO"),))
     name, _ = plan.setup.fresh("endless")
     with open(plan.served(name), "wb") as file:
@@ -65,7 +66,7 @@ def sigterm(plan):
             check(client.process.poll() is None, f"{what}: ended before the server")
         begin = time.monotonic()
         status = server.stop()
-        check(status == 0, f"sluiced exited with {status}")
+        check(status == 1, f"sluiced exited with {status}, though it cut two connections")
         check(time.monotonic() - begin < 8, "it took more than 8 s")
         for what, client in clients.items():
             # sftp's own "Read packet:" is about the pipe from its ssh, which may tear.
@@ -108,7 +109,7 @@ def logs(plan, form):
     text = server.log.read_bytes().decode()
     for secret in (peers.PASSWORD, wrong):
         check(secret not in text, "a password is in the log")
-    lines = [line for line in text.split("\n")[:-1] if not line.startswith("listening on ")]
+    lines = text.split("\n")[:-1]
     for line in lines:
         check(line.isprintable(), f"a line that is not plain: {line[:200]!r}")
         if form == "json":
@@ -151,3 +152,31 @@ def fifo(plan):
     listed = peers.sftp_batch(plan.server, [f"ls -l {name}", f"rm {name}"], timeout=20)
     check("prw" in listed, f"listed as: {listed.strip()[-120:]}")
     check(not path.exists(), "it is still there")
+
+
+def atomic_uploads(plan):
+    """With AtomicUploads a put shows the whole file or the old one, also when its client dies."""
+    setup = plan.setup
+    server = plan.start({"AtomicUploads": "yes"})
+    name, _ = setup.fresh("atomic")
+
+    def parts():
+        return list(setup.served.glob(f".{name}.*.part"))
+    try:
+        peers.sftp_batch(server, [f"put {setup.small} {name}", f"chmod 604 {name}"])
+        same(setup.small, plan.served(name))
+        slow = ["sftp", "-l", "20000", "-b", "-", "-P", server.port,
+                *peers.openssh_options(server), f"{server.user}@{HOST}"]
+        with Client(server, slow, f"put {setup.large} {name}\n".encode()):
+            until(lambda: any(part.stat().st_size for part in parts()), 20, "nothing is written")
+            check(".part" not in peers.sftp_batch(server, ["ls -a"]), "it is listed")
+            same(setup.small, plan.served(name))
+        until(lambda: not parts(), 20, "the half file is still there")
+        same(setup.small, plan.served(name))
+        peers.sftp_batch(server, [f"put {setup.large} {name}"])
+        same(setup.large, plan.served(name))
+        check(os.stat(plan.served(name)).st_mode & 0o777 == 0o604, "another mode")
+        check(not parts(), "a temporary file is left")
+    finally:
+        server.stop()
+    plan.served(name).unlink()

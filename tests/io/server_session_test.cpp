@@ -299,8 +299,7 @@ TEST(ServerSession, ACommandHearsThatItsClientIsGone) {
             "exec 2>/dev/null; trap 'echo > heard; exit' HUP; echo $$ > pid; echo ready; "
             "while :; do sleep 0.01; done"));
         ASSERT_TRUE(c.s.until([&] { return c.client->sessions[number].out == "ready\n"; }));
-        if (end == closes_channel)
-            c.client->send(wire::encoded(channel_close{c.client->sessions[number].server_number}));
+        if (end == closes_channel) c.client->send_close(c.client->sessions[number]);
         if (end == closes_socket) c.client->close();
         if (end == resets) c.client->reset();
         if (end == says_goodbye) c.client->send(wire::encoded(disconnect{11, "", {}}));
@@ -335,7 +334,7 @@ TEST(ServerSession, AVanishedClientLeavesNothing) {
         EXPECT_TRUE(c.s.until([&] { return c.s.connections() == 0; }));
         EXPECT_TRUE(process_gone(dir / "pid"));
         c.s.stop();
-        EXPECT_TRUE(c.s.stopped());
+        EXPECT_TRUE(c.s.until([&] { return c.s.stopped(); }));
         EXPECT_TRUE(c.s.nothing_runs());
     }
 }

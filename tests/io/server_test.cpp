@@ -379,7 +379,7 @@ TEST(Server, StopsAtOnceWhenNobodyIsThere) {
     served s;
     s.start();
     s.stop();
-    EXPECT_TRUE(s.stopped());
+    EXPECT_TRUE(s.until([&] { return s.stopped(); }));
     EXPECT_TRUE(s.nothing_runs());
 }
 

@@ -8,6 +8,8 @@
 #include <array>
 #include <functional>
 #include <map>
+#include <random>
+#include <set>
 
 namespace sluice::sftp {
 namespace {
@@ -631,6 +633,47 @@ TEST(SftpClient, RequestsInFlightAreCappedAndClosesAreNot) {
     EXPECT_TRUE(s.client.next_outcome());
     EXPECT_TRUE(s.client.stat("/"));
     EXPECT_EQ(s.client.stat("/").error(), errc::queue_full);
+}
+
+TEST(SftpClient, IndicesBelongToOneRequestUntilItsOutcomeIsTaken) {
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        SCOPED_TRACE(seed);
+        std::mt19937_64 random(seed);
+        scripted_server s;
+        s.version({});
+        std::vector<request_id> unanswered;
+        std::set<std::size_t> taken;  // by requests made and not worked off
+        for (int i = 0; i < 3000; ++i) {
+            switch (random() % 4) {
+            case 0:
+            case 1:
+                if (const auto id = s.client.stat("/")) {
+                    EXPECT_LT(client::index_of(*id), client::indices);
+                    EXPECT_TRUE(taken.insert(client::index_of(*id)).second);
+                    unanswered.push_back(*id);
+                }
+                break;
+            case 2:
+                if (!unanswered.empty()) {
+                    std::swap(unanswered[random() % unanswered.size()], unanswered.back());
+                    s.client.receive(status_packet(unanswered.back(), 2));
+                    unanswered.pop_back();
+                }
+                break;
+            case 3:
+                if (const auto o = s.client.next_outcome()) {
+                    EXPECT_EQ(taken.erase(client::index_of(o->id)), 1u);
+                } else if (!unanswered.empty()) {
+                    s.client.forget(unanswered.front());
+                    s.client.receive(status_packet(unanswered.front(), 2));
+                    taken.erase(client::index_of(unanswered.front()));
+                    unanswered.erase(unanswered.begin());
+                }
+                break;
+            }
+        }
+        EXPECT_FALSE(s.client.error());
+    }
 }
 
 TEST(SftpClient, BytesThatWaitToBeSentAreCapped) {

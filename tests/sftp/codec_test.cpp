@@ -341,6 +341,38 @@ TEST(FilexferDraft02s7, LongNamesLookLikeLs) {
     EXPECT_LE(long_name_prefix({}, {~std::uint64_t{0}, endless, endless, now, 0}).size(), 256u);
 }
 
+TEST(SftpNameBatch, EntriesAreTakenOut) {
+    name_batch batch;
+    const std::vector<std::string> all{"x1", "a", "x2", "x3", "b", "x4"};
+    for (std::size_t i = 0; i < all.size(); ++i)
+        ASSERT_TRUE(batch.add(all[i], "prefix ", {.size = i, .permissions = 0644}));
+    batch.erase_if([](std::string_view name) { return name.starts_with('x'); });
+    EXPECT_EQ(batch.count(), 2u);
+    ASSERT_TRUE(batch.add("c", "", {}));
+    const auto packet = std::move(batch).to_packet(7);
+    const auto m = decode<fxp_name>(packet.view().subspan(4));
+    ASSERT_TRUE(m.has_value());
+    EXPECT_EQ(m->count, 3u);
+    wire::reader r(m->names.data);
+    std::vector<std::string> left;
+    for (std::uint32_t i = 0; i < m->count; ++i) {
+        name_entry entry;
+        name_entry::fields(entry, [&r](auto&... field) { (get(r, field), ...); });
+        left.emplace_back(entry.filename);
+        if (entry.filename == "b") {
+            EXPECT_EQ(entry.longname, "prefix b");
+            EXPECT_EQ(entry.attrs.size, 4u);
+        }
+    }
+    EXPECT_TRUE(!r.error() && r.at_end());
+    EXPECT_EQ(left, (std::vector<std::string>{"a", "b", "c"}));
+
+    name_batch none;
+    ASSERT_TRUE(none.add("x", "", {}));
+    none.erase_if([](std::string_view) { return true; });
+    EXPECT_TRUE(none.empty());
+}
+
 TEST(SftpNameBatch, StaysWithinAPacketAndKeepsWhatIsAdded) {
     name_batch batch;
     const std::string longest(limits::sftp_name_length_max, 'n');

@@ -15,7 +15,8 @@
 namespace sluice::test {
 
 /// A file system in memory that can be told to complete later and in any order: with `defer`, an
-/// operation takes effect when `run` is called on it.
+/// operation takes effect when `run` is called on it. For tests of order only; what programs serve
+/// is sluice::memory_filesystem.
 class memory_filesystem final : public sftp::filesystem {
 public:
     struct node {

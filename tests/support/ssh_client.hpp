@@ -99,7 +99,10 @@ public:
     }
     /// Begins to stop; `stopped()` tells when that is done.
     void stop() {
-        on_server([this] { server_->stop([this](const server_report&) { stopped_ = true; }); });
+        on_server([this] {
+            server_->stop();
+            server_->drain({}, [this](const server_report&) { stopped_ = true; });
+        });
     }
     void drain(const drain_options& how, std::function<void(const server_report&)> done) {
         on_server([&] { server_->drain(how, std::move(done)); });
@@ -190,7 +193,8 @@ public:
         std::size_t replies = 0;
         std::size_t successes = 0;
         bool eof = false;
-        bool closed = false;
+        bool closed = false;      // its CLOSE came
+        bool close_sent = false;  // ours is out
         std::optional<std::uint32_t> exit_status;
         std::string exit_signal;
         std::size_t eows = 0;
@@ -269,6 +273,9 @@ public:
     }
     void send_eof(std::uint32_t number) {
         send(wire::encoded(channel_eof{sessions[number].server_number}));
+    }
+    void send_close(session& s) {
+        if (!std::exchange(s.close_sent, true)) send(wire::encoded(channel_close{s.server_number}));
     }
     /// Waits for the CLOSE of that session.
     bool finish(std::uint32_t number) {
@@ -368,7 +375,7 @@ private:
         case channel_failure::number: ++s.replies; return;
         case channel_close::number:
             s.closed = true;
-            send(wire::encoded(channel_close{s.server_number}));
+            send_close(s);
             return;
         case channel_request_message::number: return on_request(s, payload);
         default: return;

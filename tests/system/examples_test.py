@@ -1,10 +1,14 @@
 #!/usr/bin/python3
 """The examples do what they say, met by OpenSSH."""
 
+import subprocess
+import time
+
 from support import BUILD, build_release, check, client_options, folder, make_key, port_of, run, \
     started
 
-build_release("example_serve_directory", "example_custom_event_loop")
+build_release("example_serve_directory", "example_custom_event_loop", "example_sftp_sessions",
+              "example_orderly_service")
 with folder() as temporary:
     make_key(temporary / "host")
     make_key(temporary / "user")
@@ -26,4 +30,37 @@ with folder() as temporary:
         said = run(["ssh", *client_options(temporary / "user"), "-p", port_of(lines),
                     "anybody@127.0.0.1", "good", "morning"])
         check(said == "You said: good morning\n", f"not an echo: {said}")
+
+    # The server ends the connection behind the last session: the master connection goes by itself.
+    with started([BUILD / "example_sftp_sessions", "0", temporary / "files", *keys],
+                 "listening") as (process, lines):
+        options = client_options(temporary / "user")
+        master = subprocess.Popen(["ssh", *options, "-M", "-S", temporary / "control", "-N", "-p",
+                                   port_of(lines), "anybody@127.0.0.1"], stdin=subprocess.DEVNULL)
+        while not (temporary / "control").exists():
+            check(master.poll() is None, "the master connection")
+            time.sleep(0.02)
+        (temporary / "batch").write_text(f"put {temporary}/here twice\n")
+        run(["sftp", *options, "-o", f"ControlPath={temporary}/control", "-b",
+             temporary / "batch", "anybody@127.0.0.1"])
+        check(master.wait(20) == 255, "the master connection was not ended")
+        said = [process.stdout.readline() for _ in range(4)]
+        check(said[1] == "anybody has no session left\n", f"said: {said}")
+        check("anybody has gone: drained (by us, DISCONNECT 11" in said[2], f"said: {said}")
+        check("1 files committed, 0 abandoned" in said[3], f"said: {said}")
+
+    # SIGTERM amid a command: its lines are whole, its status is its own, nothing is lost.
+    with started([BUILD / "example_orderly_service", "0", *keys], "listening") as (process, lines):
+        client = subprocess.Popen(["ssh", *client_options(temporary / "user"), "-p", port_of(lines),
+                                   "anybody@127.0.0.1", "count"], stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, text=True)
+        check(client.stdout.readline() == "1\n", "the first line")
+        process.terminate()
+        rest = client.communicate(timeout=30)[0].splitlines()
+        check(rest[-1] == "to be continued", f"the last line: {rest[-1:]}")
+        check(rest[:-1] == [str(i) for i in range(2, len(rest) + 1)], f"lines: {rest}")
+        check(client.returncode == 75, f"the status: {client.returncode}")
+        said = process.stdout.readline()
+        check(said.startswith("1 connections, 0 of them cut; ") and "0 undelivered" in said, said)
+    check(process.returncode == 0, f"it ends well, not with {process.returncode}")
 print("served")

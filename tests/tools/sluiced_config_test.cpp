@@ -47,6 +47,7 @@ TEST(SluicedConfig, NothingGivesTheDefaults) {
     EXPECT_EQ(c.compression, compression_setting::no);
     EXPECT_EQ(c.level, log_level::info);
     EXPECT_TRUE(c.authorized_keys_files.empty());
+    EXPECT_FALSE(c.atomic_uploads);
 }
 
 TEST(SluicedConfig, EveryKeyword) {
@@ -62,7 +63,9 @@ TEST(SluicedConfig, EveryKeyword) {
         "KexAlgorithms k2\nHostKeyAlgorithms h2,h1\nPubkeyAcceptedAlgorithms p2\n"
         "Ciphers cha\nMACs m2,m1\nCompression delayed\nRekeyLimit 2G 1h\n"
         "ClientAliveInterval 15\nClientAliveCountMax 0\nBanner /etc/banner\nLogLevel DEBUG2\n"
-        "LogFormat json\nSubsystem sftp internal-sftp -R\nChrootDirectory /srv\n");
+        "LogFormat json\nSubsystem sftp internal-sftp -R\nChrootDirectory /srv\n"
+        "AtomicUploads yes\n");
+    EXPECT_TRUE(c.atomic_uploads);
     EXPECT_EQ(c.ports, (std::vector<std::uint16_t>{2222, 2223}));
     EXPECT_EQ(c.listen_addresses,
               (std::vector<listen_address>{{"127.0.0.1", 0}, {"::1", 2224}, {"::", std::nullopt}}));

@@ -790,5 +790,104 @@ TEST(Transport, MessagesOnTheWire) {
         EXPECT_EQ(wire::decode<kexinit>({whole.data(), n}).error(), errc::truncated) << n;
 }
 
+TEST(Transport, AMarkTellsWhenAPayloadHasLeft) {
+    transport_pair pair;
+    connect(pair);
+    log_in(pair);
+    transport& client = *pair.client.machine;
+    const auto leave = [&](std::size_t n) { client.consume_output(n); };
+    client.send(payload_of(10));
+    const auto first = client.mark();
+    const std::size_t size = client.output().size();
+    client.send(payload_of(10));
+    const auto second = client.mark();
+    EXPECT_FALSE(client.has_left(first));
+    leave(size - 1);
+    EXPECT_FALSE(client.has_left(first));
+    leave(1);
+    EXPECT_TRUE(client.has_left(first));
+    EXPECT_FALSE(client.has_left(second));
+    leave(client.output().size());
+    EXPECT_TRUE(client.has_left(second));
+
+    // During a key exchange it waits here.
+    transport_pair other;
+    connect(other);
+    log_in(other);
+    transport& held = *other.client.machine;
+    held.rekey(other.now);
+    held.send(payload_of(10));
+    const auto waiting = held.mark();
+    while (other.server.payloads.empty()) {
+        EXPECT_FALSE(held.has_left(waiting));
+        ASSERT_TRUE(other.step(1));
+        if (held.output_size() == 0 && held.exchanging_keys()) {
+            EXPECT_FALSE(held.has_left(waiting));
+        }
+    }
+    EXPECT_TRUE(held.has_left(waiting));
+    other.run();
+    held.rekey(other.now);
+    other.run();
+    EXPECT_TRUE(held.has_left(waiting));
+
+    // The payload that uses the keys up is sent, then the exchange begins.
+    transport_pair worn;
+    worn.client.config.rekey.packets = 1;
+    connect(worn);
+    log_in(worn);
+    worn.client.machine->send(payload_of(10));
+    ASSERT_TRUE(worn.client.machine->exchanging_keys());
+    const auto last = worn.client.machine->mark();
+    EXPECT_FALSE(worn.client.machine->has_left(last));
+    worn.client.machine->consume_output(worn.client.machine->output().size());
+    EXPECT_TRUE(worn.client.machine->has_left(last));
+}
+
+class recording_observer final : public packet_observer {
+public:
+    struct packet {
+        std::uint32_t sequence_number;
+        bytes payload;
+        bool operator==(const packet&) const = default;
+    };
+
+    void on_packet(packet_direction direction, std::uint32_t sequence_number, bytes_view head,
+                   bytes_view bulk) override {
+        bytes payload = to_bytes(head);
+        payload.insert(payload.end(), bulk.begin(), bulk.end());
+        auto& list = direction == packet_direction::sent ? sent : received;
+        list.push_back({sequence_number, std::move(payload)});
+    }
+
+    std::vector<packet> sent;
+    std::vector<packet> received;
+};
+
+// Also what waits during a key exchange is seen when it goes, and compression is not seen at all.
+TEST(Transport, AnObserverSeesEveryPayloadInTheOrderOfTheWire) {
+    transport_pair pair;
+    recording_observer client;
+    recording_observer server;
+    pair.client.config.observer = &client;
+    pair.server.config.observer = &server;
+    pair.client.config.compressions = pair.server.config.compressions = {"zlib@openssh.com"};
+    connect(pair);
+    log_in(pair);
+    expect_works(pair);
+    pair.client.machine->rekey(pair.now);
+    const bytes payload = payload_of(10);
+    pair.client.machine->send(payload);
+    EXPECT_EQ(client.sent.back().payload.front(), kexinit::number);
+    pair.run();
+    EXPECT_EQ(client.sent.front().payload.front(), kexinit::number);
+    EXPECT_EQ(client.sent.front().sequence_number, 0u);
+    EXPECT_EQ(client.sent.back().payload, payload);
+    EXPECT_EQ(client.sent.back().sequence_number, 0u) << "the first under its keys";
+    EXPECT_EQ(client.sent, server.received);
+    EXPECT_EQ(server.sent, client.received);
+    EXPECT_GT(server.sent.size(), 5u);
+}
+
 }  // namespace
 }  // namespace sluice
