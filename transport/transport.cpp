@@ -334,6 +334,7 @@ std::size_t transport::room() const {
     return limits::output_high_water - std::min(limits::output_high_water, output_size());
 }
 
+// A release counts as a whole: what left in front of others still waits, as far as this goes.
 bool transport::has_left(std::uint64_t mark) const {
     if ((mark & held_mark) == 0) return consumed_ >= mark;
     const std::uint64_t release = mark & ~held_mark;

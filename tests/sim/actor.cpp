@@ -40,27 +40,23 @@ void actor::check(bool holds, std::string_view what) {
 // --- opening ------------------------------------------------------------------------------------
 
 void actor::open() {
-    if (c_.plan.session) {
-        const auto id = channels().open(session_channel{});
-        if (!id) return;
-        me_.id = *id;
-    } else {
-        const auto id = own_ == client
-                            ? channels().open(direct_tcpip_channel{"host", 80, "127.0.0.1", 4000})
-                            : channels().open(forwarded_tcpip_channel{"", 80, "127.0.0.1", 4000});
-        if (!id) return;
-        me_.id = *id;
-    }
-    live_ = true;
-    began_ = world_.now();
-    if (plan_.closes_at != never)
-        world_.wake_at(after(began_, plan_.closes_at), c_.number, own_, wake::close);
-    if (plan_.cuts_at != never)
-        world_.wake_at(after(began_, plan_.cuts_at), c_.number, own_, wake::cut);
+    const auto opened = [&]() -> result<channel_id> {
+        if (c_.plan.session) return channels().open(session_channel{});
+        if (own_ == client)
+            return channels().open(direct_tcpip_channel{"host", 80, "127.0.0.1", 4000});
+        return channels().open(forwarded_tcpip_channel{"", 80, "127.0.0.1", 4000});
+    }();
+    if (!opened) return;  // too many, or draining
+    begin(*opened);
     if (plan_.hasty) start();
 }
 
 void actor::on_asked(channel_id id) {
+    begin(id);
+    world_.wake_at(after(began_, c_.plan.accept_after), c_.number, own_, wake::accept);
+}
+
+void actor::begin(channel_id id) {
     me_.id = id;
     live_ = true;
     began_ = world_.now();
@@ -68,7 +64,6 @@ void actor::on_asked(channel_id id) {
         world_.wake_at(after(began_, plan_.closes_at), c_.number, own_, wake::close);
     if (plan_.cuts_at != never)
         world_.wake_at(after(began_, plan_.cuts_at), c_.number, own_, wake::cut);
-    world_.wake_at(after(began_, c_.plan.accept_after), c_.number, own_, wake::accept);
 }
 
 void actor::on_opened() {
@@ -212,7 +207,7 @@ void actor::on_drain() {
     if (!live_) return;
     if (!me_.opened) {
         // The library refuses what was not accepted, and closes what is confirmed late.
-        end_output();
+        me_.ended_output = true;
         me_.closed = true;
         return;
     }
@@ -360,20 +355,18 @@ void actor::answer_due() {
 
 // --- the end ------------------------------------------------------------------------------------
 
-void actor::end_output() { me_.ended_output = true; }
-
 void actor::maybe_end() {
     if (me_.closed || !started_) return;
     if (plan_.throws_at && me_.written() >= *plan_.throws_at && me_.opened) {
         if (!me_.ended_output) me_.exit_status = thrown_status;
-        end_output();
+        me_.ended_output = true;
         channels().exit_status(*me_.id, thrown_status);
         return close();
     }
     if (!all_written()) return;
     using ending = side_plan::ending;
     if ((plan_.end == ending::eof || plan_.early_eof) && !me_.ended_output) {
-        end_output();
+        me_.ended_output = true;
         channels().send_eof(*me_.id);
     }
     if (plan_.end == ending::stays || end_waits_) return;
@@ -386,7 +379,7 @@ void actor::maybe_end() {
 
 void actor::finish() {
     if (me_.closed) return;
-    end_output();
+    me_.ended_output = true;
     switch (plan_.end) {
     case side_plan::ending::stays:
     case side_plan::ending::eof:
@@ -404,28 +397,19 @@ void actor::finish() {
 }
 
 void actor::close() {
-    if (me_.closed || !me_.id) return;
-    end_output();
-    me_.closed = true;
-    held_ = 0;
-    later_.clear();
-    waits_for_room_ = false;
-    channels().close(*me_.id);
-    if (own_ != c_.plan.opener && !me_.opened) {  // that refused it
-        me_.refused = true;
-        over();
-    }
+    if (!me_.closed) stop(false);
 }
 
-void actor::cut() {
-    if (!me_.id) return;
-    end_output();
-    me_.closed = me_.cut = true;
+void actor::cut() { stop(true); }
+
+void actor::stop(bool cut) {
+    me_.ended_output = me_.closed = true;
+    if (cut) me_.cut = true;
     held_ = 0;
     later_.clear();
     waits_for_room_ = false;
-    channels().cut(*me_.id);
-    if (own_ != c_.plan.opener && !me_.opened) {
+    cut ? channels().cut(*me_.id) : channels().close(*me_.id);
+    if (own_ != c_.plan.opener && !me_.opened) {  // that refused it
         me_.refused = true;
         over();
     }

@@ -66,6 +66,12 @@ private:
         time_point due;
     };
 
+    struct question {
+        bool success;  // how it will be answered
+        time_point due;
+    };
+
+    void begin(channel_id id);
     void on_opened();
     void start();
     void on_data(const channel_data_event& event);
@@ -83,9 +89,9 @@ private:
     void consume_due();
     void send_request();
     void answer_due();
-    void end_output();
     void close();
     void cut();
+    void stop(bool cut);
     void over();
     mux& channels() { return world_.channels(own_); }
     void check(bool holds, std::string_view what);
@@ -110,10 +116,6 @@ private:
     std::deque<piece> later_;
     unsigned requests_sent_ = 0;
     std::deque<bool> replies_expected_;
-    struct question {
-        bool success;
-        time_point due;
-    };
     std::deque<question> unanswered_;
 };
 

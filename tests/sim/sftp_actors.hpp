@@ -89,7 +89,6 @@ private:
     void flush();
     void on_packet(bytes_view packet);
     void on_status(const asked& r, std::uint32_t code);
-    void end_output();
     void close();
     void over();
     template <class M>

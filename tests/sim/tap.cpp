@@ -321,6 +321,7 @@ void tap::sent_on(wire_channel& c, bytes_view payload) {
     case channel_close::number:
         if (c.replies_owed != 0 && !flushing_) fail("CLOSE before the reply to a request", c.own);
         c.close_sent = true;
+        c.close_held = flushing_;
         return;
     case channel_request_message::number: {
         const auto m = wire::decode<channel_request_message>(payload);

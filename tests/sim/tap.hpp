@@ -52,6 +52,7 @@ struct wire_channel {
     bool close_sent = false;
     bool close_received = false;
     bool answered_close = false;  // the peer's CLOSE came behind ours
+    bool close_held = false;      // ours had waited for a key exchange
 
     std::uint64_t window = 0;        // what we may still send
     std::uint64_t window_given = 0;  // what the peer may still send
