@@ -249,9 +249,10 @@ void simulation::check_conversation(const conversation& c, side s) {
     hold(!answered || mine.acknowledged || wire->close_held,
          "acknowledged, and it does not say so");
     hold(!mine.acknowledged || wire->answered_close, "acknowledged by nobody");
-    const bool receipt =
-        (mine.acknowledged && answered) || (ends_[s].report.receipt == close_receipt::pong &&
-                                            ends_[s].report.outcome == close_outcome::drained);
+    const close_receipt last = ends_[s].report.receipt;
+    const bool asked = last == close_receipt::pong || last == close_receipt::reply;
+    const bool receipt = (mine.acknowledged && answered) ||
+                         (asked && ends_[s].report.outcome == close_outcome::drained);
     hold(!receipt || theirs.bytes_received == mine.bytes_sent, "a receipt for what did not come");
     const std::uint64_t lost = me.written() - me.read_by_peer() - theirs.bytes_discarded;
     hold(lost >= mine.bytes_undelivered, "undelivered, and it came");
