@@ -150,7 +150,7 @@ connect_failure client_connection::failure() const {
         f.text = login_->host_key_problem();
     } else if (report.ended_by == close_side::peer && !report.text.empty()) {
         f.text += ": " + report.text;
-    } else if (pump_.stream_error()) {
+    } else if (f.error == errc::connection_lost && pump_.stream_error()) {
         f.text += ": " + pump_.stream_error().message();
     }
     if (f.error == errc::auth_denied) {

@@ -109,6 +109,32 @@ TEST(Client, ACommandThatWritesMoreThanIsTakenIsCutOff) {
     }()));
 }
 
+TEST(Client, ACommandWithoutAnEofIsWholeOnlyByItsExitStatus) {
+    for (const bool with_status : {true, false}) {
+        SCOPED_TRACE(with_status);
+        test::scripted s;
+        EXPECT_TRUE(run_to_end(s, [&]() -> asio::awaitable<void> {
+            connection c = co_await s.connect();
+            s.server->on_request = [&](const channel_request& request) {
+                if (!std::holds_alternative<exec_request>(request)) return;
+                const channel_id id = *s.server->opened;
+                auto& channels = s.server->channels();
+                channels.write(id, wire::buffer::copy_of(as_bytes("output")));
+                if (with_status) s.server->send_exit_status_now(7);
+                channels.cut(id);
+            };
+            const auto [e, result] = co_await c.run("x", run_options::usual(), as_values);
+            EXPECT_EQ(e, with_status ? error_code() : make_error_code(errc::channel_closed));
+            if (with_status) {
+                EXPECT_EQ(result.exit.status, 7u);
+                EXPECT_EQ(result.out, "output");
+                EXPECT_FALSE(result.whole);
+            }
+            co_await c.close();
+        }()));
+    }
+}
+
 TEST(Client, WhatTheServerRefusesIsAnErrorAndTheRestGoesOn) {
     served s;
     s.start();
