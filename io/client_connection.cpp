@@ -180,6 +180,7 @@ void client_connection::on_event(client_event& event) {
     } else if (const auto* banner = std::get_if<banner_event>(&event)) {
         login_->banner(banner->text);
     } else if (std::holds_alternative<logged_in_event>(event)) {
+        login_->finish();
         if (logging_in_) logging_in_.post({});
     } else if (const auto* keys = std::get_if<keys_changed_event>(&event)) {
         if (!keys->first) rekeys_.post_all({});

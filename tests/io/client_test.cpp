@@ -11,6 +11,7 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/write.hpp>
 
 #include <gtest/gtest.h>
 
@@ -161,6 +162,26 @@ TEST(Client, PingsAndRekeys) {
             co_await c.rekey();
         }
         co_await c.close();
+    }()));
+}
+
+TEST(Client, PingsServersThatDoNotKnowPing) {
+    test::scripted s;
+    s.config.transport.extensions.clear();
+    EXPECT_TRUE(run_to_end(s, [&]() -> asio::awaitable<void> {
+        connection c = co_await s.connect();
+        session one = co_await c.open_session();
+        co_await asio::async_write(one, asio::buffer("sent before", 11), asio::use_awaitable);
+        co_await c.ping();
+        EXPECT_EQ(s.server->received, "sent before");
+        // One whose wait was cancelled keeps its place.
+        asio::cancellation_signal cancel;
+        std::vector<error_code> told;
+        const auto tell = [&](error_code e) { told.push_back(e); };
+        c.ping(asio::bind_cancellation_slot(cancel.slot(), tell));
+        cancel.emit(asio::cancellation_type::total);
+        co_await c.ping();
+        EXPECT_EQ(told, std::vector<error_code>{asio::error::operation_aborted});
     }()));
 }
 
