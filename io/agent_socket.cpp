@@ -29,9 +29,13 @@ asio::awaitable<result<>> agent_socket::connect(std::string path) {
     const asio::local::stream_protocol::endpoint address(path);
     const auto [e] = co_await socket_.async_connect(address, as_result);
     if (!e) co_return result<>();
+    close();
+    co_return e;
+}
+
+void agent_socket::close() {
     error_code ignored;
     socket_.close(ignored);
-    co_return e;
 }
 
 asio::awaitable<result<std::vector<agent_identity>>> agent_socket::list() {
@@ -75,8 +79,7 @@ asio::awaitable<result<agent_reply>> agent_socket::converse() {
             failed = e;
         }
     }
-    error_code ignored;
-    socket_.close(ignored);
+    close();
     co_return failed;
 }
 

@@ -22,6 +22,7 @@ public:
     /// Errors: those of the system.
     boost::asio::awaitable<result<>> connect(std::string path);
     bool connected() const { return socket_.is_open(); }
+    void close();
 
     /// Errors: those of the system, of agent_client, and auth_denied when the agent refuses.
     boost::asio::awaitable<result<std::vector<agent_identity>>> list();

@@ -73,9 +73,12 @@ asio::awaitable<error_code> run_on(session& channel, std::string command,
                   write_all(channel, options.input));
     // Where one was cut off, the other only says that the channel is closed.
     if (out == errc::too_long || err == errc::too_long) co_return errc::too_long;
-    if (out || err) co_return out ? out : err;
+    const error_code ended = out ? out : err;
+    if (ended && ended != errc::channel_closed) co_return ended;
     auto [unknown, exit] = co_await channel.wait_exit(as_result);
     if (unknown) co_return unknown;
+    outcome.whole = !ended;
+    if (ended && !exit.status && exit.signal.empty()) co_return ended;
     outcome.exit = std::move(exit);
     const auto [e, report] = co_await channel.close(as_result);
     co_return e;

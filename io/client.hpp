@@ -34,6 +34,10 @@ struct run_result {
     exit_result exit;
     std::string out;
     std::string err;
+
+    /// The server ended its output by EOF. Some never do, asyncssh's among them: where it told how
+    /// the command ended, that is no error.
+    bool whole = true;
 };
 
 /// A client's connection, logged in.
@@ -62,7 +66,7 @@ public:
 
     /// Runs a command and collects what it writes. Cancelling it closes the channel at once; most
     /// servers hang up on the command then. Errors: open_refused, request_refused, too_long,
-    /// channel_closed where its output is not whole.
+    /// channel_closed where the server ended neither the output nor the command.
     template <class Token = boost::asio::use_awaitable_t<>>
     auto run(std::string command, run_options options = run_options::usual(), Token&& token = {}) {
         return boost::asio::async_initiate<Token, void(error_code, run_result)>(

@@ -150,7 +150,7 @@ connect_failure client_connection::failure() const {
         f.text = login_->host_key_problem();
     } else if (report.ended_by == close_side::peer && !report.text.empty()) {
         f.text += ": " + report.text;
-    } else if (pump_.stream_error()) {
+    } else if (f.error == errc::connection_lost && pump_.stream_error()) {
         f.text += ": " + pump_.stream_error().message();
     }
     if (f.error == errc::auth_denied) {
@@ -180,6 +180,7 @@ void client_connection::on_event(client_event& event) {
     } else if (const auto* banner = std::get_if<banner_event>(&event)) {
         login_->banner(banner->text);
     } else if (std::holds_alternative<logged_in_event>(event)) {
+        login_->finish();
         if (logging_in_) logging_in_.post({});
     } else if (const auto* keys = std::get_if<keys_changed_event>(&event)) {
         if (!keys->first) rekeys_.post_all({});

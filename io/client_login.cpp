@@ -56,6 +56,16 @@ void client_login::banner(std::string_view text) const {
     if (options_.on_banner) options_.on_banner(text);
 }
 
+void client_login::finish() {
+    options_.password.reset();
+    options_.keys.clear();
+    options_.on_unknown_host_key = {};
+    options_.on_passphrase = {};
+    options_.on_password = {};
+    options_.on_prompts = {};
+    identities_.forget();
+}
+
 // --- who the server is --------------------------------------------------------------------------
 
 std::string client_login::server_name() const {

@@ -29,6 +29,9 @@ public:
     boost::asio::awaitable<client_auth_answer> answer(client_auth_question question);
     void banner(std::string_view text) const;
 
+    /// We are logged in: forgets every secret and whom to ask, and leaves the agent.
+    void finish();
+
     /// Why the host key was refused, if it was.
     const std::string& host_key_problem() const { return host_key_problem_; }
 

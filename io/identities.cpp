@@ -84,6 +84,11 @@ void identities::add(identity one) {
         known->secret = std::move(one.secret);
 }
 
+void identities::forget() {
+    list_.clear();
+    agent_.close();
+}
+
 std::vector<crypto::public_key> identities::public_halves() const {
     std::vector<crypto::public_key> keys;
     for (const identity& one : list_)

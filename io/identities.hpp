@@ -29,6 +29,9 @@ public:
     boost::asio::awaitable<client_auth_answer> sign(std::size_t index, std::string algorithm,
                                                     bytes data, const connect_options& options);
 
+    /// Drops the private keys and the agent's connection.
+    void forget();
+
 private:
     struct identity {
         crypto::public_key key;

@@ -11,6 +11,7 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/write.hpp>
 
 #include <gtest/gtest.h>
 
@@ -109,6 +110,32 @@ TEST(Client, ACommandThatWritesMoreThanIsTakenIsCutOff) {
     }()));
 }
 
+TEST(Client, ACommandWithoutAnEofIsWholeOnlyByItsExitStatus) {
+    for (const bool with_status : {true, false}) {
+        SCOPED_TRACE(with_status);
+        test::scripted s;
+        EXPECT_TRUE(run_to_end(s, [&]() -> asio::awaitable<void> {
+            connection c = co_await s.connect();
+            s.server->on_request = [&](const channel_request& request) {
+                if (!std::holds_alternative<exec_request>(request)) return;
+                const channel_id id = *s.server->opened;
+                auto& channels = s.server->channels();
+                channels.write(id, wire::buffer::copy_of(as_bytes("output")));
+                if (with_status) s.server->send_exit_status_now(7);
+                channels.cut(id);
+            };
+            const auto [e, result] = co_await c.run("x", run_options::usual(), as_values);
+            EXPECT_EQ(e, with_status ? error_code() : make_error_code(errc::channel_closed));
+            if (with_status) {
+                EXPECT_EQ(result.exit.status, 7u);
+                EXPECT_EQ(result.out, "output");
+                EXPECT_FALSE(result.whole);
+            }
+            co_await c.close();
+        }()));
+    }
+}
+
 TEST(Client, WhatTheServerRefusesIsAnErrorAndTheRestGoesOn) {
     served s;
     s.start();
@@ -135,6 +162,26 @@ TEST(Client, PingsAndRekeys) {
             co_await c.rekey();
         }
         co_await c.close();
+    }()));
+}
+
+TEST(Client, PingsServersThatDoNotKnowPing) {
+    test::scripted s;
+    s.config.transport.extensions.clear();
+    EXPECT_TRUE(run_to_end(s, [&]() -> asio::awaitable<void> {
+        connection c = co_await s.connect();
+        session one = co_await c.open_session();
+        co_await asio::async_write(one, asio::buffer("sent before", 11), asio::use_awaitable);
+        co_await c.ping();
+        EXPECT_EQ(s.server->received, "sent before");
+        // One whose wait was cancelled keeps its place.
+        asio::cancellation_signal cancel;
+        std::vector<error_code> told;
+        const auto tell = [&](error_code e) { told.push_back(e); };
+        c.ping(asio::bind_cancellation_slot(cancel.slot(), tell));
+        cancel.emit(asio::cancellation_type::total);
+        co_await c.ping();
+        EXPECT_EQ(told, std::vector<error_code>{asio::error::operation_aborted});
     }()));
 }
 

@@ -109,6 +109,10 @@ public:
             .disconnect(disconnect_reason::by_application, "bye");
         run();
     }
+    /// Without the EOF that our own servers send before it.
+    void send_exit_status_now(std::uint32_t status) {
+        channels().request(*opened, exit_status_request{status}, false);
+    }
     /// Nothing is answered any more.
     void go_silent() { silent_ = true; }
 
@@ -123,6 +127,7 @@ public:
     std::optional<channel_id> opened;
     std::function<void(bytes_view)> on_data;  // instead of keeping it in `received`
     std::function<void()> on_eof;
+    std::function<void(const channel_request&)> on_request;
     std::string received;
     std::size_t requests = 0;
     bool eof = false;
@@ -147,6 +152,7 @@ private:
         } else if (const auto* request = std::get_if<channel_request_event>(&event)) {
             ++requests;
             if (request->want_reply) channels().reply(request->id, grants);
+            if (on_request) on_request(request->request);
         } else if (const auto* data = std::get_if<channel_data_event>(&event)) {
             if (on_data)
                 on_data(data->data);
