@@ -150,7 +150,7 @@ void client_connection::cut() {
     });
 }
 
-void client_connection::cancel(operation_number number) {
+void client_connection::cancel_operation(operation_number number) {
     if (logging_in_ && logging_in_.number() == number) {
         logging_in_.cancel();
         return cut();

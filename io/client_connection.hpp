@@ -46,7 +46,7 @@ public:
 
     // --- on the strand ---
 
-    void cancel(operation_number number);
+    void cancel_operation(operation_number number);
     const client_login& login() const { return *login_; }
     /// Why the login failed.
     connect_failure failure() const;

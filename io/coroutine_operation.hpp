@@ -27,7 +27,9 @@ template <class T>
 void run_as_operation(const boost::asio::any_io_executor& strand,
                       boost::asio::awaitable<result<T>> task, completion<T> done) {
     struct running {
-        void cancel(operation_number) { signal.emit(boost::asio::cancellation_type::terminal); }
+        void cancel_operation(operation_number) {
+            signal.emit(boost::asio::cancellation_type::terminal);
+        }
         boost::asio::cancellation_signal signal;
         pending_operation<T> operation;
     };

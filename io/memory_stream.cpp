@@ -85,6 +85,16 @@ public:
         wake_writer();
     }
 
+    // An end that is closed is told nothing more, and its context may go before the other's.
+    void forget_writers() {
+        const std::lock_guard lock(mutex_);
+        writers_ = {};
+    }
+    void forget_readers() {
+        const std::lock_guard lock(mutex_);
+        readers_ = {};
+    }
+
 private:
     error_code readiness() const {
         if (!queue_.empty()) return {};
@@ -101,8 +111,8 @@ private:
         asio::post(writers_, [told = std::exchange(writer_, nullptr)] { told->on_writable(); });
     }
 
-    const asio::any_io_executor writers_;
-    const asio::any_io_executor readers_;
+    asio::any_io_executor writers_;
+    asio::any_io_executor readers_;
     const std::size_t capacity_;
     mutable std::mutex mutex_;
     wire::byte_queue queue_;
@@ -128,21 +138,27 @@ public:
     }
     error_code peek() override { return in_->peek(); }
     void wait_readable(std::shared_ptr<observer> told) override {
-        in_->wait_readable(std::move(told));
+        if (!closed_) return in_->wait_readable(std::move(told));
+        asio::post(executor_, [told = std::move(told)] { told->on_readable(); });
     }
     void wait_writable(std::shared_ptr<observer> told) override {
-        out_->wait_writable(std::move(told));
+        if (!closed_) return out_->wait_writable(std::move(told));
+        asio::post(executor_, [told = std::move(told)] { told->on_writable(); });
     }
     error_code shutdown_send() override { return out_->close_write(); }
     void close() override {
+        closed_ = true;
         static_cast<void>(out_->close_write());
         in_->close_read();
+        out_->forget_writers();
+        in_->forget_readers();
     }
 
 private:
     const asio::any_io_executor executor_;
     const std::shared_ptr<one_way> in_;
     const std::shared_ptr<one_way> out_;
+    bool closed_ = false;
 };
 
 }  // namespace

@@ -107,8 +107,8 @@ private:
     std::vector<pending_operation<Args...>> waiting_;
 };
 
-/// Lets `object->cancel(number)` be called on the strand when the handler's slot is signalled,
-/// wherever that is done, for as long as the object lives.
+/// Lets `object->cancel_operation(number)` be called on the strand when the handler's slot is
+/// signalled, wherever that is done, for as long as the object lives.
 template <class Object, class... Args>
 void cancel_by_slot(const std::shared_ptr<Object>& object,
                     const boost::asio::any_io_executor& strand, operation_number number,
@@ -119,7 +119,7 @@ void cancel_by_slot(const std::shared_ptr<Object>& object,
                  weak = std::weak_ptr<Object>(object)](boost::asio::cancellation_type type) {
         if (type == boost::asio::cancellation_type::none) return;
         boost::asio::dispatch(strand, [number, weak] {
-            if (const auto alive = weak.lock()) alive->cancel(number);
+            if (const auto alive = weak.lock()) alive->cancel_operation(number);
         });
     });
 }

@@ -128,7 +128,7 @@ void session_core::abandon() {
     });
 }
 
-void session_core::cancel(operation_number number) {
+void session_core::cancel_operation(operation_number number) {
     for (auto& r : receivers_)
         if (r.reader && r.reader.number() == number && r.filled == 0) return r.reader.cancel();
     for (auto& s : senders_)

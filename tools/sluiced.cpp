@@ -50,6 +50,7 @@ struct arguments {
     std::vector<std::string> settings;  // -o Keyword=value
     bool exec = false;
     bool read_only = false;
+    bool atomic_uploads = false;
     unsigned threads = 0;
 };
 
@@ -73,6 +74,8 @@ void declare(CLI::App& app, arguments& a) {
         ->type_name("FILE");
     app.add_flag("--exec", a.exec, "Run commands, as the user sluiced runs as; refused for root");
     app.add_flag("--read-only", a.read_only, "Refuse every change over SFTP");
+    app.add_flag("--atomic-uploads", a.atomic_uploads,
+                 "Show an uploaded file under its name when its client has closed it, not before");
     app.add_option("--threads", a.threads, "Threads that serve connections; 0: one a processor")
         ->check(CLI::Range(0u, 1024u))
         ->type_name("N");
@@ -130,6 +133,7 @@ boost::system::result<sluiced_config, std::string> read_settings(const arguments
     if (!a.users.empty()) config.users_file = a.users;
     if (!a.authorized_keys.empty()) config.authorized_keys_files = a.authorized_keys;
     if (a.read_only) config.sftp_read_only = true;
+    if (a.atomic_uploads) config.atomic_uploads = true;
     return config;
 }
 

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """The same closings by asyncssh and by sluice: `closing.py build/dev/closing_subject`.
 
-Prints the table of docs/closing.md. The client of the first, second and fourth scenario is
-OpenSSH's for both; in the third both ends are the subject's.
+Prints the table of docs/closing.md; the exit status is 1 where sluice loses something. Where both
+ends close, both are the subject's; else the client is OpenSSH's.
 """
 
 import asyncio
@@ -229,6 +229,11 @@ def main():
     print(f"| scenario | asyncssh {asyncssh.__version__} | sluice |\n|---|---|---|")
     for row in rows:
         print("| " + " | ".join(row) + " |")
+    expected = (f"{BIG:,} of {BIG:,} bytes arrived; ssh exits 0; report: drained",
+                "both end; the reports name every byte: yes",
+                f"{REKEY:,} of {REKEY:,} bytes arrived; ssh exits 0; report: drained",
+                "handler finished before closed: yes; sftp exits 0")
+    return 0 if tuple(row[2] for row in rows) == expected else 1
 
 
 def ssh_reads_of(port, size):
@@ -237,4 +242,4 @@ def ssh_reads_of(port, size):
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -5,6 +5,7 @@
 #include "sluice/auth/known_hosts.hpp"
 #include "sluice/crypto/key_file.hpp"
 #include "sluice/tests/support/client_side.hpp"
+#include "sluice/tests/support/running_agent.hpp"
 #include "sluice/tests/support/temp_dir.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -464,6 +465,41 @@ TEST(ClientLogin, ByAnEncryptedKeyFile) {
         EXPECT_EQ(log_in(s, options), errc::auth_denied);
         EXPECT_EQ(asked, public_half_beside ? 0u : 1u);
     }
+}
+
+TEST(ClientLogin, ByAnAgent) {
+    test::running_agent agent;
+    ASSERT_TRUE(agent.listening()) << "ssh-agent cannot be run";
+    const auto key = crypto::private_key::generate("ssh-ed25519").value();
+    const auto other = crypto::private_key::generate("ssh-rsa", 2048).value();
+    ASSERT_TRUE(agent.add(other, "other"));
+    ASSERT_TRUE(agent.add(key, "wanted"));
+    served s;
+    s.options.protocol.auth.method_chains = {{"publickey"}};
+    s.options.logins = logins(key.public_half());
+    s.start();
+    connect_options options = test::test_options();
+    std::vector<std::string> events;
+    options.log = [&](const log_record& r) { events.emplace_back(r.event); };
+    options.agent_socket = agent.path();
+    EXPECT_FALSE(log_in(s, options));
+
+    // Only what is named, here by its public half.
+    options.identities_only = true;
+    EXPECT_EQ(log_in(s, options), errc::auth_denied);
+    test::temp_dir dir;
+    std::ofstream(dir / "id.pub") << key.public_half().line() << '\n';
+    options.identity_files = {{dir / "id"}};
+    EXPECT_FALSE(log_in(s, options));
+
+    events.clear();
+    options.identities_only = false;
+    options.identity_files.emplace();
+    options.agent_socket = dir / "nobody";
+    EXPECT_EQ(log_in(s, options), errc::auth_denied);
+    options.agent_socket = std::string(200, 'x');
+    EXPECT_EQ(log_in(s, options), errc::auth_denied);
+    EXPECT_EQ(events, (std::vector<std::string>{"agent_unusable", "agent_unusable"}));
 }
 
 TEST(ClientLogin, BothWaysWhereBothAreAskedFor) {

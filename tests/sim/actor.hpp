@@ -21,25 +21,44 @@ public:
     virtual verdict& told() = 0;
 };
 
-/// The application of one side of one channel: does what its plan says, and holds every event
-/// against the model.
-class actor {
+/// The application of one side of one channel.
+class performer {
+public:
+    virtual ~performer() = default;
+
+    virtual void open() = 0;                   // opener
+    virtual void on_asked(channel_id id) = 0;  // acceptor
+    virtual void on_event(const channel_event& event) = 0;
+    virtual void on_wake(wake why) = 0;
+    virtual void on_drain() = 0;
+    /// The connection is over; every stream that has not ended ends with `error`.
+    virtual void on_connection_end(error_code error) = 0;
+
+    /// From the OPEN to the end.
+    virtual bool live() const = 0;
+    virtual bool waits_for_room() const = 0;
+    virtual std::uint64_t held() const = 0;  // bytes read and not consumed
+    virtual std::uint32_t chunk_bytes() const = 0;
+    /// When all is over: what is left or wrong, or nothing.
+    virtual std::string settled() const { return {}; }
+};
+
+/// Writes, reads, asks and ends as its plan says, and holds every event against the model.
+class actor final : public performer {
 public:
     actor(stage& world, conversation& c, side own);
 
-    void open();                   // opener
-    void on_asked(channel_id id);  // acceptor
-    void on_event(const channel_event& event);
-    void on_wake(wake why);
-    void on_drain();
-    /// The connection is over; every stream that has not ended ends with `error`.
-    void on_connection_end(error_code error);
+    void open() override;
+    void on_asked(channel_id id) override;
+    void on_event(const channel_event& event) override;
+    void on_wake(wake why) override;
+    void on_drain() override;
+    void on_connection_end(error_code error) override;
 
-    /// From the OPEN to the end.
-    bool live() const { return live_; }
-    bool waits_for_room() const { return waits_for_room_; }
-    std::uint64_t held() const { return held_; }
-    std::uint32_t chunk_bytes() const { return plan_.chunk_bytes; }
+    bool live() const override { return live_; }
+    bool waits_for_room() const override { return waits_for_room_; }
+    std::uint64_t held() const override { return held_; }
+    std::uint32_t chunk_bytes() const override { return plan_.chunk_bytes; }
 
 private:
     struct piece {

@@ -1,6 +1,7 @@
 // What must hold: whenever an end has done all it can for now, and when everything is over.
 
 #include "sluice/tests/sim/pair.hpp"
+#include "sluice/wire/limits.hpp"
 
 #include <algorithm>
 
@@ -26,17 +27,32 @@ void simulation::require(bool holds, side s, std::string_view what) {
 void simulation::check_idle(side s) {
     end_state& e = ends_[s];
     if (!e.machine->authenticated() || e.machine->finished()) return;
-    if (e.machine->lower().output_size() != 0 || e.watch->exchanging_keys()) return;
-    for (const wire_channel& w : e.watch->channels())
-        if (w.confirmed && w.live()) check_channel_idle(s, w);
+    const std::size_t output = e.machine->lower().output_size();
+    require(output < limits::input_stops_at_output + limits::packet_length_max, s,
+            "more output than is bounded");
+    if (output != 0 || e.watch->exchanging_keys()) return;
+    if (e.machine->state() == connection_state::draining &&
+        e.machine->channels().open_channels() == 0 && !e.machine->lower().exchanging_keys())
+        require(e.watch->pongs_due() != 0, s, "a drain with nothing left does not end");
+    std::uint64_t queued = 0, chunks = 0;
+    for (const wire_channel& w : e.watch->channels()) {
+        if (!w.confirmed || !w.live()) continue;
+        const auto found = e.numbers.find(w.own);
+        if (found == e.numbers.end()) continue;
+        const conversation& c = *conversations_[found->second];
+        check_channel_idle(s, c, w);
+        if (w.close_sent) continue;
+        queued += c.of(s).written() - w.data_sent;
+        chunks += actor_of(c.number, s).chunk_bytes();
+    }
+    // Each channel has its share besides what all have together.
+    require(queued <= 2 * scenario_.ends[s].channels.connection_output_max + chunks, s,
+            "the queues are beyond their bound");
 }
 
-void simulation::check_channel_idle(side s, const wire_channel& w) {
-    const auto found = ends_[s].numbers.find(w.own);
-    if (found == ends_[s].numbers.end()) return;
-    const conversation& c = *conversations_[found->second];
+void simulation::check_channel_idle(side s, const conversation& c, const wire_channel& w) {
     const channel_side& me = c.of(s);
-    const actor& a = actor_of(c.number, s);
+    const performer& a = actor_of(c.number, s);
     const auto fail = [&](std::string_view what) {
         verdict_.fail("conversation " + std::to_string(c.number) + ", " + std::string(name_of(s)) +
                       ": " + std::string(what));
@@ -82,9 +98,16 @@ channel_report simulation::report_of(const conversation& c, side s) const {
 void simulation::check_end() {
     for (const side s : {client, server})
         check_end_of(s);
-    for (const auto& c : conversations_)
+    for (const auto& c : conversations_) {
         for (const side s : {client, server})
             check_conversation(*c, s);
+        for (const side s : {client, server}) {
+            const std::string left = actor_of(c->number, s).settled();
+            if (!left.empty())
+                verdict_.fail("conversation " + std::to_string(c->number) + ", " +
+                              std::string(name_of(s)) + ": " + left);
+        }
+    }
 }
 
 void simulation::check_end_of(side s) {
@@ -112,6 +135,9 @@ void simulation::check_end_of(side s) {
     require(drained || r.error, s, "not drained, and no error says why");
     require(r.outcome != close_outcome::deadline || e.first_drain <= e.closed_at, s,
             "a deadline that nobody set");
+    require(r.outcome != close_outcome::deadline || r.total.open != 0, s,
+            "a drain waited for its deadline with nothing left");
+    require(!scenario_.healthy || e.input_ended, s, "it lingered, though the peer has left");
     require(r.outcome != close_outcome::lost || !scenario_.healthy || peer.saw_reset ||
                 e.saw_reset || !e.machine->authenticated() || e.watch->disconnect_sent(),
             s, "lost on a healthy network");
@@ -163,6 +189,7 @@ void simulation::check_totals(side s) {
                     std::to_string(should));
     };
     same(t.channels, want.channels, "channels");
+    same(ends_[s].report.channels.size(), want.channels, "list of channels");
     same(t.acknowledged, want.acknowledged, "acknowledged");
     same(t.open, want.open, "open");
     same(t.bytes_sent, want.bytes_sent, "bytes_sent");

@@ -62,11 +62,30 @@ struct channel_side {
     std::uint64_t read_by_peer() const { return out[0].read + out[1].read; }
 };
 
+/// One file that an SFTP client writes, as the client knows it.
+struct sftp_file {
+    std::string path;
+    std::uint64_t name = 0;   // of the stream that is in it
+    std::uint64_t asked = 0;  // bytes in WRITEs that were sent
+    std::uint64_t acknowledged = 0;
+    bool opened = false;  // and told so
+    bool close_asked = false;
+    bool closed = false;  // and told so
+};
+
+/// What an SFTP client has done and been told.
+struct sftp_record {
+    std::vector<sftp_file> files;
+    std::uint64_t requests = 0;
+    std::uint64_t replies = 0;
+};
+
 /// One channel of a scenario, seen from both sides.
 struct conversation {
     std::size_t number = 0;
     channel_plan plan;
     channel_side sides[2];  // opener, acceptor
+    sftp_record sftp;
 
     channel_side& of(side s) { return sides[s == plan.opener ? 0 : 1]; }
     const channel_side& of(side s) const { return sides[s == plan.opener ? 0 : 1]; }

@@ -27,6 +27,12 @@ const std::shared_ptr<const host_key>& fixed_host_key() {
     return key;
 }
 
+std::unique_ptr<performer> make_performer(stage& world, conversation& c, side own) {
+    if (!c.plan.sftp) return std::make_unique<actor>(world, c, own);
+    if (own == c.plan.opener) return std::make_unique<sftp_user>(world, c, own);
+    return std::make_unique<sftp_host>(world, c, own);
+}
+
 bool granted_globally(unsigned number) { return number % 3 != 0; }
 
 // Events at one moment; more of them is a machine that runs in circles.
@@ -53,9 +59,12 @@ simulation::simulation(const scenario& s) : scenario_(s) {
         if (plan.by_acceptor.echo) c->sides[1].out[0].name = c->sides[0].out[0].name;
         conversations_.push_back(std::move(c));
         for (const side who : {client, server})
-            actors_.push_back(std::make_unique<actor>(here, *conversations_.back(), who));
+            actors_.push_back(make_performer(here, *conversations_.back(), who));
     }
-    std::ranges::stable_sort(scenario_.incidents, {}, &incident::at);
+    // By time, and those of one time in the order of the scenario.
+    auto& list = scenario_.incidents;
+    for (auto i = list.begin(); i != list.end(); ++i)
+        std::rotate(std::ranges::upper_bound(list.begin(), i, i->at, {}, &incident::at), i, i + 1);
 }
 
 simulation::~simulation() = default;
@@ -384,7 +393,7 @@ void simulation::tell_end(side s) {
     end_state& e = ends_[s];
     if (std::exchange(e.told_end, true)) return;
     for (const auto& c : conversations_)
-        if (actor& a = actor_of(c->number, s); a.live())
+        if (performer& a = actor_of(c->number, s); a.live())
             a.on_connection_end(e.machine->end_error());
 }
 

@@ -6,6 +6,7 @@
 #include "sluice/tests/sim/link.hpp"
 #include "sluice/tests/sim/model.hpp"
 #include "sluice/tests/sim/scenario.hpp"
+#include "sluice/tests/sim/sftp_actors.hpp"
 #include "sluice/tests/sim/tap.hpp"
 
 #include <array>
@@ -89,7 +90,7 @@ private:
     verdict& told() override { return verdict_; }
 
     void set_up(side s);
-    actor& actor_of(std::size_t conversation, side s) { return *actors_[2 * conversation + s]; }
+    performer& actor_of(std::size_t conversation, side s) { return *actors_[2 * conversation + s]; }
 
     time_point next_time() const;
     void happen();
@@ -113,7 +114,7 @@ private:
 
     // What must hold, in check.cpp.
     void check_idle(side s);
-    void check_channel_idle(side s, const wire_channel& w);
+    void check_channel_idle(side s, const conversation& c, const wire_channel& w);
     void check_end();
     void check_end_of(side s);
     void check_totals(side s);
@@ -128,7 +129,7 @@ private:
     ladder ladder_;
     std::array<end_state, 2> ends_;
     std::vector<std::unique_ptr<conversation>> conversations_;
-    std::vector<std::unique_ptr<actor>> actors_;
+    std::vector<std::unique_ptr<performer>> actors_;
     std::priority_queue<alarm, std::vector<alarm>, std::greater<>> alarms_;
     std::uint64_t alarms_set_ = 0;
     std::size_t next_incident_ = 0;

@@ -15,9 +15,9 @@ public:
     explicit draw(std::uint64_t seed) : r_(seed) { s_.seed = seed; }
 
     scenario made() {
-        if (r_.percent(30)) s_.cipher = "chacha20-poly1305@openssh.com";
+        if (r_.percent(15)) s_.cipher = "chacha20-poly1305@openssh.com";
         if (r_.percent(5)) s_.cipher = "aes128-ctr";
-        if (r_.percent(4)) s_.compression = "zlib@openssh.com";
+        if (r_.percent(2)) s_.compression = "zlib@openssh.com";
         crawling_ = r_.percent(3);
         large_ = !crawling_ && r_.percent(1);
         for (end_plan& e : s_.ends)
@@ -53,7 +53,7 @@ private:
     // Bytes a second, by its rate and by what may be under way at once.
     static bool is_slow(const pipe_settings& p) {
         constexpr double enough = 500'000;
-        const double seconds = static_cast<double>(p.latency.count()) / 1e9;
+        const double seconds = static_cast<double>((p.latency + p.jitter).count()) / 1e9;
         return (p.bytes_per_second != 0 && static_cast<double>(p.bytes_per_second) < enough) ||
                static_cast<double>(p.capacity) < seconds * enough;
     }
@@ -67,9 +67,9 @@ private:
         m.channel_output_max = 200 + r_.any_size(200'000);
         m.connection_output_max = r_.pick<std::size_t>({2000, 50'000, 1'000'000});
         if (r_.percent(10)) m.channels_max = r_.between(1, 4);
-        if (r_.percent(15)) e.rekey.bytes = 8000 + r_.any_size(1'000'000);
-        if (r_.percent(3)) e.rekey.packets = r_.between(30, 300);
-        if (r_.percent(5)) e.rekey.interval = r_.pick<duration>({500ms, 2s, 10s});
+        if (r_.percent(8)) e.rekey.bytes = 10'000 + r_.any_size(1'000'000);
+        if (r_.percent(2)) e.rekey.packets = r_.between(50, 500);
+        if (r_.percent(5)) e.rekey.interval = r_.pick<duration>({2s, 10s, 10s});
         e.end.linger = r_.pick<duration>({2s, 2s, 2s, 10s});
         if (r_.percent(30)) e.keepalive_interval = r_.pick<duration>({1s, 3s, 10s});
         e.keepalive_count_max = static_cast<unsigned>(r_.between(1, 3));
@@ -85,7 +85,7 @@ private:
         if (crawling_) most = 2000;
         if (large_) most = 2'000'000;
         const std::uint64_t n = r_.percent(50) ? r_.any_size(most) : r_.up_to(most);
-        return std::min<std::uint64_t>({n, peer.window_size * 20ULL, peer.packet_size_max * 80ULL});
+        return std::min<std::uint64_t>({n, peer.window_size * 15ULL, peer.packet_size_max * 40ULL});
     }
 
     duration draw_delay() { return r_.percent(60) ? duration() : r_.any_time(3s); }
@@ -144,7 +144,10 @@ private:
             draw_requests(*p);
         }
         c.by_opener.hasty = r_.percent(10);
-        c.session ? draw_command(c) : draw_forwarding(c);
+        if (c.session && r_.percent(20))
+            draw_sftp(c);
+        else
+            c.session ? draw_command(c) : draw_forwarding(c);
         return c;
     }
 
@@ -164,6 +167,27 @@ private:
         command.echo = r_.percent(20) && user.early_eof;
         if (!command.echo && r_.percent(20)) command.error_bytes = draw_size(server) / 2;
         if (r_.percent(5)) command.throws_at = r_.up_to(command.write_bytes);
+    }
+
+    void draw_sftp(channel_plan& c) {
+        sftp_plan p;
+        p.files = static_cast<unsigned>(r_.between(1, 4));
+        p.file_bytes = std::max<std::uint64_t>(1, c.by_opener.write_bytes);
+        p.piece_bytes = static_cast<std::uint32_t>(
+            std::max<std::uint64_t>(p.file_bytes / 60 + 1, r_.between(1, 30'000)));
+        p.in_flight = static_cast<unsigned>(r_.percent(70) ? r_.between(1, 16) : 200);
+        p.reads_back = r_.percent(50);
+        p.leaves_open = r_.percent(20);
+        p.hasty_eof = !p.reads_back && r_.percent(30);
+        p.slow_disk = r_.percent(50);
+        c.sftp = p;
+        const side_plan user = std::exchange(c.by_opener, {});
+        c.by_opener.closes_at = user.closes_at;
+        c.by_opener.cuts_at = user.cuts_at;
+        c.by_opener.on_drain = user.on_drain;
+        c.by_acceptor = {};
+        c.by_acceptor.on_drain = r_.percent(80) ? side_plan::draining::finishes : user.on_drain;
+        c.refused = false;
     }
 
     // Two ends that each end on their own: half-closes, or one that stops it all.
@@ -197,7 +221,7 @@ private:
         for (const end_plan& e : s_.ends)
             if (is_slow(e.out)) s_.healthy = false;
         if (r_.percent(12))
-            for (std::uint64_t i = r_.between(1, 6); i != 0; --i)
+            for (std::uint64_t i = r_.between(1, 3); i != 0; --i)
                 add({moment(), what::rekey, either()});
         if (r_.percent(15))
             for (std::uint64_t i = r_.between(1, 5); i != 0; --i)
@@ -241,6 +265,16 @@ std::string seconds(duration d) {
     if (d == never) return "never";
     std::string text = std::to_string(static_cast<double>(d.count()) / 1e9);
     return text.substr(0, text.find('.') + 4) + "s";
+}
+
+std::string summary_of(const sftp_plan& p) {
+    std::string out = "sftp (" + std::to_string(p.files) + " files of " +
+                      std::to_string(p.file_bytes) + " by " + std::to_string(p.piece_bytes) + ", " +
+                      std::to_string(p.in_flight) + " in flight";
+    if (p.reads_back) out += ", reads back";
+    if (p.leaves_open) out += ", leaves open";
+    if (p.hasty_eof) out += ", hasty EOF";
+    return out + (p.slow_disk ? ", slow disk)" : ")");
 }
 
 std::string summary_of(const side_plan& p) {
@@ -292,9 +326,7 @@ std::string summary(const scenario& s) {
     for (const channel_plan& c : s.channels)
         out += "conversation " + std::to_string(number++) + ": " +
                (c.opener == client ? "client" : "server") + " opens " +
-               (c.sftp      ? "sftp"
-                : c.session ? "session"
-                            : "forwarding") +
+               (c.sftp ? summary_of(*c.sftp) : std::string(c.session ? "session" : "forwarding")) +
                " at " + seconds(c.opens_at) + (c.refused ? ", refused" : "") + " after " +
                seconds(c.accept_after) + "\n    opener " + summary_of(c.by_opener) +
                "\n    acceptor " + summary_of(c.by_acceptor) + "\n";

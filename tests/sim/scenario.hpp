@@ -64,12 +64,24 @@ struct side_plan {
     draining on_drain = draining::finishes;
 };
 
+/// What a client does with SFTP: writes files one after the other, and reads some back.
+struct sftp_plan {
+    unsigned files = 1;
+    std::uint64_t file_bytes = 10'000;
+    std::uint32_t piece_bytes = 1000;  // of one WRITE or READ
+    unsigned in_flight = 8;            // requests
+    bool reads_back = false;
+    bool leaves_open = false;  // the last file: EOF without a CLOSE
+    bool hasty_eof = false;    // EOF right behind the last request, not behind the last reply
+    bool slow_disk = false;    // the server's operations complete later, in any order
+};
+
 /// One channel.
 struct channel_plan {
     side opener = client;
-    bool session = true;  // or forwarded
-    bool sftp = false;    // the acceptor serves SFTP, the opener's plan says what it does with it
-    duration opens_at{};  // from the login
+    bool session = true;            // or forwarded
+    std::optional<sftp_plan> sftp;  // in place of what the sides' plans say of data
+    duration opens_at{};            // from the login
     duration accept_after{};
     bool refused = false;
     side_plan by_opener;

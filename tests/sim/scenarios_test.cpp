@@ -215,6 +215,49 @@ TEST_F(Acceptance, N06ReKeysUnderAnUploadLoseNothing) {
     }
 }
 
+TEST_F(Acceptance, N09EveryWriteBeforeTheEofIsAnswered) {
+    for (const bool slow_disk : {false, true}) {
+        SCOPED_TRACE(slow_disk);
+        clear();
+        channel_plan& c = program_of(server);
+        c.sftp = sftp_plan{.files = 1,
+                           .file_bytes = 500'000,
+                           .piece_bytes = 1000,
+                           .in_flight = 10'000,
+                           .hasty_eof = true,
+                           .slow_disk = slow_disk};
+        add(60s, what::drain, client, 60s);
+        run();
+        const sftp_record& r = channel(0).sftp;
+        ASSERT_EQ(r.files.size(), 1u);
+        EXPECT_EQ(r.files[0].acknowledged, 500'000u);
+        EXPECT_TRUE(r.files[0].closed);
+        EXPECT_EQ(r.requests, 502u);
+        EXPECT_EQ(r.replies, r.requests);
+        EXPECT_EQ(channel(0).of(client).exit_status_seen, 0u);
+        EXPECT_TRUE(channel(0).of(client).eof_seen);
+        expect_drained(client);
+    }
+}
+
+// What a client has been told is in the file, whatever became of the connection: checked of every
+// run; here that it does not take a clean end.
+TEST_F(Acceptance, N12AnUploadThatIsCutIsAbandonedAndSaysSo) {
+    channel_plan& c = program_of(server);
+    c.sftp = sftp_plan{.files = 2, .file_bytes = 8 * MiB, .piece_bytes = 32'000, .in_flight = 4};
+    plan.ends[client].out.bytes_per_second = 2 * MiB;
+    add(5s, what::drain, server, 1s);
+    run();
+    const sftp_record& r = channel(0).sftp;
+    ASSERT_EQ(r.files.size(), 2u);
+    EXPECT_TRUE(r.files[0].closed);
+    EXPECT_FALSE(r.files[1].closed);
+    EXPECT_GT(r.files[1].acknowledged, 0u);
+    EXPECT_EQ(report(server).outcome, close_outcome::deadline);
+    EXPECT_EQ(report(server).total.open, 1u);
+    EXPECT_EQ(report(client).reason_code, 11u);
+}
+
 TEST_F(Acceptance, N15AfterAnEofCloseFollowsAtOnce) {
     for (const side reader : {server, client}) {
         SCOPED_TRACE(name_of(reader));

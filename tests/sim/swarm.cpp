@@ -19,6 +19,11 @@ void coverage::add(const simulation& run) {
     if (run.wire(client).exchanges() > 1) exchanges += run.wire(client).exchanges() - 1;
     events += run.events();
     for (const auto& c : run.conversations())
+        for (const sftp_file& f : c->sftp.files) {
+            files_closed += f.closed;
+            files_left += f.opened && !f.closed;
+        }
+    for (const auto& c : run.conversations())
         for (const channel_side& one : c->sides) {
             bytes_read += one.read_by_peer();
             exits += one.exit_status_seen || !one.exit_signal_seen.empty();
@@ -39,6 +44,8 @@ void coverage::add(const coverage& other) {
     exits += other.exits;
     resets += other.resets;
     pongs += other.pongs;
+    files_closed += other.files_closed;
+    files_left += other.files_left;
     events += other.events;
     packets += other.packets;
 }

@@ -20,7 +20,9 @@ struct coverage {
     std::uint64_t exchanges = 0;  // beyond the first of a run
     std::uint64_t exits = 0;
     std::uint64_t resets = 0;
-    std::uint64_t pongs = 0;  // receipts
+    std::uint64_t pongs = 0;         // receipts
+    std::uint64_t files_closed = 0;  // by an SFTP client, and told so
+    std::uint64_t files_left = 0;    // opened and not closed
     std::uint64_t events = 0;
     std::uint64_t packets = 0;
 

@@ -7,10 +7,11 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
+#include <initializer_list>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -38,24 +39,33 @@ int usage() {
 }
 
 void show(const coverage& c, double seconds) {
-    std::printf(
-        "%llu runs, %llu logins; drained %llu, deadline %llu, cut %llu, peer %llu, lost "
-        "%llu\n%llu channels, %llu exits, %llu re-exchanges, %llu receipts by pong, %llu "
-        "resets\nbytes: %llu read, %llu undelivered, %llu discarded; %llu packets, %llu "
-        "events\n",
-        static_cast<unsigned long long>(c.runs), static_cast<unsigned long long>(c.logins),
-        static_cast<unsigned long long>(c.outcomes[0]),
-        static_cast<unsigned long long>(c.outcomes[1]),
-        static_cast<unsigned long long>(c.outcomes[2]),
-        static_cast<unsigned long long>(c.outcomes[3]),
-        static_cast<unsigned long long>(c.outcomes[4]),
-        static_cast<unsigned long long>(c.channels_closed),
-        static_cast<unsigned long long>(c.exits), static_cast<unsigned long long>(c.exchanges),
-        static_cast<unsigned long long>(c.pongs), static_cast<unsigned long long>(c.resets),
-        static_cast<unsigned long long>(c.bytes_read),
-        static_cast<unsigned long long>(c.bytes_undelivered),
-        static_cast<unsigned long long>(c.bytes_discarded),
-        static_cast<unsigned long long>(c.packets), static_cast<unsigned long long>(c.events));
+    const auto line = [](std::initializer_list<std::pair<const char*, std::uint64_t>> numbers) {
+        const char* between = "";
+        for (const auto& [name, n] : numbers) {
+            std::printf("%s%s %llu", between, name, static_cast<unsigned long long>(n));
+            between = ", ";
+        }
+        std::puts("");
+    };
+    line({{"runs", c.runs},
+          {"logins", c.logins},
+          {"drained", c.outcomes[0]},
+          {"deadline", c.outcomes[1]},
+          {"cut", c.outcomes[2]},
+          {"peer_closed", c.outcomes[3]},
+          {"lost", c.outcomes[4]},
+          {"resets", c.resets}});
+    line({{"channels", c.channels_closed},
+          {"exits", c.exits},
+          {"re-exchanges", c.exchanges},
+          {"receipts by pong", c.pongs},
+          {"files closed", c.files_closed},
+          {"files left open", c.files_left}});
+    line({{"bytes read", c.bytes_read},
+          {"undelivered", c.bytes_undelivered},
+          {"discarded", c.bytes_discarded},
+          {"packets", c.packets},
+          {"events", c.events}});
     std::printf("%.1f s, %.0f seeds a second\n", seconds, static_cast<double>(c.runs) / seconds);
 }
 

@@ -230,6 +230,7 @@ void tap::sent(bytes_view payload) {
         newkeys_sent_ = true;
         flushing_ = true;
         return;
+    case ping::number: ++pongs_due_; return;
     case global_request_message::number:
         if (wire::decode<global_request_message>(payload)->want_reply) ++global_replies_due_;
         return;
@@ -346,6 +347,7 @@ void tap::received(bytes_view payload) {
     switch (number) {
     case disconnect::number: disconnect_received_ = true; return;
     case newkeys::number: ++exchanges_; return;
+    case pong::number: --pongs_due_; return;
     case global_request_message::number:
         if (wire::decode<global_request_message>(payload)->want_reply) ++global_replies_owed_;
         return;

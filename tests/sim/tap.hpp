@@ -90,6 +90,7 @@ public:
     bool exchanging_keys() const { return kexinit_sent_ && !newkeys_sent_; }
     bool disconnect_sent() const { return disconnect_sent_; }
     bool disconnect_received() const { return disconnect_received_; }
+    std::uint64_t pongs_due() const { return pongs_due_; }
     bool all_arrived() const { return in_flight_.empty(); }
     std::uint64_t exchanges() const { return exchanges_; }
     std::uint64_t packets_sent() const { return packets_sent_; }
@@ -127,6 +128,7 @@ private:
     bool disconnect_received_ = false;
     std::uint64_t exchanges_ = 0;
     std::uint64_t packets_sent_ = 0;
+    std::uint64_t pongs_due_ = 0;
     std::uint64_t global_replies_owed_ = 0;
     std::uint64_t global_replies_due_ = 0;
 };

@@ -103,6 +103,12 @@ public:
 
     /// The stream breaks off.
     void lose() { stream_.close(); }
+    /// DISCONNECT and nothing else.
+    void disconnect_only() {
+        const_cast<transport&>(endpoint_.lower())
+            .disconnect(disconnect_reason::by_application, "bye");
+        run();
+    }
     /// Nothing is answered any more.
     void go_silent() { silent_ = true; }
 
@@ -115,6 +121,8 @@ public:
     bool grants = true;
     bool reads = true;  // credits what comes
     std::optional<channel_id> opened;
+    std::function<void(bytes_view)> on_data;  // instead of keeping it in `received`
+    std::function<void()> on_eof;
     std::string received;
     std::size_t requests = 0;
     bool eof = false;
@@ -140,10 +148,14 @@ private:
             ++requests;
             if (request->want_reply) channels().reply(request->id, grants);
         } else if (const auto* data = std::get_if<channel_data_event>(&event)) {
-            received += as_text(data->data);
+            if (on_data)
+                on_data(data->data);
+            else
+                received += as_text(data->data);
             if (reads) channels().consumed(data->id, data->data.size());
         } else if (std::holds_alternative<channel_eof_event>(event)) {
             eof = true;
+            if (on_eof) on_eof();
         } else if (const auto* closed_event = std::get_if<channel_closed_event>(&event)) {
             channel_closed = closed_event->report;
         }

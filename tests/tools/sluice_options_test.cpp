@@ -1,0 +1,126 @@
+#include "sluice/tools/sluice_options.hpp"
+
+#include <gtest/gtest.h>
+
+namespace sluice {
+namespace {
+
+using namespace std::chrono_literals;
+
+client_arguments with(std::vector<std::string> settings) {
+    client_arguments a;
+    a.host = "files.example";
+    a.settings = std::move(settings);
+    return a;
+}
+
+connect_options understood(const client_arguments& a) {
+    const auto s = understand(a);
+    EXPECT_TRUE(s) << s.error();
+    return s ? s->connect : connect_options();
+}
+
+TEST(SluiceOptions, HostUserAndPort) {
+    client_arguments a;
+    a.host = "ada@files.example";
+    auto o = understood(a);
+    EXPECT_EQ(o.host, "files.example");
+    EXPECT_EQ(o.user, "ada");
+    EXPECT_EQ(o.port, 22);
+    EXPECT_EQ(o.host_keys_unknown, host_key_policy::ask);
+    EXPECT_FALSE(o.identity_files);
+    a.user = "eve";
+    a.port = 2022;
+    a.settings = {"Port=1", "User=mallory"};
+    o = understood(a);
+    EXPECT_EQ(o.user, "eve");
+    EXPECT_EQ(o.port, 2022);
+    a.host = "strange@user@host";
+    a.user.clear();
+    EXPECT_EQ(understood(a).user, "strange@user");
+    a.host = "ada@";
+    EXPECT_FALSE(understand(a));
+}
+
+TEST(SluiceOptions, SettingsAreThoseOfSshConfig) {
+    const auto o = understood(with(
+        {"StrictHostKeyChecking=accept-new", "userknownhostsfile /a /b", "IdentityFile=one",
+         "IdentityFile = two", "ConnectTimeout=7", "ServerAliveInterval=0", "ServerAliveCountMax=9",
+         "IdentitiesOnly=yes", "IdentityAgent=none", "HashKnownHosts=yes", "Ciphers=aes256-ctr",
+         "MACs=-hmac-sha2-512-etm@openssh.com", "KexAlgorithms=+ecdh-sha2-nistp256",
+         "HostKeyAlgorithms=ssh-ed25519", "NumberOfPasswordPrompts=1", "Port=5", "Port=6"}));
+    EXPECT_EQ(o.host_keys_unknown, host_key_policy::accept_new);
+    EXPECT_EQ(o.known_hosts_files, (std::vector<std::string>{"/a", "/b"}));
+    EXPECT_EQ(o.identity_files, (std::vector<std::string>{"one", "two"}));
+    EXPECT_EQ(o.connect_timeout, 7s);
+    EXPECT_EQ(o.protocol.keepalive_interval, 0s);
+    EXPECT_EQ(o.protocol.keepalive_count_max, 9u);
+    EXPECT_TRUE(o.identities_only);
+    EXPECT_EQ(o.agent_socket, "");
+    EXPECT_TRUE(o.hash_known_hosts);
+    EXPECT_EQ(o.protocol.transport.ciphers, std::vector<std::string>{"aes256-ctr"});
+    EXPECT_EQ(o.protocol.transport.macs, std::vector<std::string>{"hmac-sha2-256-etm@openssh.com"});
+    EXPECT_EQ(o.protocol.transport.kex_algorithms.back(), "ecdh-sha2-nistp256");
+    EXPECT_EQ(o.protocol.transport.host_key_algorithms, std::vector<std::string>{"ssh-ed25519"});
+    EXPECT_EQ(o.protocol.auth.prompts_max, 1u);
+    EXPECT_EQ(o.port, 5);  // the first counts
+    EXPECT_TRUE(understood(with({"UserKnownHostsFile=none"})).known_hosts_files->empty());
+    EXPECT_TRUE(understood(with({"IdentityFile=none"})).identity_files->empty());
+    EXPECT_TRUE(understand(with({"BatchMode=yes"}))->batch_mode);
+}
+
+TEST(SluiceOptions, WhatIsWrongIsNamed) {
+    const struct {
+        const char* setting;
+        const char* named;
+    } cases[] = {
+        {"Frobnicate=yes", "unknown keyword"},
+        {"Port", "no value"},
+        {"Port=", "no value"},
+        {"Port=0", "from 1 to 65535"},
+        {"Port=70000", "from 1 to 65535"},
+        {"Port=22x", "from 1 to 65535"},
+        {"BatchMode=maybe", "yes or no"},
+        {"StrictHostKeyChecking=no", "accept-new"},
+        {"Ciphers=rot13", "rot13"},
+        {"ConnectTimeout=-1", "from 0"},
+    };
+    for (const auto& c : cases) {
+        SCOPED_TRACE(c.setting);
+        const auto s = understand(with({c.setting}));
+        ASSERT_FALSE(s);
+        EXPECT_TRUE(s.error().starts_with("-o " + std::string(c.setting))) << s.error();
+        EXPECT_NE(s.error().find(c.named), std::string::npos) << s.error();
+    }
+}
+
+TEST(SluiceOptions, TextOfAServerDoesATerminalNoHarm) {
+    const struct {
+        const char* name;
+        std::string in;
+        std::string want;
+    } cases[] = {
+        {"plain", "Welcome to\tthis host.\r\n", "Welcome to\tthis host.\n"},
+        {"escape", "\x1b[2Jgone", "\\x1b[2Jgone"},
+        {"delete and bell", "\x7f\a", "\\x7f\\x07"},
+        {"UTF-8", "na\xc3\xafve \xe2\x82\xac \xf0\x9f\x90\x9f",
+         "na\xc3\xafve \xe2\x82\xac \xf0\x9f\x90\x9f"},
+        {"C1 in UTF-8",
+         "\xc2\x9b"
+         "31m",
+         "\\xc2\\x9b31m"},
+        {"C1 bare",
+         "\x9b"
+         "31m",
+         "\\x9b31m"},
+        {"cut off", "\xe2\x82", "\\xe2\\x82"},
+        {"overlong", "\xc0\xaf", "\\xc0\\xaf"},
+    };
+    for (const auto& c : cases) {
+        SCOPED_TRACE(c.name);
+        EXPECT_EQ(printable(c.in), c.want);
+    }
+}
+
+}  // namespace
+}  // namespace sluice

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "sluice/io/connect_options.hpp"
+
+#include <boost/system/result.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// The arguments of `sluice`, as ssh(1) has them, made into `connect_options`. Text in, structs
+/// out.
+namespace sluice {
+
+/// What the command line said, before any of it is understood.
+struct client_arguments {
+    std::string host;                     // [user@]host
+    std::string user;                     // -l
+    std::optional<std::uint16_t> port;    // -p
+    std::vector<std::string> identities;  // -i
+    std::vector<std::string> settings;    // -o Keyword=value, as in ssh_config(5)
+};
+
+struct client_settings {
+    connect_options connect;
+    bool batch_mode = false;  // nothing is asked
+};
+
+/// The first value of a keyword counts; IdentityFile adds up. The error is a text for people.
+boost::system::result<client_settings, std::string> understand(const client_arguments& arguments);
+
+/// A text of a server's as it may be shown on a terminal: control characters are written out.
+std::string printable(std::string_view text);
+
+}  // namespace sluice

@@ -1,0 +1,185 @@
+#include "sluice/tools/sluice_run.hpp"
+
+#include "sluice/io/client.hpp"
+#include "sluice/io/file_descriptor.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+namespace asio = boost::asio;
+
+namespace sluice {
+namespace {
+
+using namespace asio::experimental::awaitable_operators;
+
+constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+constexpr int exit_error = 255;
+constexpr std::size_t chunk_size = 256 * 1024;
+
+// So much goes into a pipe that poll(2) says is writable, without blocking: PIPE_BUF.
+constexpr std::size_t ready_size = 4096;
+
+// One of the standard streams. It is waited for, but not made non-blocking: whoever else has it
+// open would see that. Files are always ready, and cannot be waited for.
+class standard_stream {
+public:
+    standard_stream(asio::any_io_executor executor, int fd)
+        : descriptor_(std::move(executor)), number_(fd) {
+        file_descriptor copy(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
+        error_code e = asio::error::bad_descriptor;
+        if (copy) descriptor_.assign(copy.get(), e);
+        if (!e) copy.release();
+        waits_ = !e;
+    }
+
+    asio::awaitable<std::size_t> read(mutable_bytes_view space, error_code& e) {
+        e = co_await wait(asio::posix::stream_descriptor::wait_read);
+        if (e) co_return 0;
+        const ssize_t n = ::read(number_, space.data(), space.size());
+        if (n < 0) e = last_system_error();
+        if (n == 0) e = asio::error::eof;
+        co_return n > 0 ? static_cast<std::size_t>(n) : 0;
+    }
+
+    asio::awaitable<error_code> write(bytes_view data) {
+        while (!data.empty()) {
+            const error_code e = co_await wait(asio::posix::stream_descriptor::wait_write);
+            if (e) co_return e;
+            const std::size_t size = waits_ ? std::min(data.size(), ready_size) : data.size();
+            const ssize_t n = ::write(number_, data.data(), size);
+            if (n < 0 && errno != EAGAIN && errno != EINTR) co_return last_system_error();
+            if (n > 0) data = data.subspan(static_cast<std::size_t>(n));
+        }
+        co_return error_code();
+    }
+
+private:
+    asio::awaitable<error_code> wait(asio::posix::stream_descriptor::wait_type what) {
+        if (!waits_) co_return error_code();
+        const auto [e] = co_await descriptor_.async_wait(what, as_result);
+        if (e != asio::error::operation_not_supported) co_return e;
+        waits_ = false;
+        co_return error_code();
+    }
+
+    asio::posix::stream_descriptor descriptor_;
+    const int number_;
+    bool waits_ = false;
+};
+
+asio::awaitable<void> copy_in(session& to) {
+    standard_stream in(co_await asio::this_coro::executor, STDIN_FILENO);
+    bytes space(chunk_size);
+    error_code e;
+    while (!e) {
+        const std::size_t n = co_await in.read(space, e);
+        for (std::size_t at = 0; at < n && !e;) {
+            const auto [failed, written] =
+                co_await to.async_write_some(asio::buffer(space.data() + at, n - at), as_result);
+            e = failed;
+            at += written;
+        }
+    }
+    if (e != asio::error::operation_aborted) to.send_eof();
+}
+
+// Up to the end of the stream; another error is one.
+template <class Stream>
+asio::awaitable<error_code> copy_out(Stream from, int fd) {
+    standard_stream out(co_await asio::this_coro::executor, fd);
+    bytes space(chunk_size);
+    for (;;) {
+        const auto [e, n] = co_await from.async_read_some(asio::buffer(space), as_result);
+        if (n != 0) {
+            const error_code failed = co_await out.write(bytes_view(space).first(n));
+            if (failed) co_return failed;
+        }
+        if (e) co_return e == asio::error::eof ? error_code() : e;
+    }
+}
+
+int fail(const std::string& text) {
+    std::fprintf(stderr, "sluice: %s\n", printable(text).c_str());
+    return exit_error;
+}
+
+asio::awaitable<int> talk(connection& c, const run_arguments& arguments) {
+    auto [unopened, channel] = co_await c.open_session(as_result);
+    if (unopened) co_return fail("cannot open a session: " + unopened.message());
+    const auto [refused] = co_await channel.request_exec(arguments.command, as_result);
+    if (refused) co_return fail("the command was refused: " + refused.message());
+
+    asio::cancellation_signal enough;
+    bool reading = !arguments.no_input;
+    if (arguments.no_input)
+        channel.send_eof();
+    else
+        asio::co_spawn(co_await asio::this_coro::executor, copy_in(channel),
+                       asio::bind_cancellation_slot(enough.slot(),
+                                                    [&](std::exception_ptr) { reading = false; }));
+
+    session_stream output(channel.core(), 0);
+    const auto [out, err] =
+        co_await (copy_out(output, STDOUT_FILENO) && copy_out(channel.errors(), STDERR_FILENO));
+    enough.emit(asio::cancellation_type::terminal);
+    const auto [unknown, exit] = co_await channel.wait_exit(as_result);
+    // Its buffer is ours.
+    while (reading)
+        co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
+    static_cast<void>(co_await channel.close(as_result));
+    if (out || err) co_return fail("output is not whole: " + (out ? out : err).message());
+    if (unknown) co_return fail(unknown.message());
+    if (exit.status) co_return static_cast<int>(*exit.status & 0xff);
+    if (!exit.signal.empty()) co_return fail("the command was ended by signal " + exit.signal);
+    co_return fail("the server did not say how the command ended");
+}
+
+asio::awaitable<int> run(client_settings settings, const run_arguments& arguments) {
+    auto [e, c] = co_await connect(co_await asio::this_coro::executor, std::move(settings.connect),
+                                   as_result);
+    if (e) co_return exit_error;  // on_failure has said why
+    const int status = co_await talk(c, arguments);
+    const auto [ignored, report] = co_await c.close(as_result);
+    if (arguments.verbose) std::fprintf(stderr, "sluice: %s\n", to_text(report).c_str());
+    co_return status;
+}
+
+}  // namespace
+
+int run_command(client_settings settings, const run_arguments& arguments) {
+    settings.connect.on_failure = [](const connect_failure& f) { fail(f.text); };
+    settings.connect.on_banner = [](std::string_view text) {
+        std::fputs(printable(text).c_str(), stderr);
+    };
+    settings.connect.log = [verbose = arguments.verbose](const log_record& r) {
+        if (!verbose && r.level > log_severity::info) return;
+        std::string line(r.event);
+        for (const auto& [name, value] : r.fields)
+            line += ' ' + std::string(name) + '=' + value;
+        fail(line);
+    };
+    asio::io_context context(1);
+    int status = exit_error;
+    asio::co_spawn(context, run(std::move(settings), arguments),
+                   [&](std::exception_ptr thrown, int s) {
+                       if (thrown) std::rethrow_exception(thrown);
+                       status = s;
+                   });
+    context.run();
+    return status;
+}
+
+}  // namespace sluice

@@ -1,0 +1,122 @@
+#include "sluice/tools/sluice_terminal.hpp"
+
+#include "sluice/io/file_descriptor.hpp"
+#include "sluice/tools/sluice_options.hpp"
+#include "sluice/wire/limits.hpp"
+
+#include <fcntl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <string_view>
+#include <vector>
+
+namespace sluice {
+namespace {
+
+// The controlling terminal, with echo off while it lives if so wanted.
+class terminal_conversation {
+public:
+    explicit terminal_conversation(bool echo)
+        : fd_(::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)) {
+        if (!fd_ || echo || ::tcgetattr(fd_.get(), &before_) != 0) return;
+        termios hidden = before_;
+        hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+        hidden_ = ::tcsetattr(fd_.get(), TCSAFLUSH, &hidden) == 0;
+    }
+    terminal_conversation(const terminal_conversation&) = delete;
+    terminal_conversation& operator=(const terminal_conversation&) = delete;
+    ~terminal_conversation() {
+        if (!hidden_) return;
+        ::tcsetattr(fd_.get(), TCSAFLUSH, &before_);
+        say("\n");
+    }
+
+    bool say(std::string_view text) {
+        return fd_ &&
+               ::write(fd_.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+    }
+
+    // Without its end; nothing at the end of input.
+    std::optional<secret_bytes> line() {
+        secret_bytes text(limits::password_length_max);
+        std::size_t n = 0;
+        for (;;) {
+            std::uint8_t c = 0;
+            if (::read(fd_.get(), &c, 1) != 1) return std::nullopt;
+            if (c == '\n') break;
+            if (n < text.size()) text.data()[n++] = c;
+        }
+        text.shrink(n);
+        return text;
+    }
+
+private:
+    file_descriptor fd_;
+    termios before_{};
+    bool hidden_ = false;
+};
+
+host_key_answer ask_host_key(const host_key_question& q) {
+    const std::string fingerprint = q.key.fingerprint();
+    std::string prompt = "The authenticity of host '" + q.host + "' can't be established.\n" +
+                         std::string(q.key.type()) + " key fingerprint is " + fingerprint +
+                         ".\nAre you sure you want to continue connecting (yes/no/[fingerprint])? ";
+    for (;;) {
+        const auto answer = ask_line(prompt);
+        if (!answer || *answer == "no") return host_key_answer::refuse;
+        if (*answer == "yes" || *answer == fingerprint) return host_key_answer::accept_and_save;
+        prompt = "Please type 'yes', 'no' or the fingerprint: ";
+    }
+}
+
+}  // namespace
+
+std::optional<secret_bytes> ask_secret(const std::string& prompt) {
+    terminal_conversation terminal(false);
+    if (!terminal.say(prompt)) return std::nullopt;
+    return terminal.line();
+}
+
+std::optional<std::string> ask_line(const std::string& prompt) {
+    terminal_conversation terminal(true);
+    if (!terminal.say(prompt)) return std::nullopt;
+    const auto line = terminal.line();
+    if (!line) return std::nullopt;
+    return std::string(as_text(*line));
+}
+
+void ask_on_terminal(connect_options& o) {
+    o.on_unknown_host_key = ask_host_key;
+    o.on_passphrase = [](const std::string& path) {
+        return ask_secret("Enter passphrase for key '" + path + "': ");
+    };
+    o.on_password = [host = o.host](const client_auth_question& q) -> std::optional<secret_bytes> {
+        if (q.what == client_auth_question::kind::password)
+            return ask_secret("Password for " + host + ": ");
+        if (!q.instruction.empty()) static_cast<void>(ask_line(printable(q.instruction) + "\n"));
+        return ask_secret("New password for " + host + ": ");
+    };
+    o.on_prompts = [](const client_auth_question& q) -> std::optional<std::vector<secret_bytes>> {
+        std::vector<secret_bytes> answers;
+        std::string text =
+            printable(q.name.empty() ? q.instruction : q.name + "\n" + q.instruction);
+        if (!text.empty()) text += '\n';
+        for (const auto& prompt : q.prompts) {
+            text += printable(prompt.text);
+            if (prompt.echo) {
+                const auto line = ask_line(text);
+                if (!line) return std::nullopt;
+                answers.emplace_back(as_bytes(*line));
+            } else {
+                auto line = ask_secret(text);
+                if (!line) return std::nullopt;
+                answers.push_back(std::move(*line));
+            }
+            text.clear();
+        }
+        return answers;
+    };
+}
+
+}  // namespace sluice
