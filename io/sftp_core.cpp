@@ -128,7 +128,7 @@ void sftp_core::drop_handle(sftp::remote_handle handle) {
     if (const auto id = client_.close(handle)) client_.forget(*id);
 }
 
-void sftp_core::cancel(operation_number number) {
+void sftp_core::cancel_operation(operation_number number) {
     std::shared_ptr<sftp_operation> found;
     const auto take_from = [&](auto& list) {
         const auto at = std::ranges::find(list, number, [](const auto& o) { return o->number(); });

@@ -113,7 +113,7 @@ public:
     /// Closes a handle without waiting for what the server says.
     void drop_handle(sftp::remote_handle handle);
 
-    void cancel(operation_number number);
+    void cancel_operation(operation_number number);
     /// The channel is confirmed: asks for the subsystem.
     void on_opened();
     /// As `close_soon`, once no file is open.
