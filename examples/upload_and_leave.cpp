@@ -1,5 +1,5 @@
 // A client that owns the close, while the server only serves: it uploads files side by side, and
-// leaves when the server has taken every byte: upload_and_leave HOST PORT FILE...
+// leaves when the server has taken every byte: upload_and_leave HOST PORT KNOWN_HOSTS KEY FILE...
 #include "sluice/io/client.hpp"
 #include "sluice/io/sftp_client.hpp"
 
@@ -45,13 +45,16 @@ asio::awaitable<int> run(sluice::connect_options to, std::vector<std::string> fi
 }
 
 int main(int argc, char** argv) {
-    if (argc < 4) return std::puts("usage: upload_and_leave HOST PORT FILE..."), 2;
-    sluice::connect_options to;  // known_hosts, agent and keys as ssh finds them
+    if (argc < 6) return std::puts("usage: upload_and_leave HOST PORT KNOWN_HOSTS KEY FILE..."), 2;
+    sluice::connect_options to;
     to.host = argv[1];
     to.port = static_cast<std::uint16_t>(std::stoi(argv[2]));
+    to.known_hosts_files = {argv[3]};  // the default is what ssh has
+    to.identity_files = {argv[4]};     // likewise
+    to.agent_socket = "";
     asio::io_context context(1);
     int status = 1;
-    asio::co_spawn(context, run(std::move(to), {argv + 3, argv + argc}),
+    asio::co_spawn(context, run(std::move(to), {argv + 5, argv + argc}),
                    [&](std::exception_ptr thrown, int code) {
                        status = code;
                        if (thrown) std::puts("the connection failed"), status = 1;

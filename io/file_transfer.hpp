@@ -31,7 +31,7 @@ struct transfer_options {
     /// by `offset`, always does.
     bool keep_partial = false;
 
-    /// Called on the connection's strand as the transfer goes on; it must not wait.
+    /// Called on the connection's strand as the transfer goes on; it must neither wait nor throw.
     std::function<void(const transfer_progress&)> on_progress = {};
 
     static transfer_options usual() { return {}; }

@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """The examples do what they say, met by OpenSSH."""
 
-import os
 import subprocess
 import time
 
@@ -66,20 +65,15 @@ with folder() as temporary:
     check(process.returncode == 0, f"it ends well, not with {process.returncode}")
 
     # A client that leaves when the server has taken every byte.
-    home = temporary / "home"
-    (home / ".ssh").mkdir(parents=True)
-    (home / ".ssh" / "id_ed25519").write_bytes((temporary / "user").read_bytes())
-    (home / ".ssh" / "id_ed25519").chmod(0o600)
     uploads = [temporary / f"upload{i}" for i in range(8)]
     for i, path in enumerate(uploads):
         path.write_bytes(bytes([i]) * 3_000_000)
     with started([BUILD / "example_serve_directory", "0", temporary / "files", *keys],
                  "listening") as (process, lines):
         kind, key = (temporary / "host.pub").read_text().split()[:2]
-        (home / ".ssh" / "known_hosts").write_text(
-            f"[127.0.0.1]:{port_of(lines)} {kind} {key}\n")
-        said = run([BUILD / "example_upload_and_leave", "127.0.0.1", port_of(lines), *uploads],
-                   env={**os.environ, "HOME": str(home), "SSH_AUTH_SOCK": ""})
+        (temporary / "known").write_text(f"[127.0.0.1]:{port_of(lines)} {kind} {key}\n")
+        said = run([BUILD / "example_upload_and_leave", "127.0.0.1", port_of(lines),
+                    temporary / "known", temporary / "user", *uploads])
         check("drained (by us, DISCONNECT 11" in said, f"said: {said}")
         for path in uploads:
             check((temporary / "files" / path.name).read_bytes() == path.read_bytes(), path.name)
