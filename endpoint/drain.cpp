@@ -93,6 +93,10 @@ void connection_drain::on_channel_end(channel_id id, const channel_report& numbe
     list.push_back(std::move(one));
 }
 
+void connection_drain::look_at_receipt(time_point now) {
+    if (now >= receipt_deadline_) wants_receipt_ = false;
+}
+
 void connection_drain::receipt_asked(time_point now) { receipt_deadline_ = now + linger_; }
 
 void connection_drain::on_receipt(close_receipt receipt) {
@@ -103,7 +107,8 @@ void connection_drain::on_receipt(close_receipt receipt) {
 
 time_point connection_drain::next_deadline() const {
     switch (state_) {
-    case connection_state::draining: return std::min(deadline_, receipt_deadline_);
+    case connection_state::draining:
+        return wants_receipt_ ? std::min(deadline_, receipt_deadline_) : deadline_;
     case connection_state::disconnecting:
     case connection_state::half_closed: return linger_deadline_;
     case connection_state::open:

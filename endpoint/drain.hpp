@@ -50,12 +50,14 @@ public:
 
     void on_channel_end(channel_id id, const channel_report& report,
                         channel_close_report::outcome how);
+    /// It is not waited for any longer, where its time has passed.
+    void look_at_receipt(time_point now);
     /// Asked the peer for a sign that it has what we sent; it is waited for as long as for a FIN.
     void receipt_asked(time_point now);
     void on_receipt(close_receipt receipt);
 
     /// Data went out that nothing of the peer's has answered.
-    bool wants_receipt(time_point now) const { return wants_receipt_ && now < receipt_deadline_; }
+    bool wants_receipt() const { return wants_receipt_; }
     bool awaits_receipt() const { return receipt_deadline_ != time_point::max(); }
 
     time_point next_deadline() const;

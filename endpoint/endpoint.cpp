@@ -99,6 +99,7 @@ result<> endpoint::advance(time_point now) {
     case keepalive_timer::verdict::ask: ask_for_life(); break;
     }
     if (!drain_.draining()) return {};
+    drain_.look_at_receipt(now);
     if (mux_->open_channels() == 0) {
         leave(now);
     } else if (drain_.deadline_passed(now)) {
@@ -116,7 +117,7 @@ result<> endpoint::advance(time_point now) {
 void endpoint::leave(time_point now) {
     if (!drain_.deadline_passed(now)) {
         if (transport_.exchanging_keys()) return;
-        if (drain_.wants_receipt(now)) {
+        if (drain_.wants_receipt()) {
             if (!drain_.awaits_receipt()) ask_for_receipt(now);
             return;
         }

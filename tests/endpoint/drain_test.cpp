@@ -384,3 +384,24 @@ TEST(CloseReport, TextOfThePeerIsEscaped) {
         << to_text(r);
     EXPECT_EQ(to_json(r).find('\n'), std::string::npos);
 }
+
+// The peer asks for new keys and answers nothing else: there is nothing to be done about it before
+// the exchange has ended, or its time.
+TEST(Drain, AReceiptThatDoesNotComeDuringAnExchangeIsNoReasonToRunInCircles) {
+    ending_pair pair;
+    pair.log_in_with_session();
+    write(pair.server->channels(), *pair.server_channel, 1000);
+    pair.client->channels().close(pair.client_channel);
+    pair.run();
+    pair.server->drain(std::chrono::minutes(1), pair.now);
+    static_cast<void>(pair.server->poll(pair.now));
+    EXPECT_EQ(pair.server->next_deadline(), pair.now + 2s) << "a receipt is waited for";
+    pair.server->rekey(pair.now);
+    pair.now += 2s;
+    static_cast<void>(pair.server->poll(pair.now));
+    EXPECT_EQ(pair.server->state(), connection_state::draining);
+    EXPECT_GT(pair.server->next_deadline(), pair.now);
+    pair.settle();
+    EXPECT_TRUE(pair.server->closed());
+    EXPECT_EQ(pair.server->report().outcome, close_outcome::drained);
+}
