@@ -46,7 +46,8 @@ struct channel_close_report {
     channel_report numbers;
 };
 
-/// What became of one SFTP session that was served.
+/// What became of one SFTP session. Of one that we were the client of, the server alone knows what
+/// it committed, abandoned and refused: these are 0.
 struct sftp_close_report {
     channel_id channel = 0;
     std::uint64_t handles_left_open = 0;  // when the session ended

@@ -103,13 +103,13 @@ asio::awaitable<result<run_result>> run_command(shared c, std::string command,
 connection::connection(std::shared_ptr<client_connection> open) : shared_(std::move(open)) {}
 
 connection& connection::operator=(connection&& other) noexcept {
-    if (shared_) shared_->drain(duration::max());
+    if (shared_) shared_->let_go();
     shared_ = std::move(other.shared_);
     return *this;
 }
 
 connection::~connection() {
-    if (shared_) shared_->drain(duration::max());
+    if (shared_) shared_->let_go();
 }
 
 connection::executor_type connection::get_executor() const { return shared_->executor(); }
@@ -125,6 +125,10 @@ void connection::start_run(shared c, std::string command, run_options options,
 
 void connection::start_open_session(shared c, completion<session> done) {
     c->async_open([](mux& channels) { return channels.open(session_channel{}); }, std::move(done));
+}
+
+void connection::start_open_sftp(shared c, completion<sftp_client> done) {
+    c->async_open_sftp(std::move(done));
 }
 
 void connection::start_open_direct_tcpip(shared c, std::string host, std::uint16_t port,

@@ -5,6 +5,7 @@
 #include "sluice/io/connect_options.hpp"
 #include "sluice/io/operation.hpp"
 #include "sluice/io/session.hpp"
+#include "sluice/io/sftp_client.hpp"
 
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
@@ -88,6 +89,17 @@ public:
             token, shared_);
     }
 
+    /// Opens an SFTP session. Errors: those of open_session; request_refused by a server that has
+    /// no SFTP; unsupported_version and what else is wrong with its first answer.
+    template <class Token = boost::asio::use_awaitable_t<>>
+    auto open_sftp(Token&& token = {}) {
+        return boost::asio::async_initiate<Token, void(error_code, sftp_client)>(
+            [](auto handler, std::shared_ptr<client_connection> c) {
+                start_open_sftp(std::move(c), std::move(handler));
+            },
+            token, shared_);
+    }
+
     /// Has the server connect to `host` and `port` (RFC 4254 §7.2). Errors: connect_failed and
     /// those of open_session.
     template <class Token = boost::asio::use_awaitable_t<>>
@@ -123,7 +135,8 @@ public:
     // --- the end. Each may be waited for by several; cancelling a wait cancels only the wait ---
 
     /// Opens nothing new, waits until every session that somebody holds was closed and answered,
-    /// says goodbye in protocol order, and tells what became of the connection. At the deadline
+    /// says goodbye in protocol order, and tells what became of the connection. SFTP sessions are
+    /// closed here, each when its operations are done and no remote_file is open. At the deadline
     /// what is left is cut.
     template <class Token = boost::asio::use_awaitable_t<>>
     auto drain(duration deadline, Token&& token = {}) {
@@ -158,6 +171,7 @@ private:
     static void start_run(shared c, std::string command, run_options options,
                           completion<run_result> done);
     static void start_open_session(shared c, completion<session> done);
+    static void start_open_sftp(shared c, completion<sftp_client> done);
     static void start_open_direct_tcpip(shared c, std::string host, std::uint16_t port,
                                         completion<session> done);
     static void start_ping(shared c, completion<> done);

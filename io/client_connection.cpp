@@ -45,7 +45,7 @@ client_connection::client_connection(std::unique_ptr<byte_stream> stream,
 
 client_connection::~client_connection() {
     for (const auto& [id, entry] : channels_)
-        entry.core->detach();
+        entry.sftp ? entry.sftp->detach() : entry.core->detach();
 }
 
 // --- operations ---------------------------------------------------------------------------------
@@ -74,7 +74,22 @@ void client_connection::async_open(open_channel open, completion<session> done) 
         auto side = std::make_unique<port>(self->endpoint_, self->pump_, *id);
         auto core = std::make_shared<session_core>(*side);
         self->channels_.emplace(
-            *id, channel_entry{std::move(side), std::move(core), std::move(operation)});
+            *id, channel_entry{std::move(side), std::move(core), std::move(operation), {}, {}});
+        self->pump_.run_soon();
+    });
+}
+
+void client_connection::async_open_sftp(completion<sftp_client> done) {
+    asio::dispatch(executor(), [self = shared_from_this(),
+                                operation = begin(std::move(done))]() mutable {
+        if (self->finished_) return operation.post(self->endpoint_.end_error(), {});
+        const auto id = self->endpoint_.channels().open(session_channel{});
+        if (!id) return operation.post(id.error(), {});
+        auto side = std::make_unique<port>(self->endpoint_, self->pump_, *id);
+        auto core = std::make_shared<sftp_core>(
+            *side, [owner = self.get(), id = *id](error_code e) { owner->on_sftp_ready(id, e); });
+        self->channels_.emplace(
+            *id, channel_entry{std::move(side), {}, {}, std::move(core), std::move(operation)});
         self->pump_.run_soon();
     });
 }
@@ -107,7 +122,7 @@ void client_connection::async_rekey(completion<> done) {
 void client_connection::async_closed(completion<close_report> done) {
     asio::dispatch(executor(),
                    [self = shared_from_this(), operation = begin(std::move(done))]() mutable {
-                       if (self->told_closed_) return operation.post({}, self->endpoint_.report());
+                       if (self->told_closed_) return operation.post({}, self->report());
                        self->closed_waiters_.add(std::move(operation));
                    });
 }
@@ -115,6 +130,15 @@ void client_connection::async_closed(completion<close_report> done) {
 void client_connection::drain(duration deadline) {
     asio::dispatch(executor(), [self = shared_from_this(), deadline] {
         self->endpoint_.drain(deadline, now());
+        for (const auto& [id, entry] : self->channels_)
+            if (entry.sftp) entry.sftp->drain();
+        self->pump_.run_soon();
+    });
+}
+
+void client_connection::let_go() {
+    asio::dispatch(executor(), [self = shared_from_this()] {
+        self->endpoint_.drain(duration::max(), now());
         self->pump_.run_soon();
     });
 }
@@ -132,8 +156,12 @@ void client_connection::cancel_operation(operation_number number) {
         return cut();
     }
     for (auto& [id, entry] : channels_) {
-        if (!entry.opening || entry.opening.number() != number) continue;
-        entry.opening.cancel();
+        if (entry.opening && entry.opening.number() == number)
+            entry.opening.cancel();
+        else if (entry.opening_sftp && entry.opening_sftp.number() == number)
+            entry.opening_sftp.cancel();
+        else
+            continue;
         entry.side->close();
         return;
     }
@@ -191,9 +219,9 @@ void client_connection::on_event(client_event& event) {
     }
 }
 
-session_core* client_connection::find(channel_id id) const {
+channel_handler* client_connection::find(channel_id id) const {
     const auto found = channels_.find(id);
-    return found == channels_.end() ? nullptr : found->second.core.get();
+    return found == channels_.end() ? nullptr : &found->second.handler();
 }
 
 void client_connection::on_channel_event(channel_event& event) {
@@ -228,8 +256,10 @@ void client_connection::on_channel_event(channel_event& event) {
 
 void client_connection::on_opened(channel_id id) {
     const auto found = channels_.find(id);
-    if (found == channels_.end() || !found->second.opening) return;
-    found->second.opening.post({}, session(found->second.core));
+    if (found == channels_.end()) return;
+    auto& entry = found->second;
+    if (entry.opening) entry.opening.post({}, session(entry.core));
+    if (entry.opening_sftp) entry.sftp->on_opened();
 }
 
 void client_connection::on_open_failed(const channel_open_failed_event& event) {
@@ -238,10 +268,11 @@ void client_connection::on_open_failed(const channel_open_failed_event& event) {
     auto entry = std::move(found->second);
     channels_.erase(found);
     entry.side->set_closed(event.report, {});
-    entry.core->on_closed();
+    entry.handler().on_closed();
     const auto error =
         event.reason == open_failure::connect_failed ? errc::connect_failed : errc::open_refused;
     if (entry.opening) entry.opening.post(error, {});
+    if (entry.opening_sftp) entry.opening_sftp.post(error, {});
 }
 
 void client_connection::on_channel_closed(const channel_closed_event& event) {
@@ -250,9 +281,28 @@ void client_connection::on_channel_closed(const channel_closed_event& event) {
     auto entry = std::move(found->second);
     channels_.erase(found);
     entry.side->set_closed(event.report, {});
-    entry.core->on_closed();
+    entry.handler().on_closed();
+    if (entry.sftp) on_sftp_end(event.id, *entry.sftp);
     // Confirmed only when the connection was draining already.
     if (entry.opening) entry.opening.post(errc::draining, {});
+    const endpoint& end = endpoint_;
+    const auto error =
+        end.state() == connection_state::open ? errc::channel_closed : errc::draining;
+    if (entry.opening_sftp) entry.opening_sftp.post(error, {});
+}
+
+void client_connection::on_sftp_ready(channel_id id, error_code e) {
+    const auto found = channels_.find(id);
+    if (found == channels_.end() || !found->second.opening_sftp) return;
+    auto& entry = found->second;
+    entry.opening_sftp.post(e, e ? sftp_client() : sftp_client(entry.sftp));
+}
+
+void client_connection::on_sftp_end(channel_id id, const sftp_core& ended) {
+    if (!ended.was_ready()) return;
+    const sftp::client_report r = ended.report();
+    sftp_.add({id, r.handles_left_open, 0, 0, r.requests_answered, 0, r.requests_unanswered,
+               r.bytes_read, r.bytes_written});
 }
 
 // --- questions ----------------------------------------------------------------------------------
@@ -299,8 +349,10 @@ void client_connection::on_finished() {
     const error_code error = endpoint_.end_error();
     for (auto& [id, entry] : std::exchange(channels_, {})) {
         entry.side->set_closed(entry.side->report(), error);
-        entry.core->on_closed();
+        entry.handler().on_closed();
+        if (entry.sftp) on_sftp_end(id, *entry.sftp);
         if (entry.opening) entry.opening.post(error, {});
+        if (entry.opening_sftp) entry.opening_sftp.post(error, {});
     }
     complete_all(pongs_due_, error);
     complete_all(global_replies_due_, error);
@@ -310,11 +362,19 @@ void client_connection::on_finished() {
 
 void client_connection::on_stream_closed() { tell_closed(); }
 
+close_report client_connection::report() const {
+    close_report report = endpoint_.report();
+    report.sftp_sessions = sftp_.sftp_sessions;
+    report.total.sftp_sessions = sftp_.total.sftp_sessions;
+    report.total.sftp_requests_unanswered = sftp_.total.sftp_requests_unanswered;
+    return report;
+}
+
 void client_connection::tell_closed() {
     if (!pump_.stream_closed() || tasks_.running() != 0 || std::exchange(told_closed_, true))
         return;
     if (logging_in_) logging_in_.post(endpoint_.end_error());
-    closed_waiters_.post_all({}, endpoint_.report());
+    closed_waiters_.post_all({}, report());
 }
 
 }  // namespace sluice

@@ -7,6 +7,7 @@
 #include "sluice/io/operation.hpp"
 #include "sluice/io/pump.hpp"
 #include "sluice/io/session.hpp"
+#include "sluice/io/sftp_client.hpp"
 #include "sluice/io/task_scope.hpp"
 
 #include <deque>
@@ -33,10 +34,14 @@ public:
 
     using open_channel = std::function<result<channel_id>(mux&)>;
     void async_open(open_channel open, completion<session> done);
+    void async_open_sftp(completion<sftp_client> done);
     void async_ping(completion<> done);
     void async_rekey(completion<> done);
     void async_closed(completion<close_report> done);
+    /// Also ends the SFTP sessions, each when its files are closed and its operations done.
     void drain(duration deadline);
+    /// Says goodbye when every session was closed.
+    void let_go();
     void cut();
 
     // --- on the strand ---
@@ -54,8 +59,16 @@ private:
     };
     struct channel_entry {
         std::unique_ptr<port> side;
+        // A session of the one kind or the other.
         std::shared_ptr<session_core> core;
         pending_operation<session> opening;
+        std::shared_ptr<sftp_core> sftp;
+        pending_operation<sftp_client> opening_sftp;
+
+        channel_handler& handler() const {
+            if (sftp) return *sftp;
+            return *core;
+        }
     };
 
     // What the pump asks for.
@@ -71,7 +84,10 @@ private:
     void on_opened(channel_id id);
     void on_open_failed(const channel_open_failed_event& event);
     void on_channel_closed(const channel_closed_event& event);
-    session_core* find(channel_id id) const;
+    channel_handler* find(channel_id id) const;
+    void on_sftp_ready(channel_id id, error_code e);
+    void on_sftp_end(channel_id id, const sftp_core& ended);
+    close_report report() const;
     void ask(boost::asio::awaitable<void> task);
     boost::asio::awaitable<void> judge(std::shared_ptr<client_connection> self,
                                        host_key_event shown);
@@ -91,6 +107,7 @@ private:
     std::deque<pending_operation<>> global_replies_due_;  // likewise
     waiting_list<> rekeys_;
     waiting_list<close_report> closed_waiters_;
+    close_report sftp_;  // what became of the SFTP sessions
     bool finished_ = false;
     bool told_closed_ = false;
 };

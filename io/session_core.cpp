@@ -15,6 +15,17 @@ constexpr std::uint32_t standard_error = 1;  // RFC 4254 §5.2
 
 }  // namespace
 
+std::optional<exit_result> exit_of(const channel_request& request) {
+    if (const auto* status = std::get_if<exit_status_request>(&request))
+        return exit_result{status->exit_status, {}, false, {}};
+    if (const auto* signal = std::get_if<exit_signal_request>(&request))
+        return exit_result{std::nullopt,
+                           std::string(signal->signal_name.substr(0, limits::name_length_max)),
+                           signal->core_dumped,
+                           std::string(signal->error_message.substr(0, limits::report_text_max))};
+    return std::nullopt;
+}
+
 session_core::session_core(mux_port& port) : strand_(port.executor()), port_(&port) {}
 
 // --- operations ---------------------------------------------------------------------------------
@@ -262,17 +273,10 @@ void session_core::on_reply(bool success) {
 }
 
 bool session_core::on_request(const channel_request& request) {
-    if (const auto* status = std::get_if<exit_status_request>(&request)) {
-        set_exit({status->exit_status, {}, false, {}});
-        return true;
-    }
-    if (const auto* signal = std::get_if<exit_signal_request>(&request)) {
-        set_exit({std::nullopt, std::string(signal->signal_name.substr(0, limits::name_length_max)),
-                  signal->core_dumped,
-                  std::string(signal->error_message.substr(0, limits::report_text_max))});
-        return true;
-    }
-    return false;
+    auto exit = exit_of(request);
+    if (!exit) return false;
+    set_exit(std::move(*exit));
+    return true;
 }
 
 void session_core::set_exit(exit_result exit) {

@@ -23,6 +23,9 @@ struct exit_result {
     std::string message;  // the peer's: escape it before it is shown
 };
 
+/// What a request says of it; nothing where it is not about that.
+std::optional<exit_result> exit_of(const channel_request& request);
+
 /// Private to io/: what the handles of one channel share with its connection. It outlives the
 /// channel for as long as somebody may read what came before the end.
 ///

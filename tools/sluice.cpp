@@ -1,5 +1,6 @@
 // sluice: the client program. Arguments only; each command is a sluice_<command>.cpp.
 
+#include "sluice/tools/sluice_files.hpp"
 #include "sluice/tools/sluice_options.hpp"
 #include "sluice/tools/sluice_run.hpp"
 #include "sluice/tools/sluice_terminal.hpp"
@@ -17,7 +18,6 @@ constexpr int exit_error = 255;                  // as ssh(1)
 constexpr std::string_view with_value = "lpio";  // options that take one
 
 void declare(CLI::App& command, sluice::client_arguments& a) {
-    command.add_option("-l", a.user, "User to log in as")->type_name("USER");
     command.add_option("-p", a.port, "Port to connect to; 22")->type_name("PORT");
     command.add_option("-i", a.identities, "Private key file to log in with")
         ->type_name("FILE")
@@ -25,7 +25,19 @@ void declare(CLI::App& command, sluice::client_arguments& a) {
     command.add_option("-o", a.settings, "One setting, as in ssh_config(5): Keyword=value")
         ->type_name("SETTING")
         ->allow_extra_args(false);
-    command.add_option("HOST", a.host, "Server: [USER@]HOST")->required();
+}
+
+void declare_files(CLI::App& command, sluice::client_arguments& a, sluice::file_arguments& files) {
+    declare(command, a);
+    command.add_flag("-v", files.verbose, "Say more, and how the connection ended");
+}
+
+void declare_transfer(CLI::App& command, sluice::client_arguments& a,
+                      sluice::file_arguments& files) {
+    declare_files(command, a, files);
+    command.add_flag("-r", files.recursive, "Also directories, with what is in them");
+    command.add_flag("--preserve", files.preserve, "Keep modes and times");
+    command.add_flag("-q,--quiet", files.quiet, "Show no progress");
 }
 
 // Where the command of `run` begins: behind the first argument that is neither an option nor the
@@ -52,9 +64,27 @@ int main(int argc, char** argv) {
     sluice::run_arguments running;
     CLI::App& run = *app.add_subcommand("run", "Run a command on a server");
     declare(run, common);
+    run.add_option("-l", common.user, "User to log in as")->type_name("USER");
+    run.add_option("HOST", common.host, "Server: [USER@]HOST")->required();
     run.add_flag("-n", running.no_input, "Give the command no input");
     run.add_flag("-v", running.verbose, "Say more, and how the connection ended");
     run.footer("COMMAND... follows the host; its exit status is that of sluice, 255 on errors.");
+
+    sluice::file_arguments files;
+    CLI::App& get = *app.add_subcommand("get", "Copy a file from a server");
+    declare_transfer(get, common, files);
+    get.add_option("FROM", files.from, "File: [USER@]HOST:PATH")->required();
+    get.add_option("TO", files.to, "Local file or directory; the one we are in");
+    CLI::App& put = *app.add_subcommand("put", "Copy a file to a server");
+    declare_transfer(put, common, files);
+    put.add_option("FROM", files.from, "Local file")->required();
+    put.add_option("TO", files.to, "File or directory: [USER@]HOST:[PATH]")->required();
+    CLI::App& ls = *app.add_subcommand("ls", "List a directory of a server");
+    declare_files(ls, common, files);
+    ls.add_flag("-l", files.details, "With modes, owners, sizes and times");
+    ls.add_option("PATH", files.from, "Directory: [USER@]HOST:[PATH]")->required();
+    for (CLI::App* one : {&get, &put, &ls})
+        one->footer("Exit status: 0; 1 where a file failed; 255 without a connection.");
 
     const int command =
         argc > 1 && std::string_view(argv[1]) == "run" ? behind_host(argc, argv) : argc;
@@ -66,6 +96,15 @@ int main(int argc, char** argv) {
     } catch (const CLI::ParseError& e) {
         return app.exit(e) == 0 ? 0 : exit_error;
     }
+    if (!run.parsed()) {
+        const std::string& text = put.parsed() ? files.to : files.from;
+        const auto place = sluice::place_of(text);
+        if (!place) {
+            std::fprintf(stderr, "sluice: %s: expected HOST:PATH\n", text.c_str());
+            return exit_error;
+        }
+        common.host = place->host;
+    }
     auto settings = sluice::understand(common);
     if (!settings) {
         std::fprintf(stderr, "sluice: %s\n", settings.error().c_str());
@@ -73,6 +112,9 @@ int main(int argc, char** argv) {
     }
     if (!settings->batch_mode) sluice::ask_on_terminal(settings->connect);
 
+    if (get.parsed()) return sluice::get_files(std::move(*settings), files);
+    if (put.parsed()) return sluice::put_files(std::move(*settings), files);
+    if (ls.parsed()) return sluice::list_files(std::move(*settings), files);
     if (running.command.empty()) {
         std::fprintf(stderr, "sluice: no command\n");
         return exit_error;

@@ -80,6 +80,7 @@ inline constexpr std::size_t sftp_write_gaps_max = 256;        // runs of writes
 inline constexpr std::size_t sftp_client_requests_max = 1024;  // made and not worked off
 inline constexpr std::size_t sftp_client_output_max = 1024 * 1024;  // bytes of requests not sent
 inline constexpr std::size_t sftp_names_max = 8192;      // in one NAME reply; OpenSSH sends 100
+inline constexpr std::size_t sftp_list_max = 1'000'000;  // entries that `list` collects
 inline constexpr std::size_t sftp_error_text_max = 256;  // bytes kept of a server's words
 inline constexpr std::size_t sftp_transfer_bytes_max = 16 * 1024 * 1024;  // 320 MB/s at 50 ms
 

@@ -8,7 +8,7 @@ from support import BUILD, build_release, check, client_options, folder, make_ke
     started
 
 build_release("example_serve_directory", "example_custom_event_loop", "example_sftp_sessions",
-              "example_orderly_service")
+              "example_orderly_service", "example_upload_and_leave")
 with folder() as temporary:
     make_key(temporary / "host")
     make_key(temporary / "user")
@@ -63,4 +63,18 @@ with folder() as temporary:
         said = process.stdout.readline()
         check(said.startswith("1 connections, 0 of them cut; ") and "0 undelivered" in said, said)
     check(process.returncode == 0, f"it ends well, not with {process.returncode}")
+
+    # A client that leaves when the server has taken every byte.
+    uploads = [temporary / f"upload{i}" for i in range(8)]
+    for i, path in enumerate(uploads):
+        path.write_bytes(bytes([i]) * 3_000_000)
+    with started([BUILD / "example_serve_directory", "0", temporary / "files", *keys],
+                 "listening") as (process, lines):
+        kind, key = (temporary / "host.pub").read_text().split()[:2]
+        (temporary / "known").write_text(f"[127.0.0.1]:{port_of(lines)} {kind} {key}\n")
+        said = run([BUILD / "example_upload_and_leave", "127.0.0.1", port_of(lines),
+                    temporary / "known", temporary / "user", *uploads])
+        check("drained (by us, DISCONNECT 11" in said, f"said: {said}")
+        for path in uploads:
+            check((temporary / "files" / path.name).read_bytes() == path.read_bytes(), path.name)
 print("served")

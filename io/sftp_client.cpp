@@ -1,0 +1,253 @@
+#include "sluice/io/sftp_client.hpp"
+
+#include "sluice/wire/limits.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace asio = boost::asio;
+
+namespace sluice {
+namespace {
+
+using admission = sftp_core::admission;
+
+// --- one file -----------------------------------------------------------------------------------
+
+class open_operation final : public sftp_operation,
+                             public std::enable_shared_from_this<open_operation> {
+public:
+    open_operation(operation_number number, std::shared_ptr<sftp_hold> session, std::string path,
+                   std::uint32_t pflags, const sftp::attributes& attrs,
+                   pending_operation<remote_file> done)
+        : sftp_operation(number),
+          session_(std::move(session)),
+          path_(std::move(path)),
+          pflags_(pflags),
+          attrs_(attrs),
+          done_(std::move(done)) {}
+
+    void ask(sftp_core& core) override {
+        const auto id = core.requests().open(path_, pflags_, attrs_);
+        if (!id) return done_.post(id.error(), {});
+        core.await(*id, shared_from_this());
+    }
+    void on_outcome(sftp_core&, sftp::outcome& o) override {
+        if (o.error) return done_.post(o.error, {});
+        done_.post({}, remote_file(std::move(session_), std::get<sftp::remote_handle>(o.value)));
+    }
+    void cancel(sftp_core&) override { done_.cancel(); }
+
+private:
+    std::shared_ptr<sftp_hold> session_;
+    std::string path_;
+    std::uint32_t pflags_;
+    sftp::attributes attrs_;
+    pending_operation<remote_file> done_;
+};
+
+class read_operation final : public sftp_operation,
+                             public std::enable_shared_from_this<read_operation> {
+public:
+    read_operation(operation_number number, sftp::remote_handle handle, std::uint64_t offset,
+                   mutable_bytes_view space, pending_operation<std::size_t> done)
+        : sftp_operation(number),
+          handle_(handle),
+          offset_(offset),
+          space_(space),
+          done_(std::move(done)) {}
+
+    void ask(sftp_core& core) override {
+        if (space_.empty()) return done_.post({}, 0);
+        const std::size_t n =
+            std::min<std::size_t>(space_.size(), core.requests().read_length_max());
+        const auto id = core.requests().read(handle_, offset_, static_cast<std::uint32_t>(n));
+        if (!id) return done_.post(id.error(), 0);
+        core.await(*id, shared_from_this());
+    }
+    void on_outcome(sftp_core&, sftp::outcome& o) override {
+        if (o.error == errc::sftp_eof) return done_.post(asio::error::eof, 0);
+        if (o.error) return done_.post(o.error, 0);
+        const auto& data = std::get<wire::buffer>(o.value);
+        std::memcpy(space_.data(), data.view().data(), data.size());
+        done_.post({}, data.size());
+    }
+    void cancel(sftp_core&) override { done_.cancel(); }
+
+private:
+    sftp::remote_handle handle_;
+    std::uint64_t offset_;
+    mutable_bytes_view space_;
+    pending_operation<std::size_t> done_;
+};
+
+class write_operation final : public sftp_operation,
+                              public std::enable_shared_from_this<write_operation> {
+public:
+    write_operation(operation_number number, sftp::remote_handle handle, std::uint64_t offset,
+                    bytes_view data, pending_operation<std::size_t> done)
+        : sftp_operation(number),
+          handle_(handle),
+          offset_(offset),
+          data_(data),
+          done_(std::move(done)) {}
+
+    void ask(sftp_core& core) override {
+        if (data_.empty()) return done_.post({}, 0);
+        data_ =
+            data_.first(std::min<std::size_t>(data_.size(), core.requests().write_length_max()));
+        wire::buffer packet = sftp::client::write_buffer(data_.size());
+        std::memcpy(packet.space().data(), data_.data(), data_.size());
+        packet.commit(data_.size());
+        const auto id = core.requests().write(handle_, offset_, std::move(packet));
+        if (!id) return done_.post(id.error(), 0);
+        core.await(*id, shared_from_this());
+    }
+    void on_outcome(sftp_core&, sftp::outcome& o) override {
+        done_.post(o.error, o.error ? 0 : data_.size());
+    }
+    void cancel(sftp_core&) override { done_.cancel(); }
+
+private:
+    sftp::remote_handle handle_;
+    std::uint64_t offset_;
+    bytes_view data_;
+    pending_operation<std::size_t> done_;
+};
+
+// --- a directory --------------------------------------------------------------------------------
+
+class list_operation final : public sftp_operation,
+                             public std::enable_shared_from_this<list_operation> {
+public:
+    list_operation(operation_number number, std::string path,
+                   pending_operation<std::vector<directory_entry>> done)
+        : sftp_operation(number), path_(std::move(path)), done_(std::move(done)) {}
+
+    void ask(sftp_core& core) override {
+        const auto id =
+            handle_ ? core.requests().readdir(*handle_) : core.requests().opendir(path_);
+        if (!id) return complete(core, id.error());
+        core.await(*id, shared_from_this());
+    }
+    void on_outcome(sftp_core& core, sftp::outcome& o) override {
+        if (handle_ && o.error == errc::sftp_eof) return complete(core, {});
+        if (o.error) return complete(core, o.error);
+        if (!handle_)
+            handle_ = std::get<sftp::remote_handle>(o.value);
+        else if (!add(std::get<sftp::names_reply>(o.value)))
+            return complete(core, errc::too_long);
+        core.start(shared_from_this());
+    }
+    void cancel(sftp_core& core) override { complete(core, asio::error::operation_aborted); }
+
+private:
+    bool add(sftp::names_reply& names) {
+        sftp::name_entry entry;
+        while (names.next(entry)) {
+            if (entry.filename == "." || entry.filename == "..") continue;
+            if (entries_.size() == limits::sftp_list_max) return false;
+            entries_.push_back(
+                {std::string(entry.filename), std::string(entry.longname), entry.attrs});
+        }
+        return true;
+    }
+    void complete(sftp_core& core, error_code e) {
+        if (handle_) core.drop_handle(*handle_);
+        if (e) entries_.clear();
+        done_.post(e, std::move(entries_));
+    }
+
+    std::string path_;
+    pending_operation<std::vector<directory_entry>> done_;
+    std::optional<sftp::remote_handle> handle_;
+    std::vector<directory_entry> entries_;
+};
+
+}  // namespace
+
+// --- remote_file --------------------------------------------------------------------------------
+
+remote_file& remote_file::operator=(remote_file&& other) noexcept {
+    if (session_) (*session_)->close_handle(handle_);
+    session_ = std::move(other.session_);
+    handle_ = other.handle_;
+    return *this;
+}
+
+remote_file::~remote_file() {
+    if (session_) (*session_)->close_handle(handle_);
+}
+
+void remote_file::start_read(sftp_core& core, sftp::remote_handle handle, std::uint64_t offset,
+                             mutable_bytes_view space, completion<std::size_t> done) {
+    core.async_operation<std::size_t>(
+        admission::open_file, std::move(done),
+        [handle, offset, space](operation_number number, pending_operation<std::size_t> waiting) {
+            return std::make_shared<read_operation>(number, handle, offset, space,
+                                                    std::move(waiting));
+        });
+}
+
+void remote_file::start_write(sftp_core& core, sftp::remote_handle handle, std::uint64_t offset,
+                              bytes_view data, completion<std::size_t> done) {
+    core.async_operation<std::size_t>(
+        admission::open_file, std::move(done),
+        [handle, offset, data](operation_number number, pending_operation<std::size_t> waiting) {
+            return std::make_shared<write_operation>(number, handle, offset, data,
+                                                     std::move(waiting));
+        });
+}
+
+// --- sftp_client --------------------------------------------------------------------------------
+
+void sftp_client::start_get(sftp_core& core, std::string remote, std::string local,
+                            transfer_options options, completion<transfer_result> done) {
+    core.async_operation<transfer_result>(
+        admission::new_work, std::move(done),
+        [remote = std::move(remote), local = std::move(local), options = std::move(options)](
+            operation_number number, pending_operation<transfer_result> waiting) mutable {
+            return make_get(number, std::move(remote), std::move(local), std::move(options),
+                            std::move(waiting));
+        });
+}
+
+void sftp_client::start_put(sftp_core& core, std::string local, std::string remote,
+                            transfer_options options, completion<transfer_result> done) {
+    core.async_operation<transfer_result>(
+        admission::new_work, std::move(done),
+        [remote = std::move(remote), local = std::move(local), options = std::move(options)](
+            operation_number number, pending_operation<transfer_result> waiting) mutable {
+            return make_put(number, std::move(local), std::move(remote), std::move(options),
+                            std::move(waiting));
+        });
+}
+
+void sftp_client::start_open(std::shared_ptr<sftp_hold> session, std::string path,
+                             std::uint32_t pflags, const sftp::attributes& attrs,
+                             completion<remote_file> done) {
+    sftp_core& core = **session;
+    core.async_operation<remote_file>(
+        admission::new_work, std::move(done),
+        [session = std::move(session), path = std::move(path), pflags, attrs](
+            operation_number number, pending_operation<remote_file> waiting) mutable {
+            return std::make_shared<open_operation>(number, std::move(session), std::move(path),
+                                                    pflags, attrs, std::move(waiting));
+        });
+}
+
+void sftp_client::start_list(sftp_core& core, std::string path,
+                             completion<std::vector<directory_entry>> done) {
+    core.async_operation<std::vector<directory_entry>>(
+        admission::new_work, std::move(done),
+        [path = std::move(path)](operation_number number,
+                                 pending_operation<std::vector<directory_entry>> waiting) mutable {
+            return std::make_shared<list_operation>(number, std::move(path), std::move(waiting));
+        });
+}
+
+void sftp_client::start_limits(sftp_core& core, completion<sftp_limits> done) {
+    core.async_limits(std::move(done));
+}
+
+}  // namespace sluice
