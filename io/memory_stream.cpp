@@ -1,5 +1,6 @@
 #include "sluice/io/memory_stream.hpp"
 
+#include "sluice/io/waiting_room.hpp"
 #include "sluice/wire/byte_queue.hpp"
 #include "sluice/wire/expects.hpp"
 
@@ -13,10 +14,38 @@ namespace asio = boost::asio;
 namespace sluice {
 namespace {
 
+// Who waits at one end. Protected by the mutex of its direction.
+class waiting_end final : public waiting_room::guest {
+public:
+    using observer = std::shared_ptr<byte_stream::observer>;
+
+    explicit waiting_end(std::mutex& mutex) : mutex_(mutex) {}
+
+    explicit operator bool() const { return told_ != nullptr; }
+    void begin(observer told, const asio::any_io_executor& executor) {
+        told_ = std::move(told);
+        enter(executor);
+    }
+    observer end() {
+        leave();
+        return std::move(told_);
+    }
+
+private:
+    void drop() override {
+        observer gone;
+        const std::lock_guard lock(mutex_);
+        gone.swap(told_);
+    }
+
+    std::mutex& mutex_;
+    observer told_;
+};
+
 // One direction. Each end has an executor of its own, on which it is told.
 class one_way {
 public:
-    using waiting = std::shared_ptr<byte_stream::observer>;
+    using waiting = waiting_end::observer;
 
     one_way(asio::any_io_executor writers, asio::any_io_executor readers, std::size_t capacity)
         : writers_(std::move(writers)), readers_(std::move(readers)), capacity_(capacity) {}
@@ -55,14 +84,14 @@ public:
     void wait_readable(waiting told) {
         const std::lock_guard lock(mutex_);
         expects(!reader_);
-        reader_ = std::move(told);
+        reader_.begin(std::move(told), readers_);
         if (!queue_.empty() || write_closed_ || read_closed_) wake_reader();
     }
 
     void wait_writable(waiting told) {
         const std::lock_guard lock(mutex_);
         expects(!writer_);
-        writer_ = std::move(told);
+        writer_.begin(std::move(told), writers_);
         if (queue_.size() < capacity_ || read_closed_ || write_closed_) wake_writer();
     }
 
@@ -104,11 +133,11 @@ private:
 
     void wake_reader() {
         if (!reader_) return;
-        asio::post(readers_, [told = std::exchange(reader_, nullptr)] { told->on_readable(); });
+        asio::post(readers_, [told = reader_.end()] { told->on_readable(); });
     }
     void wake_writer() {
         if (!writer_) return;
-        asio::post(writers_, [told = std::exchange(writer_, nullptr)] { told->on_writable(); });
+        asio::post(writers_, [told = writer_.end()] { told->on_writable(); });
     }
 
     asio::any_io_executor writers_;
@@ -118,8 +147,8 @@ private:
     wire::byte_queue queue_;
     bool write_closed_ = false;
     bool read_closed_ = false;
-    waiting reader_;
-    waiting writer_;
+    waiting_end reader_{mutex_};
+    waiting_end writer_{mutex_};
 };
 
 class memory_stream final : public byte_stream {

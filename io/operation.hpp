@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sluice/io/waiting_room.hpp"
 #include "sluice/wire/error.hpp"
 
 #include <boost/asio/any_completion_handler.hpp>
@@ -11,6 +12,7 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/prefer.hpp>
+#include <boost/asio/recycling_allocator.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -29,57 +31,74 @@ using completion = boost::asio::any_completion_handler<void(error_code, Args...)
 /// Tells operations of one object apart.
 using operation_number = std::uint64_t;
 
-/// A handler that waits, and keeps the context alive on which it will be called.
+/// A handler that waits, keeps the context busy on which it will be called, and goes with it.
 template <class... Args>
 class pending_operation {
 public:
     pending_operation() = default;
     pending_operation(operation_number number, completion<Args...> handler,
                       boost::asio::any_io_executor strand)
-        : number_(number), strand_(std::move(strand)), handler_(std::move(handler)) {
-        const boost::asio::any_completion_executor fallback(strand_);
-        executor_ = boost::asio::prefer(boost::asio::get_associated_executor(handler_, fallback),
-                                        boost::asio::execution::outstanding_work.tracked);
+        : number_(number),
+          strand_(std::move(strand)),
+          waiting_(std::allocate_shared<waiting>(boost::asio::recycling_allocator<void>(),
+                                                 std::move(handler), strand_)) {
+        waiting_->enter(strand_);
     }
 
-    pending_operation(pending_operation&&) = default;
-    // Boost 1.81's any_completion_handler copies itself without end when it is assigned to.
-    pending_operation& operator=(pending_operation&& other) noexcept {
-        std::swap(number_, other.number_);
-        std::swap(strand_, other.strand_);
-        std::swap(executor_, other.executor_);
-        handler_.swap(other.handler_);
-        return *this;
-    }
-
-    explicit operator bool() const { return static_cast<bool>(handler_); }
+    explicit operator bool() const { return waiting_ != nullptr; }
     operation_number number() const { return number_; }
 
     /// Completes it, never from within this call.
     void post(error_code e, Args... args) {
+        if (gone()) return;
         boost::asio::post(strand_, bound(e, std::move(args)...));
     }
 
     /// Completes it, from within this call where that is its executor.
     void dispatch(error_code e, Args... args) {
+        if (gone()) return;
         boost::asio::dispatch(strand_, bound(e, std::move(args)...));
     }
 
     void cancel() { post(boost::asio::error::operation_aborted, Args{}...); }
 
 private:
+    struct waiting final : waiting_room::guest {
+        waiting(completion<Args...> h, const boost::asio::any_io_executor& strand)
+            : handler(std::move(h)) {
+            const boost::asio::any_completion_executor fallback(strand);
+            executor = boost::asio::prefer(boost::asio::get_associated_executor(handler, fallback),
+                                           boost::asio::execution::outstanding_work.tracked);
+        }
+        void drop() override {
+            const auto work = std::move(executor);
+            const auto gone = std::move(handler);
+        }
+
+        completion<Args...> handler;
+        boost::asio::any_completion_executor executor;
+    };
+
+    // It was dropped with its context: there is nothing to be told, and nowhere.
+    bool gone() {
+        if (waiting_->handler) return false;
+        waiting_ = nullptr;
+        return true;
+    }
+
     auto bound(error_code e, Args... args) {
+        const auto done = std::exchange(waiting_, nullptr);
+        done->leave();
         return boost::asio::bind_executor(
-            std::exchange(executor_, {}),
-            [handler = std::exchange(handler_, nullptr), e, ... kept = std::move(args)]() mutable {
+            std::move(done->executor),
+            [handler = std::move(done->handler), e, ... kept = std::move(args)]() mutable {
                 std::move(handler)(e, std::move(kept)...);
             });
     }
 
     operation_number number_ = 0;
     boost::asio::any_io_executor strand_;
-    boost::asio::any_completion_executor executor_;
-    completion<Args...> handler_;
+    std::shared_ptr<waiting> waiting_;
 };
 
 /// Several that wait for the same.

@@ -10,6 +10,8 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 
@@ -708,6 +710,37 @@ TEST(Client, DroppingTheHandleLeavesWhenTheLastSessionIsClosed) {
     EXPECT_TRUE(s.until([&] { return s.connections() == 0; }));
     s.stop();
     EXPECT_TRUE(s.nothing_runs());
+}
+
+// A handler may hold the object that it waits for: neither must stay behind.
+TEST(Client, WhatWaitsGoesWithItsContext) {
+    const auto witness = std::make_shared<int>();
+    {
+        test::scripted s;
+        EXPECT_TRUE(run_to_end(s, [&]() -> asio::awaitable<void> {
+            const auto c = std::make_shared<connection>(co_await s.connect());
+            const auto one = std::make_shared<session>(co_await c->open_session());
+            const auto space = std::make_shared<bytes>(100);
+            s.server->go_silent();
+            const auto held = [c, one, space, witness](error_code, auto&&...) {};
+            one->async_read_some(asio::buffer(*space), held);
+            one->wait_exit(held);
+            one->request_shell(held);
+            c->closed(held);
+            c->ping(held);
+            c->rekey(held);
+            c->open_session(held);
+            asio::co_spawn(
+                s.context,
+                [](auto still, auto) -> asio::awaitable<void> { co_await still->closed(); }(
+                                         c, witness),
+                asio::detached);
+            for (int i = 0; i < 100; ++i)
+                co_await asio::post(s.context, asio::use_awaitable);
+        }()));
+        EXPECT_GT(witness.use_count(), 5);
+    }
+    EXPECT_EQ(witness.use_count(), 1);
 }
 
 TEST(Client, KeepaliveNoticesADeadServer) {
