@@ -234,7 +234,8 @@ TEST(SftpClient, DoesEveryOperationOnADirectory) {
         s.options.filesystem =
             [&](const session_info&,
                 const asio::any_io_executor& executor) -> std::unique_ptr<sftp::filesystem> {
-            return std::move(*posix_filesystem::open({root.path().string()}, executor, pool));
+            auto opened = posix_filesystem::open({root.path().string()}, executor, pool);
+            return opened ? std::move(*opened) : nullptr;
         };
         s.start();
         EXPECT_TRUE(run_to_end(s, [&]() -> asio::awaitable<void> {
