@@ -62,6 +62,7 @@ with folder() as temporary:
         check(client.returncode == 75, f"the status: {client.returncode}")
         said = process.stdout.readline()
         check(said.startswith("1 connections, 0 of them cut; ") and "0 undelivered" in said, said)
+        process.wait(30)  # by itself; a second signal on its last steps would be its end
     check(process.returncode == 0, f"it ends well, not with {process.returncode}")
 
     # A client that leaves when the server has taken every byte.
