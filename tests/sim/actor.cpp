@@ -24,12 +24,7 @@ time_point after(time_point start, duration d) {
 }  // namespace
 
 actor::actor(stage& world, conversation& c, side own)
-    : world_(world),
-      c_(c),
-      own_(own),
-      plan_(c.plan_of(own)),
-      me_(c.of(own)),
-      peer_(c.of(other(own))) {}
+    : performer(world, c, own), plan_(c.plan_of(own)) {}
 
 void actor::check(bool holds, std::string_view what) {
     if (holds) return;

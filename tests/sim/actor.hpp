@@ -24,6 +24,8 @@ public:
 /// The application of one side of one channel.
 class performer {
 public:
+    performer(stage& world, conversation& c, side own)
+        : world_(world), c_(c), own_(own), me_(c.of(own)), peer_(c.of(other(own))) {}
     virtual ~performer() = default;
 
     virtual void open() = 0;                   // opener
@@ -35,12 +37,24 @@ public:
     virtual void on_connection_end(error_code error) = 0;
 
     /// From the OPEN to the end.
-    virtual bool live() const = 0;
-    virtual bool waits_for_room() const = 0;
-    virtual std::uint64_t held() const = 0;  // bytes read and not consumed
+    bool live() const { return live_; }
+    bool waits_for_room() const { return waits_for_room_; }
+    std::uint64_t held() const { return held_; }  // bytes read and not consumed
     virtual std::uint32_t chunk_bytes() const = 0;
     /// When all is over: what is left or wrong, or nothing.
     virtual std::string settled() const { return {}; }
+
+protected:
+    mux& channels() { return world_.channels(own_); }
+
+    stage& world_;
+    conversation& c_;
+    const side own_;
+    channel_side& me_;
+    channel_side& peer_;
+    bool live_ = false;
+    bool waits_for_room_ = false;
+    std::uint64_t held_ = 0;
 };
 
 /// Writes, reads, asks and ends as its plan says, and holds every event against the model.
@@ -55,9 +69,6 @@ public:
     void on_drain() override;
     void on_connection_end(error_code error) override;
 
-    bool live() const override { return live_; }
-    bool waits_for_room() const override { return waits_for_room_; }
-    std::uint64_t held() const override { return held_; }
     std::uint32_t chunk_bytes() const override { return plan_.chunk_bytes; }
 
 private:
@@ -93,25 +104,15 @@ private:
     void cut();
     void stop(bool cut);
     void over();
-    mux& channels() { return world_.channels(own_); }
     void check(bool holds, std::string_view what);
 
-    stage& world_;
-    conversation& c_;
-    side own_;
     const side_plan& plan_;
-    channel_side& me_;
-    channel_side& peer_;
-
-    bool live_ = false;
     bool started_ = false;
-    bool waits_for_room_ = false;
     bool room_told_ = false;
     bool end_waits_ = false;
     time_point began_{};
     time_point may_write_{};
     std::uint64_t chunks_ = 0;
-    std::uint64_t held_ = 0;  // read and not consumed
     std::uint64_t echoed_ = 0;
     std::deque<piece> later_;
     unsigned requests_sent_ = 0;

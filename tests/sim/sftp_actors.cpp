@@ -20,11 +20,7 @@ constexpr std::string_view subsystem = "sftp";
 // --- the server's side --------------------------------------------------------------------------
 
 sftp_host::sftp_host(stage& world, conversation& c, side own)
-    : world_(world),
-      c_(c),
-      own_(own),
-      me_(c.of(own)),
-      peer_(c.of(other(own))),
+    : performer(world, c, own),
       draws_(me_.out[0].name),
       driver_(server_, files_, [this] { pump(); }) {
     files_.defer = c.plan.sftp->slow_disk;
@@ -204,12 +200,7 @@ std::string sftp_host::settled() const {
 // --- the client's side --------------------------------------------------------------------------
 
 sftp_user::sftp_user(stage& world, conversation& c, side own)
-    : world_(world),
-      c_(c),
-      own_(own),
-      plan_(*c.plan.sftp),
-      me_(c.of(own)),
-      peer_(c.of(other(own))) {}
+    : performer(world, c, own), plan_(*c.plan.sftp) {}
 
 void sftp_user::check(bool holds, std::string_view what) {
     if (holds) return;

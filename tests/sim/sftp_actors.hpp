@@ -22,14 +22,10 @@ public:
     void on_asked(channel_id id) override;
     void on_event(const channel_event& event) override;
     void on_wake(wake why) override;
-    // The server's own policies for a drain belong here as soon as there are any; until then its
-    // session goes on until the client ends it, or is closed or cut.
+    // By the policy finish_session: it goes on until the client ends it, or is closed or cut.
     void on_drain() override;
     void on_connection_end(error_code error) override;
 
-    bool live() const override { return live_; }
-    bool waits_for_room() const override { return waits_for_room_; }
-    std::uint64_t held() const override { return held_; }
     std::uint32_t chunk_bytes() const override { return 1 << 20; }
     std::string settled() const override;
 
@@ -38,24 +34,15 @@ private:
     void pump_once();
     void close();
     void over();
-    mux& channels() { return world_.channels(own_); }
 
-    stage& world_;
-    conversation& c_;
-    side own_;
-    channel_side& me_;
-    channel_side& peer_;
     random draws_;
     test::memory_filesystem files_;
     sftp::server server_;
     sftp::driver driver_;
-    bool live_ = false;
     bool lost_ = false;
-    bool waits_for_room_ = false;
     bool disk_alarm_ = false;
     bool pumping_ = false;
     bool again_ = false;
-    std::uint64_t held_ = 0;
 };
 
 /// A client that does what its sftp_plan says, byte by byte: the messages are written here.
@@ -70,9 +57,6 @@ public:
     void on_drain() override;
     void on_connection_end(error_code error) override;
 
-    bool live() const override { return live_; }
-    bool waits_for_room() const override { return waits_for_room_; }
-    std::uint64_t held() const override { return 0; }
     std::uint32_t chunk_bytes() const override { return 1 << 20; }
     std::string settled() const override;
 
@@ -94,17 +78,9 @@ private:
     template <class M>
     void send(const M& message, step what, std::uint64_t offset = 0, std::uint64_t size = 0);
     void check(bool holds, std::string_view what);
-    mux& channels() { return world_.channels(own_); }
     sftp_file& file() { return c_.sftp.files.back(); }
 
-    stage& world_;
-    conversation& c_;
-    side own_;
     const sftp_plan& plan_;
-    channel_side& me_;
-    channel_side& peer_;
-    bool live_ = false;
-    bool waits_for_room_ = false;
     bool draining_ = false;
     step step_ = step::starting;
     std::uint32_t next_id_ = 1;
