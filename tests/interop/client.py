@@ -28,6 +28,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.dont_write_bytecode = True
 
 from peers import HOST, PASSWORD, Absent, Failure, Setup, check, last_line, run, variations  # noqa: E402
+import case_runner  # noqa: E402
 import peers  # noqa: E402
 
 CASE_SECONDS = 120
@@ -439,47 +440,25 @@ def plan(c, setup, servers):
     return cases, started
 
 
-def give_up(*_):
-    raise Failure(f"did not end within {CASE_SECONDS} s")
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("program", help="our client")
     parser.add_argument("--only", default="", metavar="REGEX", help="cases whose name fits")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    signal.signal(signal.SIGALRM, give_up)
     folder = tempfile.mkdtemp(prefix="interop-")
-    passed = failed = 0
     started = {}
     try:
         setup = Setup(folder, OWN, 0)
         client = Client(os.path.abspath(options.program), setup)
         cases, started = plan(client, setup, {"sshd": start_sshd, "dropbear": start_dropbear,
                                               "asyncssh": start_asyncssh})
-        for name, function in cases:
-            if not re.search(options.only, name):
-                continue
-            begin = time.monotonic()
-            signal.alarm(CASE_SECONDS)
-            try:
-                function()
-                line, passed = f"ok   {name}", passed + 1
-            except Absent as reason:
-                line = f"none {name}: {reason}"
-            except Exception as error:  # a case may not stop the others, whatever it raises
-                kind = "" if isinstance(error, Failure) else type(error).__name__ + ": "
-                line, failed = f"FAIL {name}: {kind}{str(error) or repr(error)}", failed + 1
-            finally:
-                signal.alarm(0)
-            print(f"{line} ({time.monotonic() - begin:.1f} s)", flush=True)
+        passed, failed = case_runner.run_all(cases, CASE_SECONDS, options.only)
     finally:
         for server in started.values():
             server.stop()
         shutil.rmtree(folder, ignore_errors=True)
-    print(f"{passed} passed, {failed} failed")
-    return 0 if failed == 0 and passed != 0 else 1
+    return case_runner.tell_sum(passed, failed)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import time
 
 import peers
 from peers import HOST, check
-from whole_server import Client, until
+from whole_server import Client, refuses, until
 
 
 def sftp_client(server, batch, extra=()):
@@ -27,14 +27,6 @@ def exit_status(client, seconds):
     client.process.stdin.close()
     client.process.stdin = None
     return client.process.wait(seconds)
-
-
-def refuses(server):
-    try:
-        socket.create_connection((HOST, server.port), 5).close()
-    except ConnectionRefusedError:
-        return True
-    return False
 
 
 def logged_in(server):

@@ -9,16 +9,15 @@ import os
 import pathlib
 import pwd
 import shutil
-import signal
 import sys
 import tempfile
-import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.dont_write_bytecode = True
 
+import case_runner  # noqa: E402
 import peers  # noqa: E402
-from peers import HOST, Failure, check, run, same  # noqa: E402
+from peers import HOST, check, run, same  # noqa: E402
 
 CASE_SECONDS = 120
 LARGE = 64 << 20
@@ -111,10 +110,6 @@ class Case:
         self.sluice("ls", self.at("/"), settings=("Ciphers=aes256-cbc",), status=255)
 
 
-def give_up(*_):
-    raise Failure(f"did not end within {CASE_SECONDS} s")
-
-
 def main():
     program = os.path.abspath(sys.argv[1])
     sshd = shutil.which("sshd") or "/usr/sbin/sshd"
@@ -123,8 +118,6 @@ def main():
     if os.geteuid() == 0:
         os.makedirs("/run/sshd", mode=0o755, exist_ok=True)  # as its service makes it
     folder = tempfile.mkdtemp(prefix="interop-files-")
-    passed = failed = 0
-    signal.signal(signal.SIGALRM, give_up)
     try:
         setup = peers.Setup(folder, pwd.getpwuid(os.geteuid()).pw_name, 0)
         with peers.Server(setup, "sshd", sshd) as server:
@@ -133,24 +126,10 @@ def main():
                     ("preserve", case.preserve), ("failures", case.failures)]
             for cipher in ("aes128-gcm@openssh.com", "chacha20-poly1305@openssh.com", "aes256-ctr"):
                 plan.append((f"large {cipher}", lambda cipher=cipher: case.large(cipher)))
-            for name, function in plan:
-                begin = time.monotonic()
-                signal.alarm(CASE_SECONDS)
-                try:
-                    function()
-                    line = f"ok   {name}"
-                    passed += 1
-                except Exception as error:  # a case may not stop the others
-                    kind = "" if isinstance(error, Failure) else type(error).__name__ + ": "
-                    line = f"FAIL {name}: {kind}{error}"
-                    failed += 1
-                finally:
-                    signal.alarm(0)
-                print(f"{line} ({time.monotonic() - begin:.1f} s)", flush=True)
+            passed, failed = case_runner.run_all(plan, CASE_SECONDS)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    print(f"{passed} passed, {failed} failed")
-    return 0 if failed == 0 and passed != 0 else 1
+    return case_runner.tell_sum(passed, failed)
 
 
 if __name__ == "__main__":

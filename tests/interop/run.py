@@ -10,16 +10,15 @@ import argparse
 import os
 import pathlib
 import pwd
-import re
 import shutil
 import signal
 import sys
 import tempfile
-import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.dont_write_bytecode = True
 
+import case_runner  # noqa: E402
 import cases  # noqa: E402
 import peers  # noqa: E402
 
@@ -52,34 +51,6 @@ def user_for(options):
     return options.run_as or "nobody"  # sluiced refuses to run commands as root
 
 
-def give_up(*_):
-    raise peers.Failure(f"did not end within {CASE_SECONDS} s")
-
-
-def run_all(plan, only):
-    signal.signal(signal.SIGALRM, give_up)
-    passed = failed = 0
-    for name, function in plan.list:
-        if not re.search(only, name):
-            continue
-        begin = time.monotonic()
-        signal.alarm(CASE_SECONDS)
-        try:
-            function()
-            line = f"ok   {name}"
-            passed += 1
-        except peers.Absent as reason:
-            line = f"none {name}: {reason}"
-        except Exception as error:  # a case may not stop the others, whatever it raises
-            kind = "" if isinstance(error, peers.Failure) else type(error).__name__ + ": "
-            line = f"FAIL {name}: {kind}{str(error) or repr(error)}"
-            failed += 1
-        finally:
-            signal.alarm(0)
-        print(f"{line} ({time.monotonic() - begin:.1f} s)", flush=True)
-    return passed, failed
-
-
 def main():
     options = arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that our server ends too
@@ -110,7 +81,7 @@ def main():
         if options.list:
             print("\n".join(name for name, _ in plan.list))
             return 0
-        passed, failed = run_all(plan, options.only)
+        passed, failed = case_runner.run_all(plan.list, CASE_SECONDS, options.only)
     finally:
         for server in servers:
             try:
@@ -121,8 +92,7 @@ def main():
             print(f"kept: {folder}")
         else:
             shutil.rmtree(folder, ignore_errors=True)
-    print(f"{passed} passed, {failed} failed")
-    return 0 if failed == 0 and passed != 0 else 1
+    return case_runner.tell_sum(passed, failed)
 
 
 if __name__ == "__main__":

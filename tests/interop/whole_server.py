@@ -20,6 +20,14 @@ def until(condition, seconds, reason):
         time.sleep(0.05)
 
 
+def refuses(server):
+    try:
+        socket.create_connection((HOST, server.port), 5).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
 class Client:
     """A program that runs until the server ends it."""
 
@@ -74,12 +82,7 @@ def sigterm(plan):
             check(re.search(r"Received disconnect from .*:11: ", said), f"{what}: {said.strip()}")
             check(not re.search(r"reset by peer|Broken pipe|Corrupted", said),
                   f"{what}: {said.strip()}")
-    try:
-        socket.create_connection((HOST, server.port), 5).close()
-    except ConnectionRefusedError:
-        pass
-    else:
-        check(False, "something listens there still")
+    check(refuses(server), "something listens there still")
     log = server.log.read_text()
     check(log.count(" closed ") == 3 and " stopped" in log, "the log does not say so")
     plan.served(name).unlink()
