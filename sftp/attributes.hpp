@@ -48,6 +48,11 @@ struct attributes {
     bool operator==(const attributes&) const = default;
 };
 
+/// Whether the permissions are there and say so.
+inline bool is_directory(const attributes& a) {
+    return a.permissions && (*a.permissions & type_mask) == type_directory;
+}
+
 /// Reads ATTRS. Errors: truncated; bad_value for flag bits version 3 does not have; too_long for
 /// more than limits::sftp_extended_attributes_max pairs.
 void get(wire::reader& r, attributes& value);

@@ -1,9 +1,6 @@
 #include "sluice/tools/sluice_files.hpp"
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/this_coro.hpp>
 
 #include <unistd.h>
 
@@ -25,23 +22,6 @@ std::string amount(double bytes) {
     char text[32];
     std::snprintf(text, sizeof text, unit == 0 ? "%.0f %s" : "%.1f %s", bytes, units[unit]);
     return text;
-}
-
-asio::awaitable<int> run(client_settings settings, bool verbose,
-                         std::function<asio::awaitable<int>(sftp_client&)> work) {
-    auto [e, c] = co_await connect(co_await asio::this_coro::executor, std::move(settings.connect),
-                                   as_result);
-    if (e) co_return exit_no_session;  // on_failure has said why
-    auto [refused, sftp] = co_await c.open_sftp(as_result);
-    int status = exit_no_session;
-    if (refused)
-        complain("cannot open an SFTP session: " + refused.message());
-    else
-        status = co_await work(sftp);
-    const auto [lost, report] = co_await c.close(as_result);
-    if (verbose) std::fprintf(stderr, "sluice: %s\n", to_text(report).c_str());
-    const bool broken = report.outcome != close_outcome::drained;
-    co_return broken&& status != 0 ? exit_no_session : status;
 }
 
 }  // namespace
@@ -81,8 +61,9 @@ std::string joined(std::string_view folder, std::string_view name) {
     return path.append(name);
 }
 
-void complain(std::string_view text) {
-    std::fprintf(stderr, "sluice: %s\n", printable(text).c_str());
+int failed(const std::string& what, error_code e) {
+    complain(what + ": " + e.message());
+    return exit_failed;
 }
 
 // --- progress -----------------------------------------------------------------------------------
@@ -120,26 +101,15 @@ void progress_line::end() {
 
 int with_files(client_settings settings, bool verbose,
                std::function<asio::awaitable<int>(sftp_client&)> work) {
-    settings.connect.on_failure = [](const connect_failure& f) { complain(f.text); };
-    settings.connect.on_banner = [](std::string_view text) {
-        std::fputs(printable(text).c_str(), stderr);
+    const auto session = [&work](connection& c) -> asio::awaitable<int> {
+        auto [refused, sftp] = co_await c.open_sftp(as_result);
+        if (!refused) co_return co_await work(sftp);
+        complain("cannot open an SFTP session: " + refused.message());
+        co_return exit_no_session;
     };
-    settings.connect.log = [verbose](const log_record& r) {
-        if (!verbose && r.level > log_severity::info) return;
-        std::string line(r.event);
-        for (const auto& [name, value] : r.fields)
-            line += ' ' + std::string(name) + '=' + value;
-        complain(line);
-    };
-    asio::io_context context(1);
-    int status = exit_no_session;
-    asio::co_spawn(context, run(std::move(settings), verbose, std::move(work)),
-                   [&](std::exception_ptr thrown, int s) {
-                       if (thrown) std::rethrow_exception(thrown);
-                       status = s;
-                   });
-    context.run();
-    return status;
+    const work_done done = with_connection(std::move(settings), verbose, session);
+    const bool broken = done.outcome != close_outcome::drained;
+    return broken && done.status != 0 ? exit_no_session : done.status;
 }
 
 }  // namespace sluice

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "sluice/io/client.hpp"
-#include "sluice/tools/sluice_options.hpp"
+#include "sluice/io/sftp_client.hpp"
+#include "sluice/tools/sluice_connection.hpp"
 
 #include <functional>
 #include <optional>
@@ -36,11 +36,10 @@ std::string last_name(std::string_view path);
 /// `folder` and a name in it.
 std::string joined(std::string_view folder, std::string_view name);
 
-inline constexpr int exit_failed = 1;        // some file was not transferred
-inline constexpr int exit_no_session = 255;  // no connection, or no SFTP
+inline constexpr int exit_failed = 1;  // some file was not transferred
 
-/// Says on standard error what is wrong, with what came from a server written out.
-void complain(std::string_view text);
+/// Says what is wrong with a file; gives exit_failed.
+int failed(const std::string& what, error_code e);
 
 /// Shows on a terminal how a file comes along: bytes and rate, a few times a second.
 class progress_line {

@@ -22,9 +22,8 @@ public:
     asio::awaitable<int> fetch(std::string remote, std::string local, int depth = 0) {
         const auto [e, found] = co_await sftp_.stat(remote, as_result);
         if (e) co_return failed(remote, e);
-        const bool folder =
-            found.permissions && (*found.permissions & sftp::type_mask) == sftp::type_directory;
-        if (!folder) co_return co_await fetch_file(std::move(remote), std::move(local));
+        if (!sftp::is_directory(found))
+            co_return co_await fetch_file(std::move(remote), std::move(local));
         if (!recursive_)
             co_return failed(remote, make_error_code(boost::system::errc::is_a_directory));
         if (depth == depth_max) co_return failed(remote, errc::too_long);
@@ -51,11 +50,6 @@ private:
             status |=
                 co_await fetch(joined(remote, entry.name), joined(local, entry.name), depth + 1);
         co_return status;
-    }
-
-    int failed(const std::string& what, error_code e) {
-        complain(what + ": " + e.message());
-        return exit_failed;
     }
 
     sftp_client& sftp_;

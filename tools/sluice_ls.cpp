@@ -22,17 +22,13 @@ void show(const std::string& line, bool terminal) {
 asio::awaitable<int> list(sftp_client& sftp, std::string path, bool details) {
     const bool terminal = ::isatty(STDOUT_FILENO) == 1;
     const auto [e, found] = co_await sftp.stat(path, as_result);
-    const bool file =
-        !e && found.permissions && (*found.permissions & sftp::type_mask) != sftp::type_directory;
+    const bool file = !e && found.permissions && !sftp::is_directory(found);
     if (file) {
         show(path, terminal);
         co_return 0;
     }
-    auto [failed, entries] = co_await sftp.list(path, as_result);
-    if (failed) {
-        complain(path + ": " + failed.message());
-        co_return exit_failed;
-    }
+    auto [unlisted, entries] = co_await sftp.list(path, as_result);
+    if (unlisted) co_return failed(path, unlisted);
     std::ranges::sort(entries, {}, &directory_entry::name);
     for (const auto& entry : entries)
         show(details && !entry.longname.empty() ? entry.longname : entry.name, terminal);

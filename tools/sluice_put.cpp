@@ -38,8 +38,7 @@ public:
 private:
     asio::awaitable<bool> is_folder(std::string remote) {
         const auto [e, found] = co_await sftp_.stat(std::move(remote), as_result);
-        co_return !e && found.permissions &&
-            (*found.permissions & sftp::type_mask) == sftp::type_directory;
+        co_return !e && sftp::is_directory(found);
     }
 
     asio::awaitable<int> send_file(std::string local, std::string remote) {
@@ -69,11 +68,6 @@ private:
                 status |= co_await send(entry, joined(remote, entry.filename().string()));
         }
         co_return status;
-    }
-
-    int failed(const std::string& what, error_code e) {
-        complain(what + ": " + e.message());
-        return exit_failed;
     }
 
     sftp_client& sftp_;

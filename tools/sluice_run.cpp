@@ -1,14 +1,13 @@
 #include "sluice/tools/sluice_run.hpp"
 
-#include "sluice/io/client.hpp"
 #include "sluice/io/file_descriptor.hpp"
+#include "sluice/tools/sluice_connection.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/this_coro.hpp>
 
@@ -16,7 +15,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 
 namespace asio = boost::asio;
 
@@ -26,7 +24,6 @@ namespace {
 using namespace asio::experimental::awaitable_operators;
 
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
-constexpr int exit_error = 255;
 constexpr std::size_t chunk_size = 256 * 1024;
 
 // So much goes into a pipe that poll(2) says is writable, without blocking: PIPE_BUF.
@@ -111,9 +108,9 @@ asio::awaitable<error_code> copy_out(Stream from, int fd) {
     }
 }
 
-int fail(const std::string& text) {
-    std::fprintf(stderr, "sluice: %s\n", printable(text).c_str());
-    return exit_error;
+int fail(std::string_view text) {
+    complain(text);
+    return exit_no_session;
 }
 
 asio::awaitable<int> talk(connection& c, const run_arguments& arguments) {
@@ -151,39 +148,12 @@ asio::awaitable<int> talk(connection& c, const run_arguments& arguments) {
     co_return fail("the server did not say how the command ended");
 }
 
-asio::awaitable<int> run(client_settings settings, const run_arguments& arguments) {
-    auto [e, c] = co_await connect(co_await asio::this_coro::executor, std::move(settings.connect),
-                                   as_result);
-    if (e) co_return exit_error;  // on_failure has said why
-    const int status = co_await talk(c, arguments);
-    const auto [ignored, report] = co_await c.close(as_result);
-    if (arguments.verbose) std::fprintf(stderr, "sluice: %s\n", to_text(report).c_str());
-    co_return status;
-}
-
 }  // namespace
 
 int run_command(client_settings settings, const run_arguments& arguments) {
-    settings.connect.on_failure = [](const connect_failure& f) { fail(f.text); };
-    settings.connect.on_banner = [](std::string_view text) {
-        std::fputs(printable(text).c_str(), stderr);
-    };
-    settings.connect.log = [verbose = arguments.verbose](const log_record& r) {
-        if (!verbose && r.level > log_severity::info) return;
-        std::string line(r.event);
-        for (const auto& [name, value] : r.fields)
-            line += ' ' + std::string(name) + '=' + value;
-        fail(line);
-    };
-    asio::io_context context(1);
-    int status = exit_error;
-    asio::co_spawn(context, run(std::move(settings), arguments),
-                   [&](std::exception_ptr thrown, int s) {
-                       if (thrown) std::rethrow_exception(thrown);
-                       status = s;
-                   });
-    context.run();
-    return status;
+    return with_connection(std::move(settings), arguments.verbose,
+                           [&](connection& c) { return talk(c, arguments); })
+        .status;
 }
 
 }  // namespace sluice

@@ -1,0 +1,61 @@
+#include "sluice/tools/sluice_connection.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <cstdio>
+#include <string>
+
+namespace asio = boost::asio;
+
+namespace sluice {
+namespace {
+
+constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+
+asio::awaitable<work_done> run(client_settings settings, bool verbose,
+                               std::function<asio::awaitable<int>(connection&)> work) {
+    work_done done;
+    auto [e, c] = co_await connect(co_await asio::this_coro::executor, std::move(settings.connect),
+                                   as_result);
+    if (e) co_return done;  // on_failure has said why
+    done.status = co_await work(c);
+    const auto [lost, report] = co_await c.close(as_result);
+    if (verbose) std::fprintf(stderr, "sluice: %s\n", to_text(report).c_str());
+    done.outcome = report.outcome;
+    co_return done;
+}
+
+}  // namespace
+
+void complain(std::string_view text) {
+    std::fprintf(stderr, "sluice: %s\n", printable(text).c_str());
+}
+
+work_done with_connection(client_settings settings, bool verbose,
+                          std::function<asio::awaitable<int>(connection&)> work) {
+    settings.connect.on_failure = [](const connect_failure& f) { complain(f.text); };
+    settings.connect.on_banner = [](std::string_view text) {
+        std::fputs(printable(text).c_str(), stderr);
+    };
+    settings.connect.log = [verbose](const log_record& r) {
+        if (!verbose && r.level > log_severity::info) return;
+        std::string line(r.event);
+        for (const auto& [name, value] : r.fields)
+            line += ' ' + std::string(name) + '=' + value;
+        complain(line);
+    };
+    asio::io_context context(1);
+    work_done done;
+    asio::co_spawn(context, run(std::move(settings), verbose, std::move(work)),
+                   [&](std::exception_ptr thrown, work_done d) {
+                       if (thrown) std::rethrow_exception(thrown);
+                       done = d;
+                   });
+    context.run();
+    return done;
+}
+
+}  // namespace sluice
