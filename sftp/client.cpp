@@ -4,6 +4,7 @@
 #include "sluice/sftp/path.hpp"
 #include "sluice/sftp/requests.hpp"
 #include "sluice/sftp/responses.hpp"
+#include "sluice/sftp/slots.hpp"
 #include "sluice/sftp/status.hpp"
 #include "sluice/wire/limits.hpp"
 
@@ -146,15 +147,8 @@ result<> client::refusal(bool closing) const {
 }
 
 request_id client::add_slot(awaited reply) {
-    std::uint32_t index = 0;
-    if (!free_slots_.empty()) {
-        index = free_slots_.back();
-        free_slots_.pop_back();
-    } else {
-        index = static_cast<std::uint32_t>(slots_.size());
-        expects(index <= slot_mask);
-        slots_.emplace_back();
-    }
+    const std::uint32_t index = take_slot(slots_, free_slots_);
+    expects(index <= slot_mask);
     slot& s = slots_[index];
     const std::uint32_t generation = s.generation == generation_max ? 1 : s.generation + 1;
     s = {};
@@ -312,14 +306,7 @@ error_code client::on_handle_reply(bytes_view packet, outcome& out) {
     if (!m) return m.error();
     if (m->handle.empty()) return errc::bad_value;
     if (m->handle.size() > limits::sftp_handle_length_max) return errc::too_long;
-    std::uint32_t index = 0;
-    if (!free_handles_.empty()) {
-        index = free_handles_.back();
-        free_handles_.pop_back();
-    } else {
-        index = static_cast<std::uint32_t>(handles_.size());
-        handles_.emplace_back();
-    }
+    const std::uint32_t index = take_slot(handles_, free_handles_);
     handle_entry& h = handles_[index];
     h.open = true;
     ++h.generation;

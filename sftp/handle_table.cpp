@@ -1,5 +1,6 @@
 #include "sluice/sftp/handle_table.hpp"
 
+#include "sluice/sftp/slots.hpp"
 #include "sluice/wire/expects.hpp"
 #include "sluice/wire/limits.hpp"
 
@@ -42,15 +43,8 @@ void write_progress::completed(std::uint64_t offset, std::uint64_t length) {
 }
 
 std::optional<std::uint32_t> handle_table::reserve() {
-    std::uint32_t index = 0;
-    if (!free_.empty()) {
-        index = free_.back();
-        free_.pop_back();
-    } else {
-        if (handles_.size() >= limits::sftp_handles_max) return std::nullopt;
-        index = static_cast<std::uint32_t>(handles_.size());
-        handles_.emplace_back();
-    }
+    if (free_.empty() && handles_.size() >= limits::sftp_handles_max) return std::nullopt;
+    const std::uint32_t index = take_slot(handles_, free_);
     const std::uint32_t generation = handles_[index].generation + 1;
     handles_[index] = open_handle{};
     handles_[index].generation = generation;

@@ -3,6 +3,7 @@
 #include "sluice/sftp/codec.hpp"
 #include "sluice/sftp/requests.hpp"
 #include "sluice/sftp/responses.hpp"
+#include "sluice/sftp/slots.hpp"
 #include "sluice/wire/limits.hpp"
 
 #include <algorithm>
@@ -164,14 +165,7 @@ void server::close_handles_left() {
 }
 
 std::uint32_t server::add_slot() {
-    std::uint32_t index = 0;
-    if (!free_slots_.empty()) {
-        index = free_slots_.back();
-        free_slots_.pop_back();
-    } else {
-        index = static_cast<std::uint32_t>(slots_.size());
-        slots_.emplace_back();
-    }
+    const std::uint32_t index = take_slot(slots_, free_slots_);
     slot& s = slots_[index];
     s.now = slot::state::waiting;
     s.internal = false;
