@@ -77,6 +77,9 @@ public:
     /// Why it ended, for the operations that it ended; no error while it has not.
     error_code end_error() const;
 
+    /// How it ended; only when `finished`.
+    close_outcome outcome() const { return drain_.report().outcome; }
+
     /// What became of the connection, so far or at last.
     close_report report() const;
 

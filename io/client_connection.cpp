@@ -262,33 +262,37 @@ void client_connection::on_opened(channel_id id) {
     if (entry.opening_sftp) entry.sftp->on_opened();
 }
 
-void client_connection::on_open_failed(const channel_open_failed_event& event) {
-    const auto found = channels_.find(event.id);
-    if (found == channels_.end()) return;
+// The channel is gone: its handler is told, and what is left of it is the caller's.
+std::optional<client_connection::channel_entry> client_connection::take_closed(
+    channel_id id, const channel_report& report) {
+    const auto found = channels_.find(id);
+    if (found == channels_.end()) return std::nullopt;
     auto entry = std::move(found->second);
     channels_.erase(found);
-    entry.side->set_closed(event.report, {});
+    entry.side->set_closed(report, {});
     entry.handler().on_closed();
+    return entry;
+}
+
+void client_connection::on_open_failed(const channel_open_failed_event& event) {
+    auto entry = take_closed(event.id, event.report);
+    if (!entry) return;
     const auto error =
         event.reason == open_failure::connect_failed ? errc::connect_failed : errc::open_refused;
-    if (entry.opening) entry.opening.post(error, {});
-    if (entry.opening_sftp) entry.opening_sftp.post(error, {});
+    if (entry->opening) entry->opening.post(error, {});
+    if (entry->opening_sftp) entry->opening_sftp.post(error, {});
 }
 
 void client_connection::on_channel_closed(const channel_closed_event& event) {
-    const auto found = channels_.find(event.id);
-    if (found == channels_.end()) return;
-    auto entry = std::move(found->second);
-    channels_.erase(found);
-    entry.side->set_closed(event.report, {});
-    entry.handler().on_closed();
-    if (entry.sftp) on_sftp_end(event.id, *entry.sftp);
+    auto entry = take_closed(event.id, event.report);
+    if (!entry) return;
+    if (entry->sftp) on_sftp_end(event.id, *entry->sftp);
     // Confirmed only when the connection was draining already.
-    if (entry.opening) entry.opening.post(errc::draining, {});
+    if (entry->opening) entry->opening.post(errc::draining, {});
     const endpoint& end = endpoint_;
     const auto error =
         end.state() == connection_state::open ? errc::channel_closed : errc::draining;
-    if (entry.opening_sftp) entry.opening_sftp.post(error, {});
+    if (entry->opening_sftp) entry->opening_sftp.post(error, {});
 }
 
 void client_connection::on_sftp_ready(channel_id id, error_code e) {
@@ -365,8 +369,7 @@ void client_connection::on_stream_closed() { tell_closed(); }
 close_report client_connection::report() const {
     close_report report = endpoint_.report();
     report.sftp_sessions = sftp_.sftp_sessions;
-    report.total.sftp_sessions = sftp_.total.sftp_sessions;
-    report.total.sftp_requests_unanswered = sftp_.total.sftp_requests_unanswered;
+    report.total += sftp_.total;
     return report;
 }
 

@@ -13,6 +13,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 
 namespace sluice {
@@ -82,6 +83,7 @@ private:
     void on_event(client_event& event);
     void on_channel_event(channel_event& event);
     void on_opened(channel_id id);
+    std::optional<channel_entry> take_closed(channel_id id, const channel_report& report);
     void on_open_failed(const channel_open_failed_event& event);
     void on_channel_closed(const channel_closed_event& event);
     channel_handler* find(channel_id id) const;

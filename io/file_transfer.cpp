@@ -34,13 +34,11 @@ void tell(const transfer_options& options, std::uint64_t bytes,
     if (options.on_progress) options.on_progress({bytes, total});
 }
 
-// --- get ----------------------------------------------------------------------------------------
-
-class get_operation final : public sftp_operation,
-                            public std::enable_shared_from_this<get_operation> {
+// A file there, a file here, and what became of the copy.
+class transfer_operation : public sftp_operation {
 public:
-    get_operation(operation_number number, std::string remote, std::string local,
-                  transfer_options options, pending_operation<transfer_result> done)
+    transfer_operation(operation_number number, std::string remote, std::string local,
+                       transfer_options options, pending_operation<transfer_result> done)
         : sftp_operation(number),
           remote_(std::move(remote)),
           local_(std::move(local)),
@@ -48,6 +46,23 @@ public:
           done_(std::move(done)) {
         result_.error_offset = options_.offset;
     }
+
+protected:
+    const std::string remote_;
+    const std::string local_;
+    const transfer_options options_;
+    pending_operation<transfer_result> done_;
+    transfer_result result_;
+    std::optional<sftp::remote_handle> handle_;
+    file_descriptor file_;
+};
+
+// --- get ----------------------------------------------------------------------------------------
+
+class get_operation final : public transfer_operation,
+                            public std::enable_shared_from_this<get_operation> {
+public:
+    using transfer_operation::transfer_operation;
 
     void ask(sftp_core& core) override {
         const auto id = handle_ ? core.requests().fstat(*handle_)
@@ -146,32 +161,17 @@ private:
         done_.post(e, result_);
     }
 
-    std::string remote_;
-    std::string local_;
-    transfer_options options_;
-    pending_operation<transfer_result> done_;
-    transfer_result result_;
-    std::optional<sftp::remote_handle> handle_;
     sftp::attributes attributes_;
-    file_descriptor file_;
     bool ours_ = false;  // to be removed where it stays incomplete
     std::optional<sftp::download> download_;
 };
 
 // --- put ----------------------------------------------------------------------------------------
 
-class put_operation final : public sftp_operation,
+class put_operation final : public transfer_operation,
                             public std::enable_shared_from_this<put_operation> {
 public:
-    put_operation(operation_number number, std::string local, std::string remote,
-                  transfer_options options, pending_operation<transfer_result> done)
-        : sftp_operation(number),
-          remote_(std::move(remote)),
-          local_(std::move(local)),
-          options_(std::move(options)),
-          done_(std::move(done)) {
-        result_.error_offset = options_.offset;
-    }
+    using transfer_operation::transfer_operation;
 
     void ask(sftp_core& core) override {
         if (!file_) {
@@ -288,17 +288,10 @@ private:
         done_.post(e, result_);
     }
 
-    std::string remote_;
-    std::string local_;
-    transfer_options options_;
-    pending_operation<transfer_result> done_;
-    transfer_result result_;
     phase now_ = phase::opening;
     struct ::stat status_ {};
     std::optional<std::uint64_t> expected_;
-    file_descriptor file_;
     std::uint64_t next_ = 0;  // to be read
-    std::optional<sftp::remote_handle> handle_;
     std::optional<sftp::upload> upload_;
 };
 
@@ -314,7 +307,7 @@ std::shared_ptr<sftp_operation> make_get(operation_number number, std::string re
 std::shared_ptr<sftp_operation> make_put(operation_number number, std::string local,
                                          std::string remote, transfer_options options,
                                          pending_operation<transfer_result> done) {
-    return std::make_shared<put_operation>(number, std::move(local), std::move(remote),
+    return std::make_shared<put_operation>(number, std::move(remote), std::move(local),
                                            std::move(options), std::move(done));
 }
 

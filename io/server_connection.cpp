@@ -67,13 +67,17 @@ void server_connection::take_events() {
 void server_connection::on_finished() {
     finished_ = true;
     close_sessions();
-    // Where we ended it, there is no more time for anybody. Else what was received is dealt with.
-    const close_outcome outcome = endpoint_.report().outcome;
-    if (outcome == close_outcome::cut || outcome == close_outcome::deadline)
+    if (out_of_time())
         for (const auto& port : ports_)
             port->cancel();
     stop_following();
     if (deciding_) deciding_->emit(asio::cancellation_type::terminal);
+}
+
+// Where we ended it, there is no more time for anybody. Else what was received is dealt with.
+bool server_connection::out_of_time() const {
+    return endpoint_.outcome() == close_outcome::cut ||
+           endpoint_.outcome() == close_outcome::deadline;
 }
 
 void server_connection::on_stream_closed() {
@@ -87,8 +91,7 @@ void server_connection::on_stream_closed() {
     asio::post(executor(), [self = shared_from_this()] { self->finish_if_idle(); });
 }
 
-// --- whoever follows it
-// ---------------------------------------------------------------------------
+// --- whoever follows it -------------------------------------------------------------------------
 
 void server_connection::follow() {
     if (!options_->on_login) return;
@@ -111,9 +114,8 @@ asio::awaitable<void> server_connection::sessions_ended() {
 
 void server_connection::stop_following() {
     if (!following_) return;
-    const close_outcome outcome = endpoint_.report().outcome;
     following_->request_stop();
-    if (outcome == close_outcome::cut || outcome == close_outcome::deadline) following_->cancel();
+    if (out_of_time()) following_->cancel();
     joining_ = true;
     asio::co_spawn(executor(), following_->close(options_->handler_grace),
                    [self = shared_from_this()](std::exception_ptr, std::size_t left) {
@@ -140,10 +142,7 @@ void server_connection::finish_if_idle() {
 close_report server_connection::final_report() const {
     close_report report = endpoint_.report();
     report.sftp_sessions = served_.sftp_sessions;
-    report.total.sftp_sessions = served_.total.sftp_sessions;
-    report.total.files_committed = served_.total.files_committed;
-    report.total.files_abandoned = served_.total.files_abandoned;
-    report.total.sftp_requests_unanswered = served_.total.sftp_requests_unanswered;
+    report.total += served_.total;
     report.tasks_cancelled = tasks_cancelled_ + (following_ ? following_->cancelled() : 0);
     report.tasks_not_returned = ports_.size() + not_returned_;
     report.elapsed += now() - stream_closed_at_;

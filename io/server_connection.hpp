@@ -73,6 +73,7 @@ private:
     void on_stream_closed() override;
     std::shared_ptr<void> keep_alive() override { return shared_from_this(); }
 
+    bool out_of_time() const;
     void finish_if_idle();
     close_report final_report() const;
     void log_end(const close_report& report) const;

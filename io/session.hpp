@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sluice/io/first_buffer.hpp"
 #include "sluice/io/session_core.hpp"
 
 #include <boost/asio/async_result.hpp>
@@ -44,7 +45,7 @@ public:
                 core->async_read(which, {static_cast<std::uint8_t*>(space.data()), space.size()},
                                  std::move(handler));
             },
-            token, core_, which_, first<boost::asio::mutable_buffer>(buffers));
+            token, core_, which_, first_buffer<boost::asio::mutable_buffer>(buffers));
     }
 
     /// Writes of the first buffer that is not empty; see session::async_write_some.
@@ -57,18 +58,10 @@ public:
                                   {static_cast<const std::uint8_t*>(data.data()), data.size()},
                                   std::move(handler));
             },
-            token, core_, which_, first<boost::asio::const_buffer>(buffers));
+            token, core_, which_, first_buffer<boost::asio::const_buffer>(buffers));
     }
 
 private:
-    template <class Buffer, class Buffers>
-    static Buffer first(const Buffers& buffers) {
-        const auto end = boost::asio::buffer_sequence_end(buffers);
-        for (auto b = boost::asio::buffer_sequence_begin(buffers); b != end; ++b)
-            if (Buffer(*b).size() != 0) return *b;
-        return {};
-    }
-
     std::shared_ptr<session_core> core_;
     std::uint32_t which_;
 };

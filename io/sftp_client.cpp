@@ -181,22 +181,12 @@ remote_file::~remote_file() {
 
 void remote_file::start_read(sftp_core& core, sftp::remote_handle handle, std::uint64_t offset,
                              mutable_bytes_view space, completion<std::size_t> done) {
-    core.async_operation<std::size_t>(
-        admission::open_file, std::move(done),
-        [handle, offset, space](operation_number number, pending_operation<std::size_t> waiting) {
-            return std::make_shared<read_operation>(number, handle, offset, space,
-                                                    std::move(waiting));
-        });
+    core.begin<read_operation>(admission::open_file, std::move(done), handle, offset, space);
 }
 
 void remote_file::start_write(sftp_core& core, sftp::remote_handle handle, std::uint64_t offset,
                               bytes_view data, completion<std::size_t> done) {
-    core.async_operation<std::size_t>(
-        admission::open_file, std::move(done),
-        [handle, offset, data](operation_number number, pending_operation<std::size_t> waiting) {
-            return std::make_shared<write_operation>(number, handle, offset, data,
-                                                     std::move(waiting));
-        });
+    core.begin<write_operation>(admission::open_file, std::move(done), handle, offset, data);
 }
 
 // --- sftp_client --------------------------------------------------------------------------------
@@ -227,23 +217,13 @@ void sftp_client::start_open(std::shared_ptr<sftp_hold> session, std::string pat
                              std::uint32_t pflags, const sftp::attributes& attrs,
                              completion<remote_file> done) {
     sftp_core& core = **session;
-    core.async_operation<remote_file>(
-        admission::new_work, std::move(done),
-        [session = std::move(session), path = std::move(path), pflags, attrs](
-            operation_number number, pending_operation<remote_file> waiting) mutable {
-            return std::make_shared<open_operation>(number, std::move(session), std::move(path),
-                                                    pflags, attrs, std::move(waiting));
-        });
+    core.begin<open_operation>(admission::new_work, std::move(done), std::move(session),
+                               std::move(path), pflags, attrs);
 }
 
 void sftp_client::start_list(sftp_core& core, std::string path,
                              completion<std::vector<directory_entry>> done) {
-    core.async_operation<std::vector<directory_entry>>(
-        admission::new_work, std::move(done),
-        [path = std::move(path)](operation_number number,
-                                 pending_operation<std::vector<directory_entry>> waiting) mutable {
-            return std::make_shared<list_operation>(number, std::move(path), std::move(waiting));
-        });
+    core.begin<list_operation>(admission::new_work, std::move(done), std::move(path));
 }
 
 void sftp_client::start_limits(sftp_core& core, completion<sftp_limits> done) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sluice/io/file_transfer.hpp"
+#include "sluice/io/first_buffer.hpp"
 #include "sluice/io/sftp_core.hpp"
 #include "sluice/sftp/attributes.hpp"
 #include "sluice/sftp/extensions.hpp"
@@ -67,7 +68,7 @@ public:
                            {static_cast<std::uint8_t*>(space.data()), space.size()},
                            std::move(done));
             },
-            token, session_, handle_, offset, first<boost::asio::mutable_buffer>(buffers));
+            token, session_, handle_, offset, first_buffer<boost::asio::mutable_buffer>(buffers));
     }
 
     /// Writes some of the first of `buffers` that is not empty: as much as one request takes. The
@@ -82,7 +83,7 @@ public:
                             {static_cast<const std::uint8_t*>(data.data()), data.size()},
                             std::move(done));
             },
-            token, session_, handle_, offset, first<boost::asio::const_buffer>(buffers));
+            token, session_, handle_, offset, first_buffer<boost::asio::const_buffer>(buffers));
     }
 
     template <class Token = boost::asio::use_awaitable_t<>>
@@ -115,13 +116,6 @@ public:
     }
 
 private:
-    template <class Buffer, class Buffers>
-    static Buffer first(const Buffers& buffers) {
-        const auto end = boost::asio::buffer_sequence_end(buffers);
-        for (auto b = boost::asio::buffer_sequence_begin(buffers); b != end; ++b)
-            if (Buffer(*b).size() != 0) return *b;
-        return {};
-    }
     template <class... Reply, class Make, class Token>
     auto ask(Make make, Token&& token) {
         return boost::asio::async_initiate<Token, void(error_code, Reply...)>(

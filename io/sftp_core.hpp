@@ -95,6 +95,16 @@ public:
                 self->start(make(number, std::move(waiting)));
             });
     }
+    /// Begins an Operation made of its number, `args` and what it completes.
+    template <class Operation, class... Reply, class... Args>
+    void begin(admission what, completion<Reply...> done, Args... args) {
+        async_operation<Reply...>(
+            what, std::move(done),
+            [... kept = std::move(args)](operation_number number,
+                                         pending_operation<Reply...> waiting) mutable {
+                return std::make_shared<Operation>(number, std::move(kept)..., std::move(waiting));
+            });
+    }
     void async_limits(completion<sftp_limits> done);
     void async_close(completion<sftp_session_report> done);
     /// Nobody holds the handle any more.

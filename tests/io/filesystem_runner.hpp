@@ -17,8 +17,28 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace sluice::test {
+
+/// What is in a batch: names with their attributes. Each has its name at the end of its long name.
+inline std::vector<std::pair<std::string, sftp::attributes>> entries_of(sftp::name_batch batch) {
+    const auto packet = std::move(batch).to_packet(1);
+    const auto m = sftp::decode<sftp::fxp_name>(packet.view().subspan(4));
+    EXPECT_TRUE(m.has_value());
+    std::vector<std::pair<std::string, sftp::attributes>> entries;
+    wire::reader r(m->names.data);
+    for (std::uint32_t i = 0; i < m->count; ++i) {
+        sftp::name_entry e;
+        r.read(e.filename);
+        r.read(e.longname);
+        sftp::get(r, e.attrs);
+        EXPECT_TRUE(e.longname.ends_with(e.filename));
+        entries.emplace_back(e.filename, e.attrs);
+    }
+    EXPECT_TRUE(!r.error() && r.at_end());
+    return entries;
+}
 
 /// Runs the operations of a filesystem one by one, each to its end.
 class filesystem_runner {
@@ -105,21 +125,10 @@ public:
                 break;
             }
             if (batch->empty()) break;
-            const auto packet = std::move(*batch).to_packet(1);
-            const auto m = sftp::decode<sftp::fxp_name>(packet.view().subspan(4));
-            EXPECT_TRUE(m.has_value());
-            wire::reader r(m->names.data);
-            for (std::uint32_t i = 0; i < m->count; ++i) {
-                sftp::name_entry e;
-                r.read(e.filename);
-                r.read(e.longname);
-                sftp::get(r, e.attrs);
-                EXPECT_TRUE(e.longname.ends_with(e.filename));
-                if (e.filename != "." && e.filename != "..") {
-                    EXPECT_TRUE(names.emplace(e.filename).second);
-                }
+            for (const auto& [name, attrs] : entries_of(std::move(*batch))) {
+                if (name == "." || name == "..") continue;
+                EXPECT_TRUE(names.insert(name).second);
             }
-            EXPECT_TRUE(!r.error() && r.at_end());
         }
         EXPECT_TRUE(close(*h).has_value());
         return names;
