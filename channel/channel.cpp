@@ -411,8 +411,11 @@ void channel::announce_room(bool room_elsewhere) {
     constexpr auto none_seen = std::numeric_limits<std::size_t>::max();
     if (least_room_seen_ == none_seen || sending_ != sending::open) return;
     const std::size_t half = around_.config.channel_output_max / 2;
-    const bool crossed_half = least_room_seen_ < half && room() >= half;
-    if (!crossed_half && !queue_empty() && !room_elsewhere) return;
+    const std::size_t n = room();
+    const bool crossed_half = least_room_seen_ < half && n >= half;
+    // Who was told writes once, however little there is: so only where there is more.
+    const bool more = room_elsewhere && n > least_room_seen_;
+    if (!crossed_half && !queue_empty() && !more) return;
     least_room_seen_ = none_seen;
     around_.events.push(channel_writable_event{id_});
 }

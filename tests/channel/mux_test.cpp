@@ -377,6 +377,24 @@ TEST(Mux, TheConnectionsBoundLeavesEveryChannelAShare) {
     EXPECT_EQ(s.m.writable(other), 1000U);
 }
 
+// Who hears of room writes a chunk, however little room there is: false news would add up.
+TEST(Mux, AChannelThatIsFullHearsNothingOfRoomElsewhere) {
+    mux_config config{.channels_max = 8, .channel_output_max = 1000, .connection_output_max = 2000};
+    one_session s(0, 100, config);
+    const channel_id full = s.id;
+    const channel_id goes = s.open(10, 0, 100);
+    const channel_id waits = s.open(11, 0, 100);
+    for (const auto id : {full, goes})
+        s.m.write(id, wire::buffer::copy_of(bytes(1000)));
+    EXPECT_EQ(s.m.writable(full), 0U);
+    EXPECT_LT(s.m.writable(waits), 1000U);
+    s.m.cut(goes);
+    const auto told = next<channel_writable_event>(s.m);
+    ASSERT_TRUE(told);
+    EXPECT_EQ(told->id, waits);
+    EXPECT_FALSE(s.m.next_event());
+}
+
 TEST(Mux, ASinkWithoutRoomStopsDataAndNothingElse) {
     one_session s;
     s.sink.set_room(0);
