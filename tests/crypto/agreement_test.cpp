@@ -1,6 +1,7 @@
 #include "sluice/crypto/agreement.hpp"
 
 #include "sluice/crypto/dh_groups.hpp"
+#include "sluice/tests/support/fixed_random.hpp"
 #include "sluice/tests/support/hex.hpp"
 #include "sluice/tests/support/seeded_random.hpp"
 #include "sluice/tests/support/shared_vectors.hpp"
@@ -13,24 +14,9 @@
 namespace sluice::crypto {
 namespace {
 
+using test::fixed_random;
 using test::from_hex;
 using test::to_hex;
-
-// Gives out exactly these bytes, and counts what was taken.
-class fixed_random final : public random_source {
-public:
-    explicit fixed_random(bytes data) : data_(std::move(data)) {}
-    void fill(mutable_bytes_view out) override {
-        ASSERT_LE(taken_ + out.size(), data_.size());
-        std::copy_n(data_.begin() + static_cast<std::ptrdiff_t>(taken_), out.size(), out.begin());
-        taken_ += out.size();
-    }
-    std::size_t taken() const { return taken_; }
-
-private:
-    bytes data_;
-    std::size_t taken_ = 0;
-};
 
 std::string hex_of(const result<secret_bytes>& r) { return r ? to_hex(*r) : r.error().message(); }
 
