@@ -1,6 +1,7 @@
 // Keys and ciphertexts of the KEMs, right but for what the input changes: a length and some bytes.
 
 #include "sluice/crypto/ml_kem.hpp"
+#include "sluice/crypto/sntrup761.hpp"
 #include "sluice/fuzz/fuzz.hpp"
 #include "sluice/tests/support/seeded_random.hpp"
 
@@ -45,7 +46,12 @@ void run(fuzz::input& in, Generate&& generate, Encapsulate&& encapsulate,
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace crypto;
     fuzz::input in(data, size);
-    const auto set = in.byte() % 2 == 0 ? ml_kem_set::ml_kem_768 : ml_kem_set::ml_kem_1024;
+    const std::uint8_t kind = in.byte() % 3;
+    if (kind == 2) {
+        run(in, sntrup761_generate, sntrup761_encapsulate, sntrup761_decapsulate);
+        return 0;
+    }
+    const auto set = kind == 0 ? ml_kem_set::ml_kem_768 : ml_kem_set::ml_kem_1024;
     run(
         in, [&](auto& random) { return ml_kem_generate(set, random); },
         [&](bytes_view ek, auto& random) { return ml_kem_encapsulate(set, ek, random); },
