@@ -12,10 +12,16 @@ namespace {
 // The NIST curves and the 2048-bit group are known but not in the default offer: every current peer
 // has something better, and auditors warn of them.
 constexpr std::array table{
+    kex_info{"mlkem768x25519-sha256", crypto::hash_kind::sha256, true, make_kex_hybrid},
+    kex_info{"sntrup761x25519-sha512", crypto::hash_kind::sha512, true, make_kex_hybrid},
+    kex_info{"sntrup761x25519-sha512@openssh.com", crypto::hash_kind::sha512, true,
+             make_kex_hybrid},
     kex_info{"curve25519-sha256", crypto::hash_kind::sha256, true, make_kex_ecdh},
     kex_info{"curve25519-sha256@libssh.org", crypto::hash_kind::sha256, true, make_kex_ecdh},
     kex_info{"diffie-hellman-group16-sha512", crypto::hash_kind::sha512, true, make_kex_dh},
     kex_info{"diffie-hellman-group18-sha512", crypto::hash_kind::sha512, true, make_kex_dh},
+    kex_info{"mlkem1024nistp384-sha384", crypto::hash_kind::sha384, false, make_kex_hybrid},
+    kex_info{"mlkem768nistp256-sha256", crypto::hash_kind::sha256, false, make_kex_hybrid},
     kex_info{"ecdh-sha2-nistp256", crypto::hash_kind::sha256, false, make_kex_ecdh},
     kex_info{"ecdh-sha2-nistp384", crypto::hash_kind::sha384, false, make_kex_ecdh},
     kex_info{"ecdh-sha2-nistp521", crypto::hash_kind::sha512, false, make_kex_ecdh},

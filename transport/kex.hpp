@@ -86,5 +86,6 @@ bytes exchange_hash(const kex_context& context, crypto::hash_kind hash, bytes_vi
 // The factories of the table.
 std::unique_ptr<key_exchange> make_kex_ecdh(const kex_info&, const kex_context&);
 std::unique_ptr<key_exchange> make_kex_dh(const kex_info&, const kex_context&);
+std::unique_ptr<key_exchange> make_kex_hybrid(const kex_info&, const kex_context&);
 
 }  // namespace sluice

@@ -38,8 +38,8 @@ std::unique_ptr<crypto::agreement> agree(const kex_info& info, crypto::random_so
 }  // namespace
 
 std::unique_ptr<key_exchange> make_kex_ecdh(const kex_info& info, const kex_context& context) {
-    return std::make_unique<diffie_hellman_exchange<kex_ecdh_init, kex_ecdh_reply>>(info, context,
-                                                                                    agree);
+    return std::make_unique<diffie_hellman_exchange<kex_ecdh_init, kex_ecdh_reply>>(
+        info, context, [&info, &context] { return agree(info, *context.random); });
 }
 
 }  // namespace sluice
