@@ -19,7 +19,8 @@ EVERYTHING = {
     "KexAlgorithms": "+ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521,"
                      "diffie-hellman-group14-sha256,diffie-hellman-group16-sha512,"
                      "diffie-hellman-group18-sha512,mlkem768nistp256-sha256,"
-                     "mlkem1024nistp384-sha384",
+                     "mlkem1024nistp384-sha384,curve448-sha512,diffie-hellman-group15-sha512,"
+                     "diffie-hellman-group17-sha512,diffie-hellman-group-exchange-sha256",
     "HostKeyAlgorithms": "+ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521",
     "MACs": "+hmac-sha2-256,hmac-sha2-512",
     "Compression": "yes",
