@@ -19,11 +19,10 @@ Integer opaque(Integer x) {
 
 /// All ones or zero.
 inline std::uint32_t mask_if_nonzero(std::uint32_t x) {
-    const std::uint32_t y = opaque(x);
-    return 0u - ((y | (0u - y)) >> 31);
+    return opaque(0u - ((x | (0u - x)) >> 31));
 }
 inline std::uint32_t mask_if_negative(std::int32_t x) {
-    return 0u - (static_cast<std::uint32_t>(opaque(x)) >> 31);
+    return opaque(0u - (static_cast<std::uint32_t>(x) >> 31));
 }
 
 /// All ones when they differ, in time that depends on the sizes only. Equal sizes.
