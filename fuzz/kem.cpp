@@ -12,10 +12,10 @@ namespace {
 // Pairs of a position and a value, then a length to cut or grow to when there is one.
 void change(bytes& data, fuzz::input& in, int changes) {
     for (int i = 0; i < changes && !in.empty(); ++i) {
-        const std::size_t at = in.byte() << 8 | in.byte();
+        const std::size_t at = in.position();
         data[at % data.size()] = in.byte();
     }
-    if (in.byte() == 1) data.resize((in.byte() << 8 | in.byte()) % 4096);
+    if (in.byte() == 1) data.resize(in.position() % 4096);
 }
 
 template <class Generate, class Encapsulate, class Decapsulate>

@@ -56,7 +56,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             bytes payload = std::move(to_own.front());
             to_own.erase(to_own.begin());
             for (int i = 0; i < kind % 8 && !in.empty(); ++i) {
-                const std::size_t at = in.byte() << 8 | in.byte();
+                const std::size_t at = in.position();
                 payload[at % payload.size()] = in.byte();
             }
             own.take(payload, to_peer);
