@@ -338,9 +338,9 @@ void channel::drop_output() {
 void channel::advance() {
     if (opening_ != opening::done || !queue_empty()) return;
     if (sending_ == sending::eof_queued) {
-        send_control(channel_eof::number);
+        if (!broken_off_) send_control(channel_eof::number);
         sending_ = sending::eof_sent;
-        report_.eof_sent = true;
+        report_.eof_sent = !broken_off_;
     }
     if (sending_ != sending::eof_sent) return;
     if (!exit_message_.empty()) {
@@ -460,6 +460,11 @@ void channel::close() {
     advance();
     // What the reader still holds will not be credited by it any more.
     credit(receive_window_.held());
+}
+
+void channel::break_off() {
+    if (sending_ == sending::open) broken_off_ = true;
+    close();
 }
 
 void channel::cut() {

@@ -79,6 +79,7 @@ public:
     void send_eof();
     void exit(const channel_request& request);
     void close();
+    void break_off();
     void cut();
 
     /// Sends what the turn's credit, the window and the sink allow. `turn` is this channel's own.
@@ -123,6 +124,7 @@ private:
     sending sending_ = sending::open;
     receiving receiving_ = receiving::open;
     bool close_wanted_ = false;  // CLOSE follows as soon as all before it is sent
+    bool broken_off_ = false;    // and EOF is not sent before it
 
     std::uint32_t peer_number_ = 0;
     std::uint32_t peer_packet_max_ = 0;

@@ -351,6 +351,13 @@ void mux::close(channel_id id) {
     c->close();
 }
 
+void mux::break_off(channel_id id) {
+    channel* const c = find(id);
+    if (c == nullptr) return;
+    if (c->opening_state() == channel::opening::by_peer) return close(id);
+    c->break_off();
+}
+
 void mux::cut(channel_id id) {
     channel* const c = find(id);
     if (c == nullptr) return;

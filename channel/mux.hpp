@@ -104,6 +104,8 @@ public:
     /// requests are refused, and of the events only channel_closed_event is left. A channel whose
     /// open is not answered yet is refused, or closed as soon as it is confirmed.
     void close(channel_id id);
+    /// As `close`, but without an EOF: what is written here broke off somewhere, and is no whole.
+    void break_off(channel_id id);
     /// CLOSE now; what is queued is undelivered.
     void cut(channel_id id);
     /// Tells an OpenSSH peer that we read no more (PROTOCOL 2.1).

@@ -69,7 +69,7 @@ bytes message(fuzz::input& in, channel_id id) {
 }
 
 void act(mux& m, fuzz::input& in, channel_id id) {
-    switch (in.byte() % 12) {
+    switch (in.byte() % 13) {
     case 0: static_cast<void>(m.open(session_channel{})); break;
     case 1: m.send_eof(id); break;
     case 2: m.close(id); break;
@@ -79,6 +79,7 @@ void act(mux& m, fuzz::input& in, channel_id id) {
     case 6: m.request(id, env_request{"a", "b"}, in.byte() % 2 == 0); break;
     case 7: m.global_reply(in.byte() % 2 == 0); break;
     case 8: m.flush(); break;
+    case 9: m.break_off(id); break;
     default: {
         const std::size_t n = std::min<std::size_t>(m.writable(id), in.byte());
         m.write(id, wire::buffer::copy_of(bytes(n, 7)), in.byte() % 2);

@@ -22,6 +22,7 @@ struct login_attempt {
 struct session_rights {
     std::optional<std::string> forced_command;  // runs instead of whatever is asked for
     std::vector<std::pair<std::string, std::string>> environment;
+    bool port_forwarding = true;  // as far as the server permits it
 };
 
 struct login_verdict {

@@ -24,26 +24,14 @@ std::string text_of(const std::exception_ptr& thrown) {
 
 }  // namespace
 
-struct coroutine_handler::state {
-    session_handler serve;
-    served_session session;
-    std::uint32_t status = threw;
-};
-
-coroutine_handler::coroutine_handler(mux_port& port, session_handler serve, begun how,
+coroutine_handler::coroutine_handler(mux_port& port, const task& serve,
                                      std::function<void(std::string)> failed)
     : port_(port),
       failed_(std::move(failed)),
       scope_(port.executor()),
-      core_(std::make_shared<session_core>(port)),
-      state_(std::make_shared<state>(
-          std::move(serve), served_session(core_, std::move(how.who), std::move(how.what),
-                                           std::move(how.environment), scope_.stop_token()))) {
-    scope_.spawn(run(state_), [this](std::exception_ptr thrown) { ended(std::move(thrown)); });
-}
-
-asio::awaitable<void> coroutine_handler::run(std::shared_ptr<state> s) {
-    s->status = co_await s->serve(s->session);
+      core_(std::make_shared<session_core>(port)) {
+    scope_.spawn(serve(core_, scope_.stop_token()),
+                 [this](std::exception_ptr thrown) { ended(std::move(thrown)); });
 }
 
 void coroutine_handler::on_data(bytes_view data, std::uint32_t extended_type) {
@@ -65,12 +53,46 @@ void coroutine_handler::cancel() { scope_.cancel(); }
 void coroutine_handler::ended(std::exception_ptr thrown) {
     returned_ = true;
     if (thrown) failed_(text_of(thrown));
-    if (!closed_) port_.exit(state_->status);
-    finish_if_over();
+    if (!closed_) port_.close();
+    // Refused before it was open: there is nothing to wait for.
+    if (port_.closed() && !closed_)
+        on_closed();
+    else
+        finish_if_over();
 }
 
 void coroutine_handler::finish_if_over() {
     if (returned_ && closed_) port_.finished();
+}
+
+// --- sessions -----------------------------------------------------------------------------------
+
+namespace {
+
+// A coroutine of our own around the application's.
+asio::awaitable<void> run_session(session_handler serve, served_session session) {
+    std::exception_ptr thrown;
+    std::uint32_t status = threw;
+    try {
+        status = co_await serve(session);
+    } catch (...) {
+        thrown = std::current_exception();
+    }
+    session.exit(status);
+    if (thrown) std::rethrow_exception(thrown);
+}
+
+}  // namespace
+
+coroutine_handler::task serve_session(
+    session_handler serve, session_info who, std::string what,
+    std::vector<std::pair<std::string, std::string>> environment) {
+    return [serve = std::move(serve), who = std::move(who), what = std::move(what),
+            environment = std::move(environment)](std::shared_ptr<session_core> channel,
+                                                  std::stop_token stop) {
+        served_session session(std::move(channel), who, what, environment, std::move(stop));
+        return run_session(serve, std::move(session));
+    };
 }
 
 }  // namespace sluice

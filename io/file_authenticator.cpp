@@ -105,6 +105,7 @@ login_verdict file_authenticator::check_key(const login_attempt& attempt) const 
         verdict.answer = auth_answer::accept;
         verdict.rights.forced_command = found->command;
         verdict.rights.environment = found->environment;
+        verdict.rights.port_forwarding = found->permits_port_forwarding;
         return verdict;
     }
     return {};

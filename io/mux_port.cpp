@@ -14,6 +14,20 @@ channel_report mux_port::report() const {
     return closed_ ? report_ : endpoint_.channels().report(id_);
 }
 
+void mux_port::accept_open() {
+    if (closed_) return;
+    endpoint_.channels().accept_open(id_);
+    pump_.run_soon();
+}
+
+void mux_port::refuse_open(std::uint32_t reason, std::string_view text) {
+    if (closed_) return;
+    const channel_report refused = report();
+    endpoint_.channels().refuse_open(id_, reason, text);
+    set_closed(refused, {});
+    pump_.run_soon();
+}
+
 std::size_t mux_port::writable() const { return closed_ ? 0 : endpoint_.channels().writable(id_); }
 
 void mux_port::write(wire::buffer chunk, std::uint32_t extended_type) {
@@ -63,6 +77,12 @@ void mux_port::request(const channel_request& request, bool want_reply) {
 void mux_port::close() {
     if (closed_) return;
     endpoint_.channels().close(id_);
+    pump_.run_soon();
+}
+
+void mux_port::break_off() {
+    if (closed_) return;
+    endpoint_.channels().break_off(id_);
     pump_.run_soon();
 }
 

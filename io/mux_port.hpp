@@ -26,6 +26,10 @@ public:
     /// Why it is closed, where that is not its own doing.
     error_code end_error() const { return end_error_; }
 
+    /// Answers the peer's OPEN. Refused, it is closed.
+    void accept_open();
+    void refuse_open(std::uint32_t reason, std::string_view text);
+
     boost::asio::any_io_executor executor() const override { return pump_.executor(); }
     std::size_t writable() const override;
     void write(wire::buffer chunk, std::uint32_t extended_type) override;
@@ -41,6 +45,8 @@ public:
 
     /// What was written, EOF, CLOSE. The peer's data is discarded from here on.
     void close();
+    /// The same without an EOF.
+    void break_off();
     /// CLOSE at once; what is queued is lost.
     void cut();
 

@@ -72,6 +72,11 @@ struct server_options {
     session_handler on_shell;
     std::map<std::string, session_handler, std::less<>> subsystems;
 
+    /// Whether a user may have the server connect to a host and port, as `ssh -L`, `-W` and `-J`
+    /// ask for (RFC 4254 §7.2). Empty: nobody may; nor may a key whose line forbids forwarding.
+    std::function<bool(const session_info& who, const std::string& host, std::uint16_t port)>
+        permit_connect;
+
     /// Follows each connection from its login on.
     connection_handler on_login;
 

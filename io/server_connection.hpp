@@ -3,6 +3,7 @@
 #include "sluice/endpoint/server_endpoint.hpp"
 #include "sluice/io/authenticator.hpp"
 #include "sluice/io/channel_handler.hpp"
+#include "sluice/io/coroutine_handler.hpp"
 #include "sluice/io/pump.hpp"
 #include "sluice/io/server.hpp"
 #include "sluice/io/task_scope.hpp"
@@ -87,11 +88,14 @@ private:
     void on_authenticated(const authenticated_user& user);
     void on_channel_event(channel_event& event);
     void on_open(const channel_open_event& event);
+    void on_open_through(channel_id id, const direct_tcpip_channel& channel);
     void on_request(const channel_request_event& event);
     bool start_session(session_port& port, const channel_request& request);
     std::unique_ptr<channel_handler> start_coroutine(session_port& port,
                                                      const session_handler& serve,
                                                      std::string what);
+    std::unique_ptr<channel_handler> start_task(session_port& port,
+                                                const coroutine_handler::task& serve);
     std::unique_ptr<channel_handler> start_sftp(session_port& port);
     std::unique_ptr<channel_handler> start_command(session_port& port, std::string command,
                                                    std::string_view original);

@@ -3,6 +3,7 @@
 #include "sluice/auth/address_patterns.hpp"
 #include "sluice/io/clock.hpp"
 #include "sluice/io/coroutine_handler.hpp"
+#include "sluice/io/forwarding.hpp"
 #include "sluice/io/process.hpp"
 #include "sluice/io/server_connection.hpp"
 #include "sluice/io/session_port.hpp"
@@ -45,6 +46,7 @@ bool restrict(session_rights& rights, session_rights&& more) {
         return false;
     if (more.forced_command) rights.forced_command = std::move(more.forced_command);
     std::ranges::move(more.environment, std::back_inserter(rights.environment));
+    rights.port_forwarding = rights.port_forwarding && more.port_forwarding;
     return true;
 }
 
@@ -166,15 +168,43 @@ void server_connection::on_channel_event(channel_event& event) {
 }
 
 void server_connection::on_open(const channel_open_event& event) {
+    if (const auto* through = std::get_if<direct_tcpip_channel>(&event.type))
+        return on_open_through(event.id, *through);
     auto& channels = endpoint_.channels();
     if (!std::holds_alternative<session_channel>(event.type))
         return channels.refuse_open(event.id, open_failure::administratively_prohibited,
-                                    "forwarding is not served");
-    if (ports_.size() >= options_->sessions_max)
+                                    "this kind of forwarding is not served");
+    const auto is_session = [](const auto& port) { return port->is_session(); };
+    const auto open = static_cast<std::size_t>(std::ranges::count_if(ports_, is_session));
+    if (open >= options_->sessions_max)
         return channels.refuse_open(event.id, open_failure::resource_shortage, "too many sessions");
-    ports_.push_back(std::make_unique<session_port>(*this, event.id));
+    ports_.push_back(std::make_unique<session_port>(*this, event.id, true));
     had_sessions_ = true;
     channels.accept_open(event.id);
+}
+
+void server_connection::on_open_through(channel_id id, const direct_tcpip_channel& channel) {
+    std::string host(channel.host_to_connect);
+    const auto& permits = options_->permit_connect;
+    if (!session_.rights.port_forwarding || !permits || channel.port_to_connect == 0 ||
+        channel.port_to_connect > 65535 ||
+        !permits(session_, host, static_cast<std::uint16_t>(channel.port_to_connect))) {
+        log(log_severity::info, "forwarding_refused",
+            {{"user", session_.user},
+             {"host", host},
+             {"port", std::to_string(channel.port_to_connect)}});
+        return endpoint_.channels().refuse_open(id, open_failure::administratively_prohibited,
+                                                "not permitted");
+    }
+    log(log_severity::verbose, "forwarding",
+        {{"user", session_.user},
+         {"host", host},
+         {"port", std::to_string(channel.port_to_connect)}});
+    ports_.push_back(std::make_unique<session_port>(*this, id, false));
+    had_sessions_ = true;
+    session_port& port = *ports_.back();
+    const auto to = static_cast<std::uint16_t>(channel.port_to_connect);
+    port.start(start_task(port, serve_direct_tcpip(std::move(host), to)));
 }
 
 void server_connection::on_request(const channel_request_event& event) {
@@ -247,12 +277,15 @@ bool server_connection::start_session(session_port& port, const channel_request&
 std::unique_ptr<channel_handler> server_connection::start_coroutine(session_port& port,
                                                                     const session_handler& serve,
                                                                     std::string what) {
+    return start_task(port, serve_session(serve, session_, std::move(what), port.environment()));
+}
+
+std::unique_ptr<channel_handler> server_connection::start_task(
+    session_port& port, const coroutine_handler::task& serve) {
     auto failed = [this](std::string why) {
         log(log_severity::error, "handler_failed", {{"user", session_.user}, {"reason", why}});
     };
-    return std::make_unique<coroutine_handler>(
-        port, serve, coroutine_handler::begun{session_, std::move(what), port.environment()},
-        std::move(failed));
+    return std::make_unique<coroutine_handler>(port, serve, std::move(failed));
 }
 
 std::unique_ptr<channel_handler> server_connection::start_sftp(session_port& port) {

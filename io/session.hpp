@@ -205,6 +205,12 @@ public:
             token, core_);
     }
 
+    /// Sends what was written, and CLOSE without an EOF: behind the last byte the peer reads an
+    /// error, not an end of file. Where the end was sent already, `close` without the waiting.
+    void break_off() {
+        core_->send([core = core_.get()](mux_port&) { core->break_off(); });
+    }
+
     /// CLOSE at once: what is queued is lost, and told by the report.
     void cut() {
         core_->send([](mux_port& port) { port.cut(); });

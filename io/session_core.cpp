@@ -294,6 +294,13 @@ void session_core::close() {
     retry_writes();
 }
 
+void session_core::break_off() {
+    if (port_ == nullptr) return;
+    eof_sent_ = true;
+    port_->break_off();
+    retry_writes();
+}
+
 void session_core::on_closed() {
     if (port_ == nullptr) return;
     report_ = port_->report();

@@ -70,6 +70,7 @@ public:
     error_code readiness(std::uint32_t which) const;
     void send_eof();
     void close();
+    void break_off();
     void cancel_operation(operation_number number);
     /// The connection is destroyed: nothing may be asked of the port any more.
     void detach();

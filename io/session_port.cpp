@@ -7,8 +7,10 @@
 
 namespace sluice {
 
-session_port::session_port(server_connection& connection, channel_id id)
-    : mux_port(connection.endpoint_, connection.pump_, id), connection_(connection) {}
+session_port::session_port(server_connection& connection, channel_id id, bool is_session)
+    : mux_port(connection.endpoint_, connection.pump_, id),
+      connection_(connection),
+      is_session_(is_session) {}
 
 void session_port::start(std::unique_ptr<channel_handler> handler) {
     expects(!started_);

@@ -13,11 +13,14 @@
 
 namespace sluice {
 
-/// Private to io/: one session channel of a server_connection, from its OPEN until both the channel
+/// Private to io/: one channel of a server_connection, from its OPEN until both the channel
 /// is closed and its handler has finished.
 class session_port final : public mux_port {
 public:
-    session_port(server_connection& connection, channel_id id);
+    session_port(server_connection& connection, channel_id id, bool is_session);
+
+    /// Or a connection that goes through here.
+    bool is_session() const { return is_session_; }
 
     channel_handler* handler() const { return handler_.get(); }
     bool started() const { return started_; }
@@ -58,6 +61,7 @@ private:
     std::unique_ptr<channel_handler> handler_;
     std::vector<std::pair<std::string, std::string>> environment_;
     std::size_t environment_bytes_ = 0;
+    const bool is_session_;
     bool started_ = false;
     bool finished_ = false;  // said the handler
     bool cancelled_ = false;

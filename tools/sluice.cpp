@@ -1,6 +1,7 @@
 // sluice: the client program. Arguments only; each command is a sluice_<command>.cpp.
 
 #include "sluice/tools/sluice_files.hpp"
+#include "sluice/tools/sluice_forward.hpp"
 #include "sluice/tools/sluice_options.hpp"
 #include "sluice/tools/sluice_run.hpp"
 #include "sluice/tools/sluice_terminal.hpp"
@@ -86,6 +87,16 @@ int main(int argc, char** argv) {
     for (CLI::App* one : {&get, &put, &ls})
         one->footer("Exit status: 0; 1 where a file failed; 255 without a connection.");
 
+    sluice::forward_arguments forwarding;
+    CLI::App& forward = *app.add_subcommand("forward", "Carry connections through a server");
+    declare(forward, common);
+    forward.add_option("-l", common.user, "User to log in as")->type_name("USER");
+    forward.add_flag("-v", forwarding.verbose, "Say more, and how the connections ended");
+    forward.add_option("HOST", common.host, "Server: [USER@]HOST")->required();
+    forward.add_option("FORWARD", forwarding.forwards, "[BIND:]PORT:HOST:HOSTPORT, as ssh -L")
+        ->required();
+    forward.footer("Runs until it is interrupted; connections that are open then may finish.");
+
     const int command =
         argc > 1 && std::string_view(argv[1]) == "run" ? behind_host(argc, argv) : argc;
     const bool mark = command < argc && std::string_view(argv[command]) == "--";
@@ -96,7 +107,7 @@ int main(int argc, char** argv) {
     } catch (const CLI::ParseError& e) {
         return app.exit(e) == 0 ? 0 : exit_error;
     }
-    if (!run.parsed()) {
+    if (!run.parsed() && !forward.parsed()) {
         const std::string& text = put.parsed() ? files.to : files.from;
         const auto place = sluice::place_of(text);
         if (!place) {
@@ -115,6 +126,7 @@ int main(int argc, char** argv) {
     if (get.parsed()) return sluice::get_files(std::move(*settings), files);
     if (put.parsed()) return sluice::put_files(std::move(*settings), files);
     if (ls.parsed()) return sluice::list_files(std::move(*settings), files);
+    if (forward.parsed()) return sluice::forward_connections(std::move(*settings), forwarding);
     if (running.command.empty()) {
         std::fprintf(stderr, "sluice: no command\n");
         return exit_error;

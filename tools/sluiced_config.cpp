@@ -281,6 +281,38 @@ fault drain_policy_name(const arguments& a, sftp::drain_policy& out) {
     return {};
 }
 
+fault forwarding(const arguments& a, bool& local) {
+    local = equal_ignoring_case(a[0], "local");
+    if (local || equal_ignoring_case(a[0], "no")) return {};
+    return expected("local or no (remote forwarding is not served)", a[0]);
+}
+
+// host:port, [v6]:port, with wildcards in the host and * for any port; or any, or none
+fault open_patterns(const arguments& a, std::optional<std::vector<open_pattern>>& out) {
+    if (a.size() == 1 && equal_ignoring_case(a[0], "any")) return {};
+    out.emplace();
+    if (a.size() == 1 && equal_ignoring_case(a[0], "none")) return {};
+    for (const std::string& text : a) {
+        constexpr std::string_view form = "any, none, or host:port";
+        const auto colon = text.rfind(':');
+        if (colon == std::string::npos || colon == 0) return expected(form, text);
+        open_pattern p{text.substr(0, colon), {}};
+        const std::string_view port = std::string_view(text).substr(colon + 1);
+        if (p.host.starts_with('[') && p.host.ends_with(']'))
+            p.host = p.host.substr(1, p.host.size() - 2);
+        else if (p.host.find(':') != std::string::npos)
+            return expected(form, text);
+        if (port != "*") {
+            const auto n = number_from<std::uint16_t>(port);
+            if (!n || *n == 0) return expected(form, text);
+            p.port = *n;
+        }
+        if (p.host.empty()) return expected(form, text);
+        out->push_back(std::move(p));
+    }
+    return {};
+}
+
 fault sftp_subsystem(const arguments& a, bool& read_only) {
     if (a[0] != "sftp") return "no subsystem '" + a[0] + "', only sftp";
     if (a.size() < 2 || a[1] != "internal-sftp") return "sftp is served by internal-sftp only";
@@ -362,6 +394,7 @@ using choices = algorithm_choices;
 constexpr std::size_t any_number = values_max;
 
 constexpr std::array rows{
+    first_of<forwarding, &config::local_forwarding>("AllowTcpForwarding"),
     all_of<add_users, &config::allow_users>("AllowUsers", any_number),
     first_of<yes_or_no, &config::atomic_uploads>("AtomicUploads"),
     first_of<authentication_lists, &config::authentication_methods>("AuthenticationMethods",
@@ -388,6 +421,7 @@ constexpr std::array rows{
     first_of<number<0, limits::channels_max, std::size_t>, &config::max_sessions>("MaxSessions"),
     first_of<startups, &config::max_startups>("MaxStartups"),
     first_of<yes_or_no, &config::password_authentication>("PasswordAuthentication"),
+    first_of<open_patterns, &config::permit_open>("PermitOpen", any_number),
     all_of<add_port, &config::ports>("Port"),
     algorithms_of<&choices::pubkey, &config::pubkey_accepted_algorithms>(
         "PubkeyAcceptedAlgorithms"),
@@ -532,6 +566,14 @@ boost::system::result<sluiced_config, config_error> parse_sluiced_config(
                             std::string(wrong->keyword), wrong->text};
     }
     return std::move(so_far.config);
+}
+
+bool may_open(const sluiced_config& config, std::string_view host, std::uint16_t port) {
+    if (!config.local_forwarding) return false;
+    if (!config.permit_open) return true;
+    return std::ranges::any_of(*config.permit_open, [&](const open_pattern& p) {
+        return matches_wildcards(host, p.host) && (!p.port || *p.port == port);
+    });
 }
 
 bool user_allowed(const sluiced_config& config, std::string_view user, std::string_view host) {

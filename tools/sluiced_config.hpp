@@ -32,6 +32,14 @@ struct user_pattern {
     bool operator==(const user_pattern&) const = default;
 };
 
+/// Where connections may go through the server. `*` and `?` in the host are wildcards.
+struct open_pattern {
+    std::string host;                   // as the client names it; IPv6 without brackets
+    std::optional<std::uint16_t> port;  // or any
+
+    bool operator==(const open_pattern&) const = default;
+};
+
 /// How many connections may be unauthenticated: above `start`, `rate` per cent of new ones are
 /// refused, rising to all of them at `full`.
 struct startup_limit {
@@ -92,6 +100,10 @@ struct sluiced_config {
     bool sftp_read_only = false;                    // Subsystem sftp internal-sftp -R
     bool atomic_uploads = false;                    // files appear when they are whole
 
+    // Forwarding
+    bool local_forwarding = false;                         // AllowTcpForwarding local
+    std::optional<std::vector<open_pattern>> permit_open;  // nothing: anywhere
+
     // The end
     std::chrono::seconds drain_deadline{30};
     sftp::drain_policy drain_policy = sftp::drain_policy::finish_handles;
@@ -128,6 +140,9 @@ struct config_error {
 /// Port, ListenAddress, HostKey, AllowUsers, DenyUsers and Subsystem add up.
 boost::system::result<sluiced_config, config_error> parse_sluiced_config(
     std::string_view text, std::string_view file, const algorithm_choices& algorithms);
+
+/// Whether a connection may go to there through the server.
+bool may_open(const sluiced_config& config, std::string_view host, std::uint16_t port);
 
 /// Whether `user`, coming from address `host`, may log in: no DenyUsers pattern fits, and one of
 /// AllowUsers does where there are any.

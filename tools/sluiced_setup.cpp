@@ -138,7 +138,8 @@ setup_result<server_options> make_server_options(const sluiced_config& config, b
     // Commands run as our own user, so root's server would hand out root.
     if (exec && ::geteuid() == 0)
         return setup_error{"--exec is refused for root: commands would run as root"};
-    if (config.root.empty() && !exec) return setup_error{"nothing to serve: give --root DIR"};
+    if (config.root.empty() && !exec && !config.local_forwarding)
+        return setup_error{"nothing to serve: give --root DIR"};
 
     auto protocol = make_protocol(config);
     if (!protocol) return protocol.error();
@@ -172,6 +173,11 @@ setup_result<server_options> make_server_options(const sluiced_config& config, b
     options.exec = exec;
     options.command_directory = config.root;
     options.sessions_max = config.max_sessions;
+    if (config.local_forwarding)
+        options.permit_connect = [config](const session_info&, const std::string& host,
+                                          std::uint16_t port) {
+            return may_open(config, host, port);
+        };
     options.startups = {config.max_startups.start, config.max_startups.rate,
                         config.max_startups.full};
     return options;

@@ -403,6 +403,35 @@ TEST(Closing, BehindACloseNobodyHearsOfRoom) {
     }
 }
 
+// A stream that broke off: all that was written of it, and no end of file.
+TEST(Closing, WhatBreaksOffClosesBehindItsDataWithoutAnEof) {
+    one_session s(1);
+    s.m.write(s.id, chunk("abc"));
+    s.m.break_off(s.id);
+    EXPECT_EQ(s.sent(), "DATA(a)");
+    s.m.break_off(s.id);
+    s.m.close(s.id);
+    s.m.send_eof(s.id);
+    EXPECT_EQ(s.m.writable(s.id), 0U);
+    ASSERT_TRUE(give(s.m, channel_window_adjust{s.id, 100}));
+    EXPECT_EQ(s.sent(), "DATA(bc) CLOSE");
+    ASSERT_TRUE(give(s.m, channel_close{s.id}));
+    const auto closed = next<channel_closed_event>(s.m);
+    ASSERT_TRUE(closed);
+    EXPECT_FALSE(closed->report.eof_sent);
+    EXPECT_EQ(closed->report.bytes_undelivered, 0U);
+    EXPECT_TRUE(closed->report.acknowledged);
+}
+
+TEST(Closing, BehindItsEofNothingBreaksOff) {
+    one_session s(0);
+    s.m.write(s.id, chunk("abc"));
+    s.m.send_eof(s.id);
+    s.m.break_off(s.id);
+    ASSERT_TRUE(give(s.m, channel_window_adjust{s.id, 100}));
+    EXPECT_EQ(s.sent(), "DATA(abc) EOF CLOSE");
+}
+
 TEST(Closing, ACutDoesNotWaitForACloseThatWaits) {
     one_session s(0);
     s.m.write(s.id, chunk("abc"));

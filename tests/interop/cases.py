@@ -7,6 +7,7 @@ import re
 import shutil
 import socket
 import subprocess
+import threading
 import time
 
 import drain
@@ -222,6 +223,43 @@ def dropbear_exec(plan):
     done = peers.run(["dbclient", "-y", "-y", "-i", key, "-p", plan.server.port,
                       f"{plan.server.user}@{HOST}", "cat"], stdin=data, env=setup.environment())
     check(done.stdout == data, "the bytes differ")
+
+
+def forward_stdio(plan):
+    """Half-closes go through, and only what is permitted; not for a key that may not."""
+    data = os.urandom(16 << 20)
+    with socket.create_server((HOST, 0)) as target:
+        port = target.getsockname()[1]
+
+        def answer():
+            with target.accept()[0] as connection:
+                arrived = bytearray()
+                while piece := connection.recv(1 << 16):
+                    arrived += piece
+                connection.sendall(arrived[::-1])
+        server = plan.start({"AllowTcpForwarding": "local", "PermitOpen": f"{HOST}:{port}"})
+        argv = ["ssh", "-p", server.port, *peers.openssh_options(server), f"{server.user}@{HOST}"]
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        done = peers.run([*argv, "-W", f"{HOST}:{port}"], stdin=data,
+                         env=plan.setup.environment())
+        check(done.stdout == data[::-1], "the bytes differ")
+        thread.join(20)
+        for what in (f"localhost:{port}", f"{HOST}:{server.port}"):
+            done = peers.run([*argv, "-W", what], status=None, env=plan.setup.environment())
+            check(done.returncode == 255, f"{what} was reached")
+    restricted = plan.setup.folder / "restricted_key"
+    plan.setup.make_key(restricted, "ed25519", None)
+    with open(plan.setup.authorized_keys, "a", encoding="ascii") as file:
+        file.write("no-port-forwarding " + restricted.with_suffix(".pub").read_text())
+    argv = [str(restricted) if a == str(plan.setup.key) else a for a in argv]
+    with socket.create_server((HOST, 0)) as target:
+        server = plan.start({"AllowTcpForwarding": "local"})
+        argv[argv.index("-p") + 1] = server.port
+        peers.run([*argv, "true"], env=plan.setup.environment())
+        done = peers.run([*argv, "-W", f"{HOST}:{target.getsockname()[1]}"], status=None,
+                         env=plan.setup.environment())
+        check(done.returncode == 255, "a key that may not forward did")
 
 
 # --- the other clients -------------------------------------------------------------------------
@@ -616,10 +654,15 @@ def build(plan):
         size = plan.setup.large.stat().st_size
         plan.add(f"drain: an upload of {size >> 20} MiB is finished", drain.sigterm_lossless, 1,
                  size, size >> 8)  # Kbit/s: two seconds
+        plan.add("drain: 8 uploads through a jump are finished", drain.sigterm_lossless, 8, 4 << 20,
+                 8_000, True)
+        plan.add("drain: Dropbear's upload", drain.dropbear_upload)
+        plan.add("drain: asyncssh's upload", drain.asyncssh_upload)
         plan.add("drain: a deadline amid 64 uploads", drain.sigterm_deadline, 64, 4 << 20, 8_000)
         plan.add("drain: a second SIGTERM", drain.sigterm_twice)
         plan.add("drain: FIN and no RST", drain.fin_and_no_rst)
         plan.add("drain: socket activation", drain.socket_activation)
+        plan.add("forwarding: ssh -W", forward_stdio)
         plan.add("server: JSON log", whole_server.logs, "json")
         plan.add("server: text log", whole_server.logs, "text")
         plan.add("server: a FIFO", whole_server.fifo)

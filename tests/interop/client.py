@@ -8,6 +8,7 @@ failed.
 """
 
 import argparse
+import concurrent.futures
 import contextlib
 import hashlib
 import os
@@ -19,6 +20,7 @@ import select
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -131,10 +133,10 @@ class Client:
         self.program, self.setup = program, setup
         self.known = setup.folder / "known_hosts"
 
-    def argv(self, server, command, options=None, key=None, user=None, flags=()):
+    def argv(self, server, command, options=None, key=None, user=None, flags=(), verb="run"):
         settings = {"BatchMode": "yes", "IdentityAgent": "none", "UserKnownHostsFile": self.known,
                     "StrictHostKeyChecking": "accept-new", **(options or {})}
-        argv = [self.program, "run", "-p", server.port, *flags]
+        argv = [self.program, verb, "-p", server.port, *flags]
         if key is not False:
             argv += ["-i", key or self.setup.key]
         for name, value in settings.items():
@@ -278,6 +280,101 @@ def agent(c, server):
             c.run(server, "true", key=False, options=options)
 
 
+# --- connections through a server --------------------------------------------------------------------
+
+def read_all(connection):
+    """All that comes, and whether it ended by FIN and not by a reset."""
+    data = bytearray()
+    while True:
+        try:
+            piece = connection.recv(1 << 16)
+        except ConnectionResetError:
+            return bytes(data), False
+        if not piece:
+            return bytes(data), True
+        data += piece
+
+
+def reset(connection):
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+@contextlib.contextmanager
+def forwarding(c, server, port):
+    """Our client, which forwards to `port` and to one where nobody listens."""
+    argv = c.argv(server, f"0:{HOST}:{port}", verb="forward")
+    client = subprocess.Popen([*argv, f"0:{HOST}:{free_port()}"], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, env=c.setup.environment())
+    try:
+        ports = [int(re.search(rb"^[0-9.]+:(\d+) to ", client.stdout.readline())[1])
+                 for _ in range(2)]
+        yield client, ports
+    finally:
+        if client.poll() is None:
+            client.kill()
+        client.wait()
+        client.stdout.close()
+
+
+def forwards(c, server):
+    """Acceptance 21, as far as a server of others has a part in it: all of them make an EOF of a
+    reset, and have the last chunk before it."""
+    data, answer = os.urandom(BIG), os.urandom(BIG)
+    with socket.create_server((HOST, 0)) as target, \
+            forwarding(c, server, target.getsockname()[1]) as (client, ports):
+        target.settimeout(20)
+
+        def join():
+            near = socket.create_connection((HOST, ports[0]), 20)
+            far, _ = target.accept()
+            far.settimeout(60)
+            near.settimeout(60)
+            return near, far
+
+        near, far = join()
+        with near, far, concurrent.futures.ThreadPoolExecutor() as pool:
+            arrived = pool.submit(read_all, far)
+            near.sendall(data)
+            near.shutdown(socket.SHUT_WR)
+            check(arrived.result() == (data, True), "what went there differs, or did not end")
+            arrived = pool.submit(read_all, near)
+            far.sendall(answer)
+            far.close()
+            check(arrived.result() == (answer, True), "what came back differs, or did not end")
+
+        near, far = join()
+        with near:
+            far.sendall(b"the last chunk")
+            time.sleep(0.2)  # Dropbear meets a reset before it reads
+            reset(far)
+            check(read_all(near)[0] == b"the last chunk", "the last chunk from there is lost")
+
+        near, far = join()
+        with far:
+            near.sendall(b"the last chunk")
+            reset(near)
+            check(read_all(far)[0] == b"the last chunk", "the last chunk to there is lost")
+
+        with socket.create_connection((HOST, ports[1]), 20) as refused:
+            refused.settimeout(20)
+            check(read_all(refused) == (b"", False), "nobody listens there, and it is not reset")
+
+        near, far = join()
+        with near, far:
+            near.sendall(b"x")
+            check(far.recv(1) == b"x", "it is not joined")
+            client.send_signal(signal.SIGTERM)
+            time.sleep(0.3)
+            check(client.poll() is None, "it did not wait for what is open")
+            near.sendall(b"still here")
+            near.shutdown(socket.SHUT_WR)
+            check(read_all(far) == (b"still here", True), "what was sent while it drains is lost")
+            far.close()
+            check(read_all(near) == (b"", True), "no end")
+        check(client.wait(20) == 0, f"it exited with {client.returncode}")
+
+
 # --- on a terminal ---------------------------------------------------------------------------------
 
 def on_terminal(c, argv, answers):
@@ -404,7 +501,7 @@ BY_CHOICE = {"kex": ["ecdh-sha2-nistp256", "ecdh-sha2-nistp384", "ecdh-sha2-nist
 
 EVERYWHERE = (exit_codes, streams_apart, killed, up, down, both_ways, eof_first, slow_reader,
               stalled_reader, input_not_wanted, known_hosts, written_by_openssh, wrong_key, rsa_key,
-              agent, asked_for_host_key, asked_for_passphrase)
+              agent, asked_for_host_key, asked_for_passphrase, forwards)
 
 
 def plan(c, setup, servers):

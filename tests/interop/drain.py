@@ -17,10 +17,25 @@ from peers import HOST, check
 from whole_server import Client, refuses, until
 
 
-def sftp_client(server, batch, extra=()):
+def sftp_client(server, batch, extra=(), port=None):
     options = peers.openssh_options(server, extra=(("LogLevel", "INFO"),))
-    return Client(server, ["sftp", "-b", "-", *extra, "-P", server.port, *options,
+    return Client(server, ["sftp", "-b", "-", *extra, "-P", port or server.port, *options,
                            f"{server.user}@{HOST}"], batch.encode())
+
+
+def forward_to(stack, server):
+    """A port that leads to the server by way of a connection to it."""
+    with socket.create_server((HOST, 0)) as probe:
+        port = probe.getsockname()[1]
+    stack.enter_context(Client(server, [
+        "ssh", "-p", server.port, *peers.openssh_options(server), "-N", "-L",
+        f"{HOST}:{port}:{HOST}:{server.port}", f"{server.user}@{HOST}"]))
+
+    def leads_there():
+        with contextlib.suppress(OSError), socket.create_connection((HOST, port), 1):
+            return True
+    until(leads_there, 20, "ssh -L does not listen")
+    return port
 
 
 def exit_status(client, seconds):
@@ -43,16 +58,18 @@ def source_of(plan, size):
     return path
 
 
-def uploads(plan, clients, size, deadline, limit=0):
+def uploads(plan, clients, size, deadline, limit=0, through=False):
     """Clients that upload a file each, all under way; the server has just got its SIGTERM."""
     source = source_of(plan, size)
     server = plan.start({"DrainDeadline": deadline, "AtomicUploads": "yes",
-                         "MaxStartups": "200:30:300", "LogLevel": "VERBOSE"})
+                         "MaxStartups": "200:30:300", "LogLevel": "VERBOSE",
+                         "AllowTcpForwarding": "local" if through else "no"})
     before = len(list(plan.setup.served.iterdir()))
     names = [plan.setup.fresh("upload")[0] for _ in range(clients)]
     flags = ("-l", str(limit)) if limit else ()
     stack = contextlib.ExitStack()
-    running = [stack.enter_context(sftp_client(server, f"put {source} {name}\n", flags))
+    port = forward_to(stack, server) if through else None
+    running = [stack.enter_context(sftp_client(server, f"put {source} {name}\n", flags, port))
                for name in names]
 
     def under_way():
@@ -66,9 +83,10 @@ def uploads(plan, clients, size, deadline, limit=0):
     return server, source, names, running, stack, before
 
 
-def sigterm_lossless(plan, clients, size, limit):
-    """All uploads are finished, then the server is gone at once."""
-    server, source, names, running, stack, _ = uploads(plan, clients, size, 60, limit)
+def sigterm_lossless(plan, clients, size, limit, through=False):
+    """All uploads are finished, then the server is gone at once. Where they go through another
+    connection to the same server, that ends behind them."""
+    server, source, names, running, stack, _ = uploads(plan, clients, size, 60, limit, through)
     with stack:
         until(lambda: refuses(server), 5, "it listens on")
         statuses = [exit_status(client, 60) for client in running]
@@ -83,13 +101,59 @@ def sigterm_lossless(plan, clients, size, limit):
         check(plan.served(name).read_bytes() == wanted, f"{name} is not whole")
         plan.served(name).unlink()
     reports = logged_in(server)
-    check(len(reports) == clients, f"{len(reports)} reports")
+    check(len(reports) == clients + through, f"{len(reports)} reports")
     for report in reports:
         check(report["outcome"] == "drained" and report["complete"], f"not drained: {report}")
+    for report in (r for r in reports if r["sftp_sessions"]):
         check(report["total"]["files_committed"] == 1, f"not committed: {report}")
         check(report["sftp_sessions"][0]["bytes_written"] == size, f"bytes: {report}")
     source.unlink()
     return took
+
+
+def dropbear_upload(plan):
+    """A command of Dropbear's client takes its input to the end."""
+    key = plan.setup.folder / "dropbear_key"
+    if not key.exists():
+        peers.run(["dropbearconvert", "openssh", "dropbear", plan.setup.key, key])
+    server = plan.start({"DrainDeadline": "60"})
+    name, _ = plan.setup.fresh("dropbear")
+    data = os.urandom(8 << 20)
+    with Client(server, ["dbclient", "-y", "-y", "-i", key, "-p", server.port,
+                         f"{server.user}@{HOST}", f"cat > {name}"], data[:100_000]) as client:
+        until(lambda: plan.served(name).exists() and plan.served(name).stat().st_size != 0, 20,
+              "nothing arrived")
+        server.process.send_signal(signal.SIGTERM)
+        until(lambda: refuses(server), 5, "it listens on")
+        client.process.stdin.write(data[100_000:])
+        check(exit_status(client, 60) == 0, f"it exited with {client.process.returncode}")
+        check(server.process.wait(20) == 0, f"the server exited with {server.process.returncode}")
+    check(plan.served(name).read_bytes() == data, "the file is not whole")
+    report, = logged_in(server)
+    check(report["outcome"] == "drained" and report["complete"], f"not drained: {report}")
+    plan.served(name).unlink()
+
+
+def asyncssh_upload(plan):
+    """An upload of asyncssh's is finished; what it begins behind that is refused."""
+    import python_peers
+    source = source_of(plan, 4 << 20)
+    server = plan.start({"DrainDeadline": "60", "AtomicUploads": "yes"})
+    name, _ = plan.setup.fresh("asyncssh")
+
+    def under_way():
+        return any(path.name.endswith(".part") and path.stat().st_size > 0
+                   for path in plan.setup.served.iterdir())
+    refused = python_peers.asyncssh_upload_under(
+        server, source, name, under_way, lambda: server.process.send_signal(signal.SIGTERM))
+    check(refused, "another file was begun while it drains")
+    check(server.process.wait(20) == 0, f"the server exited with {server.process.returncode}")
+    check(plan.served(name).read_bytes() == source.read_bytes(), "the file is not whole")
+    report, = logged_in(server)
+    check(report["outcome"] == "drained" and report["complete"], f"not drained: {report}")
+    check(report["total"]["files_committed"] == 1, f"not committed: {report}")
+    plan.served(name).unlink()
+    source.unlink()
 
 
 def sigterm_deadline(plan, clients, size, limit):

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import warnings
 
-from peers import HOST, PASSWORD, check
+from peers import HOST, PASSWORD, Failure, check
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -47,6 +47,28 @@ def asyncssh_transfer(server, choice, source, name, back, timeout=300, **options
                 await sftp.put(str(source), name)
                 await sftp.get(name, str(back))
     asyncio.run(asyncio.wait_for(work(), timeout))
+
+
+def asyncssh_upload_under(server, source, name, under_way, interrupt):
+    """Uploads, with the interruption when some of it is there. Whether the session then takes no
+    other file."""
+    async def work():
+        async with asyncssh_connect(server) as connection:
+            async with connection.start_sftp_client() as sftp:
+                put = asyncio.create_task(sftp.put(str(source), name, block_size=1024,
+                                                   max_requests=4))
+                while not put.done() and not under_way():
+                    await asyncio.sleep(0)
+                if put.done():
+                    raise Failure("it was done before the interruption")
+                interrupt()
+                await put
+                try:
+                    await sftp.put(str(source), name + "-late")
+                except (asyncssh.Error, OSError):
+                    return True
+                return False
+    return asyncio.run(asyncio.wait_for(work(), 100))
 
 
 def asyncssh_run(server, command, stdin=b"", **options):

@@ -374,11 +374,16 @@ void actor::maybe_end() {
 
 void actor::finish() {
     if (me_.closed) return;
+    const bool breaks_off = plan_.end == side_plan::ending::breaks_off && !me_.ended_output;
     me_.ended_output = true;
     switch (plan_.end) {
     case side_plan::ending::stays:
     case side_plan::ending::eof:
     case side_plan::ending::close: break;
+    case side_plan::ending::breaks_off:
+        me_.broken_off = breaks_off;
+        channels().break_off(*me_.id);
+        break;
     case side_plan::ending::exit_status:
         me_.exit_status = plan_.status;
         channels().exit_status(*me_.id, plan_.status);

@@ -45,6 +45,7 @@ struct channel_side {
     bool ended_output = false;  // send_eof, exit, close or cut: nothing is written behind
     bool closed = false;        // close or cut: what comes is not wanted any more
     bool cut = false;
+    bool broken_off = false;                   // closed without an EOF
     std::optional<std::uint32_t> exit_status;  // as given to the library
     std::string exit_signal;
 
@@ -78,6 +79,7 @@ struct sftp_record {
     std::vector<sftp_file> files;
     std::uint64_t requests = 0;
     std::uint64_t replies = 0;
+    bool drained = false;  // the server was told to, by its policy
 };
 
 /// One channel of a scenario, seen from both sides.

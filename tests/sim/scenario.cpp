@@ -180,6 +180,9 @@ private:
         p.leaves_open = r_.percent(20);
         p.hasty_eof = !p.reads_back && r_.percent(30);
         p.slow_disk = r_.percent(50);
+        p.policy = r_.percent(60)   ? sftp::drain_policy::finish_handles
+                   : r_.percent(50) ? sftp::drain_policy::finish_session
+                                    : sftp::drain_policy::now;
         c.sftp = p;
         const side_plan user = std::exchange(c.by_opener, {});
         c.by_opener.closes_at = user.closes_at;
@@ -195,7 +198,10 @@ private:
         using ending = side_plan::ending;
         c.by_acceptor.echo = r_.percent(35);
         for (side_plan* p : {&c.by_opener, &c.by_acceptor}) {
-            p->end = r_.percent(75) ? ending::eof : r_.percent(50) ? ending::close : ending::stays;
+            p->end = r_.percent(70)   ? ending::eof
+                     : r_.percent(33) ? ending::breaks_off
+                     : r_.percent(50) ? ending::close
+                                      : ending::stays;
             p->early_eof = r_.percent(50);
         }
     }

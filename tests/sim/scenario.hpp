@@ -2,6 +2,7 @@
 
 #include "sluice/channel/mux.hpp"
 #include "sluice/endpoint/drain.hpp"
+#include "sluice/sftp/drain_policy.hpp"
 #include "sluice/tests/sim/link.hpp"
 #include "sluice/transport/config.hpp"
 #include "sluice/wire/clock.hpp"
@@ -47,7 +48,8 @@ struct side_plan {
         eof,          // EOF; CLOSE when the peer's EOF has come too, as a forwarded connection
         exit_status,  // EOF, exit-status, CLOSE
         exit_signal,
-        close,  // EOF, CLOSE
+        close,       // EOF, CLOSE
+        breaks_off,  // CLOSE alone
     };
     ending end = ending::stays;
     bool after_eof = false;  // the end waits for the peer's EOF
@@ -74,6 +76,7 @@ struct sftp_plan {
     bool leaves_open = false;  // the last file: EOF without a CLOSE
     bool hasty_eof = false;    // EOF right behind the last request, not behind the last reply
     bool slow_disk = false;    // the server's operations complete later, in any order
+    sftp::drain_policy policy = sftp::drain_policy::finish_session;  // of a server that drains
 };
 
 /// One channel.

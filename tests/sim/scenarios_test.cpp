@@ -334,6 +334,49 @@ TEST_F(Acceptance, N20AnOpenThatCrossesTheDrainIsRefusedOrClosed) {
     }
 }
 
+// What tests/io has with real sockets: here the moment of every byte is another.
+TEST_F(Acceptance, N21AForwardedFinIsEofAndAResetIsCloseBehindTheLastByte) {
+    for (const side writer : {server, client}) {
+        for (const side opens : {server, client}) {
+            SCOPED_TRACE(std::string(name_of(writer)) + " writes, " + std::string(name_of(opens)) +
+                         " opens");
+            clear();
+            plan.ends[client].out.uneven = plan.ends[server].out.uneven = true;
+            for (const ending end : {ending::eof, ending::breaks_off}) {
+                channel_plan c;
+                c.opener = opens;
+                c.session = false;
+                side_plan& from = opens == writer ? c.by_opener : c.by_acceptor;
+                side_plan& to = opens == writer ? c.by_acceptor : c.by_opener;
+                from.write_bytes = 3 * MiB;
+                from.end = end;
+                from.early_eof = true;
+                to.read_after = 3ms;
+                to.write_bytes = 3 * MiB;
+                to.write_every = 10ms;
+                to.end = ending::eof;
+                plan.channels.push_back(c);
+            }
+            // Only EOF may go early: what breaks off says nothing before its CLOSE.
+            plan.channels.back().by_opener.early_eof = false;
+            plan.channels.back().by_acceptor.early_eof = false;
+            add(60s, what::drain, writer, 60s);
+            run();
+            const channel_side& half = channel(0).of(other(writer));
+            EXPECT_TRUE(half.eof_seen);
+            EXPECT_TRUE(channel(0).of(writer).eof_seen);
+            expect_whole(0);
+
+            const channel_side& broken = channel(1).of(other(writer));
+            EXPECT_EQ(channel(1).of(writer).read_by_peer(), 3 * MiB);
+            EXPECT_FALSE(broken.eof_seen);
+            EXPECT_FALSE(channel(1).of(writer).report->eof_sent);
+            EXPECT_EQ(channel(1).of(writer).report->bytes_undelivered, 0u);
+            EXPECT_FALSE(broken.report->eof_received);
+        }
+    }
+}
+
 TEST_F(Acceptance, N22AKilledProgramsOutputComesBeforeItsSignal) {
     for (const side writer : {server, client}) {
         SCOPED_TRACE(name_of(writer));

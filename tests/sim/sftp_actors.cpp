@@ -113,6 +113,9 @@ void sftp_host::on_drain() {
     using draining = side_plan::draining;
     switch (c_.plan_of(own_).on_drain) {
     case draining::finishes:
+        c_.sftp.drained = true;
+        server_.drain(c_.plan.sftp->policy);
+        return pump();
     case draining::ignores: return;
     case draining::closes: return close();
     case draining::cuts:
@@ -269,7 +272,7 @@ void sftp_user::on_event(const channel_event& event) {
         if (status == nullptr) return check(false, "a request that nobody sent");
         me_.exit_status_seen = status->exit_status;
         check(status->exit_status == 0, "the session failed");
-        check(unanswered_.empty(), "exit-status 0, and requests without a reply");
+        check(unanswered_.empty() || may_stop(), "exit-status 0, and requests without a reply");
     } else if (const auto* failed = std::get_if<channel_open_failed_event>(&event)) {
         me_.refused = true;
         me_.report = failed->report;
@@ -310,7 +313,9 @@ void sftp_user::on_packet(bytes_view packet) {
 }
 
 void sftp_user::on_status(const asked& r, std::uint32_t code) {
-    check(code == 0 || draining_ || r.what == step::reading, "a request failed");
+    const bool refused = c_.sftp.drained && is_new_work(r);
+    check(code == 0 || draining_ || refused || r.what == step::reading, "a request failed");
+    if (code != 0 && refused) step_ = step::done;
     if (code != 0) return;
     if (r.what == step::writing) {
         check(r.offset == file().acknowledged, "WRITEs are answered out of order");
@@ -458,8 +463,20 @@ void sftp_user::over() {
 std::string sftp_user::settled() const {
     // Who ended on his own, and was let, has heard of everything.
     const bool clean = me_.report && me_.exit_status_seen && me_.eof_seen && !me_.cut;
-    if (clean && !unanswered_.empty()) return "requests without a reply";
+    if (clean && !unanswered_.empty() && !may_stop()) return "requests without a reply";
     return {};
+}
+
+bool sftp_user::is_new_work(const asked& r) {
+    return r.what == step::opening || r.what == step::reopening;
+}
+
+// A server that drains may have ended before it read what is under way: between files, or, if it is
+// to end now, anywhere.
+bool sftp_user::may_stop() const {
+    if (!c_.sftp.drained || plan_.policy == sftp::drain_policy::finish_session) return false;
+    return plan_.policy == sftp::drain_policy::now ||
+           std::ranges::all_of(unanswered_, [](const auto& r) { return is_new_work(r.second); });
 }
 
 }  // namespace sluice::sim

@@ -22,7 +22,7 @@ public:
     void on_asked(channel_id id) override;
     void on_event(const channel_event& event) override;
     void on_wake(wake why) override;
-    // By the policy finish_session: it goes on until the client ends it, or is closed or cut.
+    // By the policy of its plan, or it is closed or cut.
     void on_drain() override;
     void on_connection_end(error_code error) override;
 
@@ -73,6 +73,8 @@ private:
     void flush();
     void on_packet(bytes_view packet);
     void on_status(const asked& r, std::uint32_t code);
+    static bool is_new_work(const asked& r);
+    bool may_stop() const;
     void close();
     void over();
     template <class M>

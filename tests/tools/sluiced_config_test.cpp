@@ -48,6 +48,26 @@ TEST(SluicedConfig, NothingGivesTheDefaults) {
     EXPECT_EQ(c.level, log_level::info);
     EXPECT_TRUE(c.authorized_keys_files.empty());
     EXPECT_FALSE(c.atomic_uploads);
+    EXPECT_FALSE(c.local_forwarding);
+    EXPECT_FALSE(may_open(c, "127.0.0.1", 22));
+}
+
+TEST(SluicedConfig, WhereConnectionsMayGo) {
+    const auto anywhere = good("AllowTcpForwarding LOCAL\nPermitOpen any");
+    EXPECT_TRUE(may_open(anywhere, "x", 1));
+    EXPECT_FALSE(may_open(good("PermitOpen any"), "x", 1));
+    EXPECT_FALSE(may_open(good("AllowTcpForwarding local\nPermitOpen none"), "x", 1));
+    const auto some = good("AllowTcpForwarding local\nPermitOpen db.*:5432 [::1]:*");
+    EXPECT_TRUE(may_open(some, "db.internal", 5432));
+    EXPECT_FALSE(may_open(some, "db.internal", 5433));
+    EXPECT_FALSE(may_open(some, "other", 5432));
+    EXPECT_TRUE(may_open(some, "::1", 9));
+    EXPECT_EQ(wrong("AllowTcpForwarding yes"),
+              "sluiced.conf:1: AllowTcpForwarding: expected local or no (remote forwarding is not "
+              "served), not 'yes'");
+    for (const char* text :
+         {"db", "db:", ":80", "db:0", "db:70000", "::1:80", "[]:80", "db:80 any"})
+        EXPECT_FALSE(parse(std::string("PermitOpen ") + text)) << text;
 }
 
 TEST(SluicedConfig, EveryKeyword) {
@@ -64,8 +84,11 @@ TEST(SluicedConfig, EveryKeyword) {
         "Ciphers cha\nMACs m2,m1\nCompression delayed\nRekeyLimit 2G 1h\n"
         "ClientAliveInterval 15\nClientAliveCountMax 0\nBanner /etc/banner\nLogLevel DEBUG2\n"
         "LogFormat json\nSubsystem sftp internal-sftp -R\nChrootDirectory /srv\n"
-        "AtomicUploads yes\n");
+        "AtomicUploads yes\nAllowTcpForwarding local\nPermitOpen db.*:5432 [::1]:* *:80\n");
     EXPECT_TRUE(c.atomic_uploads);
+    EXPECT_TRUE(c.local_forwarding);
+    EXPECT_EQ(c.permit_open,
+              (std::vector<open_pattern>{{"db.*", 5432}, {"::1", std::nullopt}, {"*", 80}}));
     EXPECT_EQ(c.ports, (std::vector<std::uint16_t>{2222, 2223}));
     EXPECT_EQ(c.listen_addresses,
               (std::vector<listen_address>{{"127.0.0.1", 0}, {"::1", 2224}, {"::", std::nullopt}}));
