@@ -80,7 +80,7 @@ constexpr std::size_t padded = 768;
 static_assert(rows_in_16_bits * q_half < 1 << 15 && padded >= p);
 
 void multiply_rq(element& out, const element& f, const small& g) {
-    wiped<std::array<std::int32_t, 2 * padded>> product;
+    wiped<std::array<std::int32_t, 2 * padded + rows_in_16_bits>> product;
     wiped<std::array<std::int16_t, padded + rows_in_16_bits>> sums;
     wiped<std::array<std::int16_t, padded>> row;
     std::ranges::copy(f, row->begin());
