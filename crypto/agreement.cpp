@@ -29,16 +29,15 @@ bignum to_secret_bignum(bytes_view big_endian) {
     return n;
 }
 
-// --- X25519 (RFC 7748 §5, RFC 8731) -----------------------------------------------------------
+// --- X25519, X448 (RFC 7748 §5, RFC 8731) -----------------------------------------------------
 
-class x25519_agreement final : public agreement {
+class montgomery_agreement final : public agreement {
 public:
-    static constexpr std::size_t size = 32;
-
-    explicit x25519_agreement(random_source& random) {
+    montgomery_agreement(int type, std::size_t size, random_source& random)
+        : type_(type), public_(size) {
         secret_bytes secret(size);
         random.fill(secret.span());
-        key_.reset(EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, nullptr, secret.data(), size));
+        key_.reset(EVP_PKEY_new_raw_private_key(type_, nullptr, secret.data(), size));
         std::size_t length = size;
         expects(key_ != nullptr &&
                 EVP_PKEY_get_raw_public_key(key_.get(), public_.data(), &length) == 1);
@@ -47,9 +46,10 @@ public:
     bytes_view public_value() const override { return public_; }
 
     result<secret_bytes> shared_secret(bytes_view peer_public_value) const override {
+        const std::size_t size = public_.size();
         if (peer_public_value.size() != size) return errc::bad_public_value;
         const evp_pkey peer(
-            EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, nullptr, peer_public_value.data(), size));
+            EVP_PKEY_new_raw_public_key(type_, nullptr, peer_public_value.data(), size));
         const evp_pkey_ctx context(EVP_PKEY_CTX_new(key_.get(), nullptr));
         if (!peer || !context) return openssl_failure();
         secret_bytes secret(size);
@@ -59,14 +59,15 @@ public:
             EVP_PKEY_derive(context.get(), secret.data(), &length) != 1)
             return openssl_failure(errc::bad_public_value);
         // RFC 8731 §3: an all-zero secret (a point of low order) ends the exchange.
-        constexpr std::array<std::uint8_t, size> zero{};
-        if (length != size || equal_in_constant_time(secret, zero)) return errc::bad_public_value;
+        if (length != size || equal_in_constant_time(secret, bytes(size)))
+            return errc::bad_public_value;
         return secret;
     }
 
 private:
+    int type_;
     evp_pkey key_;
-    std::array<std::uint8_t, size> public_{};
+    bytes public_;
 };
 
 // --- ECDH on the NIST curves (RFC 5656 §4) ----------------------------------------------------
@@ -150,28 +151,17 @@ bytes minimal(const BIGNUM* n) {
 
 class dh_agreement final : public agreement {
 public:
-    dh_agreement(const dh_group& group, random_source& random)
-        : prime_(to_bignum(group.prime)), prime_minus_1_(BN_dup(prime_.get())) {
-        const bignum generator(BN_new());
-        const bignum value(BN_new());
-        const bn_ctx context(BN_CTX_secure_new());
-        expects(prime_minus_1_ && BN_sub_word(prime_minus_1_.get(), 1) == 1 && generator &&
-                BN_set_word(generator.get(), group.generator) == 1 && value && context);
+    // Null when as many private values give no public one of use. The prime is odd.
+    static std::unique_ptr<agreement> make(const dh_group& group, random_source& random,
+                                           int tries) {
+        auto made = std::make_unique<dh_agreement>(group);
+        if (!made->draw_private_value(group, random, tries)) return nullptr;
+        return made;
+    }
 
-        // RFC 4419 §6.2: twice the bits of the strength suffice.
-        const std::size_t size = std::max<std::size_t>(2 * group.strength_bits, 512) / 8;
-        secret_bytes exponent(std::min(size, group.prime.size()));
-        for (int i = 0; i < candidates_max; ++i) {
-            random.fill(exponent.span());
-            private_ = to_secret_bignum(exponent);
-            expects(BN_mod_exp(value.get(), generator.get(), private_.get(), prime_.get(),
-                               context.get()) == 1);
-            if (in_range(value.get())) {
-                public_ = minimal(value.get());
-                return;
-            }
-        }
-        unreachable();
+    explicit dh_agreement(const dh_group& group)
+        : prime_(to_bignum(group.prime)), prime_minus_1_(BN_dup(prime_.get())) {
+        expects(prime_minus_1_ && BN_sub_word(prime_minus_1_.get(), 1) == 1);
     }
 
     bytes_view public_value() const override { return public_; }
@@ -193,6 +183,29 @@ public:
     }
 
 private:
+    bool draw_private_value(const dh_group& group, random_source& random, int tries) {
+        const bignum generator = to_bignum(group.generator);
+        const bignum value(BN_new());
+        const bn_ctx context(BN_CTX_secure_new());
+        expects(value && context);
+        if (!in_range(generator.get())) return false;
+
+        // RFC 4419 §6.2: twice the bits of the strength suffice.
+        const std::size_t size = std::max<std::size_t>(2 * group.strength_bits, 512) / 8;
+        secret_bytes exponent(std::min(size, group.prime.size()));
+        for (int i = 0; i < tries; ++i) {
+            random.fill(exponent.span());
+            private_ = to_secret_bignum(exponent);
+            expects(BN_mod_exp(value.get(), generator.get(), private_.get(), prime_.get(),
+                               context.get()) == 1);
+            if (in_range(value.get())) {
+                public_ = minimal(value.get());
+                return true;
+            }
+        }
+        return false;
+    }
+
     // 1 < n < p - 1: stricter than RFC 4253 §8 by the two ends, which make a secret of 1 or p - 1.
     bool in_range(const BIGNUM* n) const {
         return BN_cmp(n, BN_value_one()) > 0 && BN_cmp(n, prime_minus_1_.get()) < 0;
@@ -208,7 +221,8 @@ private:
 
 std::unique_ptr<agreement> make_agreement(curve which, random_source& random) {
     switch (which) {
-    case curve::x25519: return std::make_unique<x25519_agreement>(random);
+    case curve::x25519: return std::make_unique<montgomery_agreement>(EVP_PKEY_X25519, 32, random);
+    case curve::x448: return std::make_unique<montgomery_agreement>(EVP_PKEY_X448, 56, random);
     case curve::nistp256: return std::make_unique<nist_agreement>(NID_X9_62_prime256v1, random);
     case curve::nistp384: return std::make_unique<nist_agreement>(NID_secp384r1, random);
     case curve::nistp521: return std::make_unique<nist_agreement>(NID_secp521r1, random);
@@ -217,7 +231,20 @@ std::unique_ptr<agreement> make_agreement(curve which, random_source& random) {
 }
 
 std::unique_ptr<agreement> make_agreement(const dh_group& group, random_source& random) {
-    return std::make_unique<dh_agreement>(group, random);
+    auto made = dh_agreement::make(group, random, candidates_max);
+    expects(made != nullptr);
+    return made;
+}
+
+result<std::unique_ptr<agreement>> make_agreement_in_peers_group(const dh_group& group,
+                                                                 random_source& random) {
+    if (group.prime.empty() || group.prime.back() % 2 == 0 ||
+        group.generator.size() > group.prime.size())
+        return errc::bad_public_value;
+    // In a good group the first is of use. In one made up to have none, we do not go on for long.
+    auto made = dh_agreement::make(group, random, 4);
+    if (made == nullptr) return errc::bad_public_value;
+    return made;
 }
 
 }  // namespace sluice::crypto

@@ -32,7 +32,7 @@ struct server_config {
 /// Everything that one client-side connection needs to know.
 struct client_config {
     /// `known_hosts::ordered` puts host_key_algorithms into the order that suits the server.
-    transport_config transport;
+    transport_config transport{role::client};
 
     /// May be added to until the host key is accepted: what an agent holds, say.
     client_auth_config auth;

@@ -21,6 +21,10 @@ public:
         left_ = left_.subspan(1);
         return b;
     }
+    std::size_t position() {  // of two bytes
+        const std::size_t high = byte();
+        return high << 8 | byte();
+    }
     std::uint32_t number() {
         std::uint32_t n = 0;
         for (int i = 0; i < 4; ++i)

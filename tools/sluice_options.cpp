@@ -80,7 +80,7 @@ template <std::vector<std::string> sluiced_config::*From,
           std::vector<std::string> transport_config::*To>
 fault algorithms(std::string_view keyword, std::string_view value, connect_options& o) {
     const std::string line = std::string(keyword) + ' ' + std::string(value) + '\n';
-    const auto parsed = parse_sluiced_config(line, "-o", sluiced_algorithms());
+    const auto parsed = parse_sluiced_config(line, "-o", sluiced_algorithms(role::client));
     if (!parsed) return parsed.error().text;
     o.protocol.transport.*To = (*parsed).*From;
     return {};

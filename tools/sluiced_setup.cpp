@@ -121,10 +121,10 @@ setup_result<server_config> make_protocol(const sluiced_config& config) {
 
 }  // namespace
 
-algorithm_choices sluiced_algorithms() {
+algorithm_choices sluiced_algorithms(role own) {
     const auto signatures = all_names(crypto::signature_algorithms());
     algorithm_choices choices;
-    choices.kex = choice_of(kex_methods());
+    choices.kex = {offered_kex_methods(own), all_names(kex_methods())};
     choices.host_key = {signatures, signatures};
     choices.pubkey = {signatures, signatures};
     choices.cipher = choice_of(ciphers());

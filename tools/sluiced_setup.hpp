@@ -20,8 +20,8 @@ struct setup_error {
 template <class T>
 using setup_result = boost::system::result<T, setup_error>;
 
-/// The algorithms that settings may choose from, and the default offers.
-algorithm_choices sluiced_algorithms();
+/// The algorithms that settings may choose from, and the default offers of one side.
+algorithm_choices sluiced_algorithms(role own = role::server);
 
 /// Server options from settings: reads host keys and the banner, opens the root. Work that may wait
 /// for a disk is given to `files`, password hashing to `logins`; both outlive the server.

@@ -8,8 +8,8 @@
 
 namespace sluice {
 
-transport_config::transport_config()
-    : kex_algorithms(offered_names(kex_methods())),
+transport_config::transport_config(role own)
+    : kex_algorithms(offered_kex_methods(own)),
       ciphers(offered_names(sluice::ciphers())),
       macs(offered_names(sluice::macs())),
       compressions(offered_names(sluice::compressions())) {

@@ -50,8 +50,9 @@ struct transport_config {
     /// Sees every payload, of every connection with this configuration; null: nobody does.
     packet_observer* observer = nullptr;
 
-    /// The tables' default offers.
-    transport_config();
+    /// The tables' default offers; a client's has methods of key exchange that a server's has not.
+    explicit transport_config(role own);
+    transport_config() : transport_config(role::server) {}
 };
 
 }  // namespace sluice

@@ -10,15 +10,29 @@ namespace sluice {
 namespace {
 
 // The NIST curves and the 2048-bit group are known but not in the default offer: every current peer
-// has something better, and auditors warn of them.
+// has something better, and auditors warn of them. Nor is what no peer needs: curve448, groups 15
+// and
+// 17. The group exchange is offered by clients, as some servers have nothing else; our own server
+// would only give out the groups that it offers by name.
 constexpr std::array table{
+    kex_info{"mlkem768x25519-sha256", crypto::hash_kind::sha256, true, make_kex_hybrid},
+    kex_info{"sntrup761x25519-sha512", crypto::hash_kind::sha512, true, make_kex_hybrid},
+    kex_info{"sntrup761x25519-sha512@openssh.com", crypto::hash_kind::sha512, true,
+             make_kex_hybrid},
     kex_info{"curve25519-sha256", crypto::hash_kind::sha256, true, make_kex_ecdh},
     kex_info{"curve25519-sha256@libssh.org", crypto::hash_kind::sha256, true, make_kex_ecdh},
     kex_info{"diffie-hellman-group16-sha512", crypto::hash_kind::sha512, true, make_kex_dh},
     kex_info{"diffie-hellman-group18-sha512", crypto::hash_kind::sha512, true, make_kex_dh},
+    kex_info{"diffie-hellman-group-exchange-sha256", crypto::hash_kind::sha256, true,
+             make_kex_dh_gex, true},
+    kex_info{"mlkem1024nistp384-sha384", crypto::hash_kind::sha384, false, make_kex_hybrid},
+    kex_info{"mlkem768nistp256-sha256", crypto::hash_kind::sha256, false, make_kex_hybrid},
+    kex_info{"curve448-sha512", crypto::hash_kind::sha512, false, make_kex_ecdh},
     kex_info{"ecdh-sha2-nistp256", crypto::hash_kind::sha256, false, make_kex_ecdh},
     kex_info{"ecdh-sha2-nistp384", crypto::hash_kind::sha384, false, make_kex_ecdh},
     kex_info{"ecdh-sha2-nistp521", crypto::hash_kind::sha512, false, make_kex_ecdh},
+    kex_info{"diffie-hellman-group15-sha512", crypto::hash_kind::sha512, false, make_kex_dh},
+    kex_info{"diffie-hellman-group17-sha512", crypto::hash_kind::sha512, false, make_kex_dh},
     kex_info{"diffie-hellman-group14-sha256", crypto::hash_kind::sha256, false, make_kex_dh},
 };
 
@@ -43,6 +57,14 @@ private:
 
 std::span<const kex_info> kex_methods() { return table; }
 const kex_info* find_kex(std::string_view name) { return find_row(kex_methods(), name); }
+
+std::vector<std::string> offered_kex_methods(role own) {
+    std::vector<std::string> names;
+    for (const auto& row : kex_methods())
+        if (row.offered && (own == role::client || !row.by_clients_only))
+            names.emplace_back(row.name);
+    return names;
+}
 
 std::shared_ptr<const host_key> make_host_key(crypto::private_key key) {
     return std::make_shared<private_host_key>(std::move(key));

@@ -73,11 +73,15 @@ struct kex_info {
     crypto::hash_kind hash;
     bool offered;  // in the default offer
     std::unique_ptr<key_exchange> (*make)(const kex_info& info, const kex_context& context);
+    bool by_clients_only = false;  // what is offered by default, servers do not offer
 };
 
 /// In order of preference.
 std::span<const kex_info> kex_methods();
 const kex_info* find_kex(std::string_view name);
+
+/// The names of the default offer.
+std::vector<std::string> offered_kex_methods(role own);
 
 /// H (RFC 4253 §8): `method_values` are the method's own values between K_S and K, as encoded.
 bytes exchange_hash(const kex_context& context, crypto::hash_kind hash, bytes_view host_key_blob,
@@ -86,5 +90,7 @@ bytes exchange_hash(const kex_context& context, crypto::hash_kind hash, bytes_vi
 // The factories of the table.
 std::unique_ptr<key_exchange> make_kex_ecdh(const kex_info&, const kex_context&);
 std::unique_ptr<key_exchange> make_kex_dh(const kex_info&, const kex_context&);
+std::unique_ptr<key_exchange> make_kex_dh_gex(const kex_info&, const kex_context&);
+std::unique_ptr<key_exchange> make_kex_hybrid(const kex_info&, const kex_context&);
 
 }  // namespace sluice

@@ -1,4 +1,5 @@
-// curve25519-sha256 (RFC 8731) and ecdh-sha2-nistp* (RFC 5656 §4): the same two messages.
+// curve25519-sha256 and curve448-sha512 (RFC 8731) and ecdh-sha2-nistp* (RFC 5656 §4): the same two
+// messages.
 
 #include "sluice/transport/kex_diffie_hellman.hpp"
 
@@ -31,6 +32,7 @@ std::unique_ptr<crypto::agreement> agree(const kex_info& info, crypto::random_so
     const auto curve = info.name == "ecdh-sha2-nistp256"   ? crypto::curve::nistp256
                        : info.name == "ecdh-sha2-nistp384" ? crypto::curve::nistp384
                        : info.name == "ecdh-sha2-nistp521" ? crypto::curve::nistp521
+                       : info.name == "curve448-sha512"    ? crypto::curve::x448
                                                            : crypto::curve::x25519;
     return crypto::make_agreement(curve, random);
 }
@@ -38,8 +40,8 @@ std::unique_ptr<crypto::agreement> agree(const kex_info& info, crypto::random_so
 }  // namespace
 
 std::unique_ptr<key_exchange> make_kex_ecdh(const kex_info& info, const kex_context& context) {
-    return std::make_unique<diffie_hellman_exchange<kex_ecdh_init, kex_ecdh_reply>>(info, context,
-                                                                                    agree);
+    return std::make_unique<diffie_hellman_exchange<kex_ecdh_init, kex_ecdh_reply>>(
+        info, context, [&info, &context] { return agree(info, *context.random); });
 }
 
 }  // namespace sluice

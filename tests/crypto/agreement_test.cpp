@@ -1,6 +1,7 @@
 #include "sluice/crypto/agreement.hpp"
 
 #include "sluice/crypto/dh_groups.hpp"
+#include "sluice/tests/support/fixed_random.hpp"
 #include "sluice/tests/support/hex.hpp"
 #include "sluice/tests/support/seeded_random.hpp"
 #include "sluice/tests/support/shared_vectors.hpp"
@@ -13,24 +14,9 @@
 namespace sluice::crypto {
 namespace {
 
+using test::fixed_random;
 using test::from_hex;
 using test::to_hex;
-
-// Gives out exactly these bytes, and counts what was taken.
-class fixed_random final : public random_source {
-public:
-    explicit fixed_random(bytes data) : data_(std::move(data)) {}
-    void fill(mutable_bytes_view out) override {
-        ASSERT_LE(taken_ + out.size(), data_.size());
-        std::copy_n(data_.begin() + static_cast<std::ptrdiff_t>(taken_), out.size(), out.begin());
-        taken_ += out.size();
-    }
-    std::size_t taken() const { return taken_; }
-
-private:
-    bytes data_;
-    std::size_t taken_ = 0;
-};
 
 std::string hex_of(const result<secret_bytes>& r) { return r ? to_hex(*r) : r.error().message(); }
 
@@ -57,6 +43,41 @@ TEST(Rfc7748s6_1, ExampleBothWays) {
     const char* const shared = "4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742";
     EXPECT_EQ(hex_of(alice->shared_secret(bob->public_value())), shared);
     EXPECT_EQ(hex_of(bob->shared_secret(alice->public_value())), shared);
+}
+
+TEST(Rfc7748s6_2, ExampleBothWays) {
+    fixed_random alice_random(
+        from_hex("9a8f4925d1519f5775cf46b04b5800d4ee9ee8bae8bc5565d498c28d"
+                 "d9c9baf574a9419744897391006382a6f127ab1d9ac2d8c0a598726b"));
+    fixed_random bob_random(
+        from_hex("1c306a7ac2a0e2e0990b294470cba339e6453772b075811d8fad0d1d"
+                 "6927c120bb5ee8972b0d3e21374c9c921b09d1b0366f10b65173992d"));
+    const auto alice = make_agreement(curve::x448, alice_random);
+    const auto bob = make_agreement(curve::x448, bob_random);
+    EXPECT_EQ(alice_random.taken(), 56u);
+    EXPECT_EQ(to_hex(alice->public_value()),
+              "9b08f7cc31b7e3e67d22d5aea121074a273bd2b83de09c63faa73d2c"
+              "22c5d9bbc836647241d953d40c5b12da88120d53177f80e532c41fa0");
+    EXPECT_EQ(to_hex(bob->public_value()),
+              "3eb7a829b0cd20f5bcfc0b599b6feccf6da4627107bdb0d4f345b430"
+              "27d8b972fc3e34fb4232a13ca706dcb57aec3dae07bdc1c67bf33609");
+    const char* const shared =
+        "07fff4181ac6cc95ec1c16a94a0f74d12da232ce40a77552281d282b"
+        "b60c0b56fd2464c335543936521c24403085d59a449a5037514a879d";
+    EXPECT_EQ(hex_of(alice->shared_secret(bob->public_value())), shared);
+    EXPECT_EQ(hex_of(bob->shared_secret(alice->public_value())), shared);
+}
+
+TEST(Rfc8731s3, X448RefusesAllZeroSecretsAndWrongLengths) {
+    test::seeded_random random;
+    const auto ours = make_agreement(curve::x448, random);
+    bytes one(56);
+    one[0] = 1;
+    for (const bytes& point :
+         {bytes(56), one, bytes(0), bytes(32, 9), bytes(55, 9), bytes(57, 9)}) {
+        SCOPED_TRACE(to_hex(point));
+        EXPECT_EQ(ours->shared_secret(point).error(), errc::bad_public_value);
+    }
 }
 
 TEST(Rfc8731s3, AllZeroSecretsAndWrongLengthsAreRefused) {
@@ -155,7 +176,9 @@ TEST(Rfc3526, PrimesAreThoseOfTheRfc) {
         const dh_group& group;
         BIGNUM* prime;
     } cases[] = {{"14", modp_group14(), BN_get_rfc3526_prime_2048(nullptr)},
+                 {"15", modp_group15(), BN_get_rfc3526_prime_3072(nullptr)},
                  {"16", modp_group16(), BN_get_rfc3526_prime_4096(nullptr)},
+                 {"17", modp_group17(), BN_get_rfc3526_prime_6144(nullptr)},
                  {"18", modp_group18(), BN_get_rfc3526_prime_8192(nullptr)}};
     for (const auto& c : cases) {
         SCOPED_TRACE(c.name);
@@ -163,12 +186,12 @@ TEST(Rfc3526, PrimesAreThoseOfTheRfc) {
         BN_bn2bin(c.prime, want.data());
         BN_free(c.prime);
         EXPECT_EQ(to_hex(c.group.prime), to_hex(want));
-        EXPECT_EQ(c.group.generator, 2u);
+        EXPECT_EQ(c.group.generator, bytes{2});
     }
 }
 
 TEST(Rfc4253s8, FiniteFieldBothSidesAgree) {
-    for (const dh_group* group : {&modp_group14(), &modp_group16(), &modp_group18()}) {
+    for (const dh_group* group : modp_groups()) {
         SCOPED_TRACE(group->prime.size());
         test::seeded_random random;
         const auto a = make_agreement(*group, random);
@@ -182,7 +205,7 @@ TEST(Rfc4253s8, FiniteFieldBothSidesAgree) {
 }
 
 TEST(Rfc4253s8, ValuesOutOfRangeAreRefused) {
-    for (const dh_group* group : {&modp_group14(), &modp_group16(), &modp_group18()}) {
+    for (const dh_group* group : modp_groups()) {
         SCOPED_TRACE(group->prime.size());
         test::seeded_random random;
         const auto ours = make_agreement(*group, random);
@@ -197,6 +220,49 @@ TEST(Rfc4253s8, ValuesOutOfRangeAreRefused) {
             EXPECT_EQ(ours->shared_secret(value).error(), errc::bad_public_value);
         EXPECT_TRUE(ours->shared_secret(bytes{2}));
         EXPECT_TRUE(ours->shared_secret(minus_2));
+    }
+}
+
+TEST(Rfc4419s3, GroupsOfAPeer) {
+    const dh_group& good = modp_group14();
+    test::seeded_random random;
+    const auto ours = make_agreement_in_peers_group({good.prime, {5}}, random);
+    ASSERT_TRUE(ours);
+    const auto theirs = make_agreement_in_peers_group({good.prime, {5}}, random);
+    ASSERT_TRUE(theirs);
+    EXPECT_EQ(hex_of((*ours)->shared_secret((*theirs)->public_value())),
+              hex_of((*theirs)->shared_secret((*ours)->public_value())));
+
+    bytes even = good.prime;
+    even.back() &= 0xfe;
+    bytes minus_1 = good.prime;
+    minus_1.back() ^= 1;
+    bytes longer = good.prime;
+    longer.push_back(0);
+    // 3^1300 and a generator whose powers end at zero.
+    BIGNUM* n = BN_new();
+    BN_one(n);
+    for (int i = 0; i < 1300; ++i)
+        BN_mul_word(n, 3);
+    bytes power_of_3(static_cast<std::size_t>(BN_num_bytes(n)));
+    BN_bn2bin(n, power_of_3.data());
+    BN_free(n);
+    const struct {
+        const char* name;
+        dh_group group;
+    } cases[] = {{"no prime", {{}, {2}}},
+                 {"even", {even, {2}}},
+                 {"g = 0", {good.prime, {}}},
+                 {"g = 1", {good.prime, {1}}},
+                 {"g = p", {good.prime, good.prime}},
+                 {"g = p - 1", {good.prime, minus_1}},
+                 {"g > p", {good.prime, longer}},
+                 {"p = 1", {{1}, {2}}},
+                 {"p = 3", {{3}, {2}}},
+                 {"powers of 3", {power_of_3, {3}}}};
+    for (const auto& c : cases) {
+        SCOPED_TRACE(c.name);
+        EXPECT_EQ(make_agreement_in_peers_group(c.group, random).error(), errc::bad_public_value);
     }
 }
 

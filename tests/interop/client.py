@@ -494,7 +494,9 @@ def our_offer(c):
 
 
 BY_CHOICE = {"kex": ["ecdh-sha2-nistp256", "ecdh-sha2-nistp384", "ecdh-sha2-nistp521",
-                     "diffie-hellman-group14-sha256"],
+                     "diffie-hellman-group14-sha256", "mlkem768nistp256-sha256",
+                     "mlkem1024nistp384-sha384", "curve448-sha512", "diffie-hellman-group15-sha512",
+                     "diffie-hellman-group17-sha512"],
              "mac": ["hmac-sha2-256", "hmac-sha2-512"]}
 
 EVERYWHERE = (exit_codes, streams_apart, killed, up, down, both_ways, eof_first, slow_reader,

@@ -6,14 +6,15 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <optional>
 #include <string>
 
 namespace sluice::test {
 
-/// A JSON file of the shared vector folder beside the checkout, or nothing where that folder is not
+/// A file of the shared vector folder beside the checkout, or nothing where that folder is not
 /// there. Either way the run says so: one line "vectors: ran <file>" or "vectors: absent <file>".
-inline std::optional<nlohmann::json> shared_vectors(const std::string& file) {
+inline std::optional<std::string> shared_text(const std::string& file) {
     const auto path = std::filesystem::path(SLUICE_SHARED_VECTORS) / file;
     if (!std::filesystem::exists(std::filesystem::path(SLUICE_SHARED_VECTORS))) {
         std::printf("vectors: absent %s\n", file.c_str());
@@ -22,7 +23,14 @@ inline std::optional<nlohmann::json> shared_vectors(const std::string& file) {
     std::ifstream in(path);
     EXPECT_TRUE(in.good()) << path;
     std::printf("vectors: ran %s\n", file.c_str());
-    return nlohmann::json::parse(in);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+}
+
+/// The same for a file that is JSON.
+inline std::optional<nlohmann::json> shared_vectors(const std::string& file) {
+    const auto text = shared_text(file);
+    if (!text) return std::nullopt;
+    return nlohmann::json::parse(*text);
 }
 
 }  // namespace sluice::test

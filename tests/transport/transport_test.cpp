@@ -97,6 +97,13 @@ TEST(Transport, EveryAlgorithmCarriesData) {
     }
 }
 
+TEST(Transport, TheFirstChoiceIsPostQuantum) {
+    transport_pair pair;
+    connect(pair);
+    EXPECT_EQ(pair.client.machine->algorithms().kex->name, "mlkem768x25519-sha256");
+    EXPECT_EQ(pair.server.machine->algorithms().kex->name, "mlkem768x25519-sha256");
+}
+
 TEST(Transport, EveryHostKeyTypeIsProven) {
     for (const char* type : {"ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384",
                              "ecdsa-sha2-nistp521", "ssh-rsa"}) {
@@ -311,6 +318,7 @@ public:
     raw_client() {
         config_.random = &random_;
         config_.host_keys = {test::test_host_key()};
+        config_.kex_algorithms = {"curve25519-sha256", "diffie-hellman-group16-sha512"};
         server.emplace(config_, role::server, time_point{});
     }
     void line(std::string_view text) { test::feed(*server, as_bytes(text)); }
@@ -569,6 +577,17 @@ TEST(Rfc4253s7, MessagesOutOfOrderAreRefused) {
     EXPECT_EQ(early.poll(), errc::unexpected_message);
 }
 
+// C_INIT of those sizes: a KEM's key of one byte, repeated, and a curve's value of ones.
+bytes hybrid_init(std::size_t key_size, std::size_t value_size, std::uint8_t filling = 0x11) {
+    bytes payload;
+    wire::writer w(payload);
+    bytes value(key_size, filling);
+    value.resize(key_size + value_size, 1);
+    w.write(std::uint8_t{30});
+    w.write(bytes_view(value));
+    return payload;
+}
+
 TEST(Rfc4253s8, BadPublicValuesAreRefused) {
     struct {
         const char* kex;
@@ -578,7 +597,16 @@ TEST(Rfc4253s8, BadPublicValuesAreRefused) {
         {"curve25519-sha256", test::from_hex("1e 0000001f" + std::string(62, '1'))},  // short
         {"ecdh-sha2-nistp256", test::from_hex("1e 00000041 04" + std::string(128, '1'))},  // off it
         {"ecdh-sha2-nistp256",
-         test::from_hex("1e 00000021 02" + std::string(64, '1'))},            // compressed
+         test::from_hex("1e 00000021 02" + std::string(64, '1'))},  // compressed
+        {"mlkem768x25519-sha256", test::from_hex("1e 00000000")},
+        {"mlkem768x25519-sha256", hybrid_init(1184, 31)},        // short
+        {"mlkem768x25519-sha256", hybrid_init(1184, 33)},        // long
+        {"mlkem768x25519-sha256", hybrid_init(1184, 32, 0xff)},  // coefficients beyond the modulus
+        {"mlkem768nistp256-sha256", hybrid_init(1184, 65)},      // no point
+        {"mlkem1024nistp384-sha384", hybrid_init(1184, 97)},     // the other set's key
+        {"sntrup761x25519-sha512", hybrid_init(1158, 31)},
+        {"sntrup761x25519-sha512", hybrid_init(1157, 32)},
+        {"sntrup761x25519-sha512@openssh.com", hybrid_init(1158, 33)},
         {"diffie-hellman-group14-sha256", test::from_hex("1e 00000000")},     // e = 0
         {"diffie-hellman-group14-sha256", test::from_hex("1e 00000001 01")},  // e = 1
         {"diffie-hellman-group14-sha256",
@@ -595,6 +623,68 @@ TEST(Rfc4253s8, BadPublicValuesAreRefused) {
         ASSERT_TRUE(run.on_kexinit(peer.kexinit_payload({}, false, c.kex), "SSH-2.0-x", replies));
         EXPECT_EQ(run.on_message(c.payload, replies).error(), errc::bad_public_value);
         EXPECT_TRUE(replies.empty());
+    }
+}
+
+// A ciphertext that was changed under way is no error of the KEM: H differs, so the signature does.
+TEST(Transport, AChangedHybridReplyEndsTheExchange) {
+    for (const char* name : {"mlkem768x25519-sha256", "sntrup761x25519-sha512"}) {
+        SCOPED_TRACE(name);
+        transport_pair pair;
+        pair.client.config.kex_algorithms = pair.server.config.kex_algorithms = {name};
+        bool changed = false;
+        pair.tamper = [&](const transport_pair::end& from, bytes& data) {
+            const auto at = std::ranges::find(data, std::uint8_t{31});
+            if (changed || &from != &pair.server || data.size() < 1000) return;
+            changed = true;
+            ASSERT_NE(at, data.end());
+            data[data.size() - 400] ^= 1;  // in S_REPLY: behind it is the signature
+        };
+        pair.start();
+        pair.run();
+        EXPECT_TRUE(changed);
+        EXPECT_EQ(pair.client.error, errc::host_key_rejected);
+    }
+}
+
+TEST(Transport, ReplyOfAHybridWithAWrongLengthIsRefused) {
+    for (const auto& kex : kex_methods()) {
+        if (!kex.name.starts_with("mlkem") && !kex.name.starts_with("sntrup")) continue;
+        SCOPED_TRACE(kex.name);
+        for (const int more : {-1, 1}) {
+            test::seeded_random random;
+            kex_context client_side;
+            client_side.random = &random;
+            kex_context server_side = client_side;
+            server_side.own = role::server;
+            const auto key = test::test_host_key();
+            server_side.key = key.get();
+            server_side.host_key_algorithm = "ssh-ed25519";
+            const auto client = kex.make(kex, client_side);
+            const auto server = kex.make(kex, server_side);
+            std::vector<bytes> replies;
+            ASSERT_TRUE(server->on_message(*client->begin(), replies));
+            ASSERT_EQ(replies.size(), 1u);
+
+            const bytes_view reply = replies[0];
+            wire::reader r(reply.subspan(1));
+            bytes_view host_key, value, signature;
+            r.read(host_key);
+            r.read(value);
+            r.read(signature);
+            ASSERT_FALSE(r.error());
+            bytes other = to_bytes(value);
+            other.resize(static_cast<std::size_t>(static_cast<int>(value.size()) + more), 1);
+            bytes payload;
+            wire::writer w(payload);
+            w.write(std::uint8_t{31});
+            w.write(host_key);
+            w.write(bytes_view(other));
+            w.write(signature);
+            std::vector<bytes> none;
+            EXPECT_EQ(client->on_message(payload, none).error(), errc::bad_public_value);
+            EXPECT_EQ(client->on_message(replies[0], none).error(), errc::unexpected_message);
+        }
     }
 }
 

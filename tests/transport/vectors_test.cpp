@@ -183,11 +183,7 @@ void replay_session(const json& file) {
     const bytes own_kexinit_payload = payload_of(own_kexinit_packet);
     const auto own_kexinit = wire::decode<kexinit>(own_kexinit_payload);
     ASSERT_TRUE(own_kexinit);
-    const auto kex_name = file["kex"].get<std::string>();
-    if (find_kex(kex_name) == nullptr) {
-        std::printf("vectors: kex %s is not ours\n", kex_name.c_str());
-        GTEST_FAIL() << "the caller leaves these out";
-    }
+    ASSERT_NE(find_kex(file["kex"].get<std::string>()), nullptr);
 
     // Cookie, padding of KEXINIT, ephemeral key and so on, in the order in which we draw them.
     scripted_random random;
@@ -195,6 +191,8 @@ void replay_session(const json& file) {
     random.add(padding_of(own_kexinit_packet));
     const auto& packets = side(r.ours);
     random.add(hex(file["ephemeral"]["x25519_private"]));
+    if (file["ephemeral"].contains("mlkem768_seed"))
+        random.add(hex(file["ephemeral"]["mlkem768_seed"]));
     for (std::size_t i = 1; i < packets.size(); ++i)
         random.add(padding_of(hex(packets[i]["wire"])));
     const auto cipher_name = file["cipher"][r.ours].get<std::string>();
@@ -313,14 +311,12 @@ TEST(Vectors, RecordedSessionsReplayToTheirBytes) {
         const auto name = "ssh-transport/sessions/" + entry.path().filename().string();
         SCOPED_TRACE(name);
         const auto file = test::shared_vectors(name);
-        if (find_kex((*file)["kex"].get<std::string>()) == nullptr) {
-            std::printf("vectors: %s waits for its key exchange method\n", name.c_str());
-            continue;
-        }
+        // The exponents that it draws are longer than ours: tests/interop has this method.
+        if ((*file)["kex"] == "diffie-hellman-group-exchange-sha256") continue;
         replay_session(*file);
         ++ran;
     }
-    EXPECT_GE(ran, 14u);
+    EXPECT_GE(ran, 15u);
 }
 
 }  // namespace
