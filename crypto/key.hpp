@@ -10,7 +10,7 @@
 
 namespace sluice::crypto {
 
-class public_key_impl;  // key_ed25519.cpp, key_ecdsa.cpp, key_rsa.cpp
+class public_key_impl;  // key_eddsa.cpp, key_ecdsa.cpp, key_rsa.cpp
 class private_key_impl;
 
 /// A public key of a known type. A value: copies share the immutable key.

@@ -61,11 +61,11 @@ struct key_type {
 const key_type* find_key_type(std::string_view name);
 std::span<const key_type> key_types();
 
-// key_ed25519.cpp
-result<public_key_ptr> parse_ed25519(std::string_view name, bytes_view blob);
-result<private_key_ptr> generate_ed25519(std::string_view name, unsigned bits);
-result<private_key_ptr> read_ed25519(std::string_view name, wire::reader& in);
-result<private_key_ptr> ed25519_from_openssl(std::string_view name, EVP_PKEY* key);
+// key_eddsa.cpp
+result<public_key_ptr> parse_eddsa(std::string_view name, bytes_view blob);
+result<private_key_ptr> generate_eddsa(std::string_view name, unsigned bits);
+result<private_key_ptr> read_eddsa(std::string_view name, wire::reader& in);
+result<private_key_ptr> eddsa_from_openssl(std::string_view name, EVP_PKEY* key);
 
 // key_ecdsa.cpp
 result<public_key_ptr> parse_ecdsa(std::string_view name, bytes_view blob);

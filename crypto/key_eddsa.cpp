@@ -11,9 +11,9 @@ namespace {
 constexpr std::size_t key_size = 32;  // public key, and seed of the private one
 constexpr std::size_t signature_size = 64;
 
-class ed25519_public_key final : public public_key_impl {
+class eddsa_public_key final : public public_key_impl {
 public:
-    ed25519_public_key(std::string_view name, bytes_view blob, evp_pkey key)
+    eddsa_public_key(std::string_view name, bytes_view blob, evp_pkey key)
         : name_(name), blob_(to_bytes(blob)), key_(std::move(key)) {}
 
     const bytes& blob() const override { return blob_; }
@@ -33,9 +33,9 @@ private:
     evp_pkey key_;
 };
 
-class ed25519_private_key final : public private_key_impl {
+class eddsa_private_key final : public private_key_impl {
 public:
-    ed25519_private_key(evp_pkey key, public_key public_half)
+    eddsa_private_key(evp_pkey key, public_key public_half)
         : key_(std::move(key)), public_half_(std::move(public_half)) {}
 
     const public_key& public_half() const override { return public_half_; }
@@ -73,12 +73,12 @@ result<private_key_ptr> from_pkey(std::string_view name, evp_pkey key) {
     w.write(bytes_view(point));
     auto public_half = public_key::from_blob(blob);
     if (!public_half) return public_half.error();
-    return std::make_shared<ed25519_private_key>(std::move(key), std::move(*public_half));
+    return std::make_shared<eddsa_private_key>(std::move(key), std::move(*public_half));
 }
 
 }  // namespace
 
-result<public_key_ptr> parse_ed25519(std::string_view name, bytes_view blob) {
+result<public_key_ptr> parse_eddsa(std::string_view name, bytes_view blob) {
     wire::reader r(blob);
     std::string_view type;
     bytes_view point;
@@ -90,16 +90,16 @@ result<public_key_ptr> parse_ed25519(std::string_view name, bytes_view blob) {
     evp_pkey key(
         EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, point.data(), point.size()));
     if (!key) return openssl_failure(errc::bad_key);
-    return std::make_shared<ed25519_public_key>(name, blob, std::move(key));
+    return std::make_shared<eddsa_public_key>(name, blob, std::move(key));
 }
 
-result<private_key_ptr> generate_ed25519(std::string_view name, unsigned) {
+result<private_key_ptr> generate_eddsa(std::string_view name, unsigned) {
     evp_pkey key(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
     if (!key) return openssl_failure();
     return from_pkey(name, std::move(key));
 }
 
-result<private_key_ptr> read_ed25519(std::string_view name, wire::reader& in) {
+result<private_key_ptr> read_eddsa(std::string_view name, wire::reader& in) {
     bytes_view point;
     bytes_view pair;
     in.read(point);
@@ -117,7 +117,7 @@ result<private_key_ptr> read_ed25519(std::string_view name, wire::reader& in) {
     return key;
 }
 
-result<private_key_ptr> ed25519_from_openssl(std::string_view name, EVP_PKEY* key) {
+result<private_key_ptr> eddsa_from_openssl(std::string_view name, EVP_PKEY* key) {
     if (EVP_PKEY_get_base_id(key) != EVP_PKEY_ED25519) return private_key_ptr();
     expects(EVP_PKEY_up_ref(key) == 1);
     return from_pkey(name, evp_pkey(key));
