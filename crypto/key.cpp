@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::array types{
     key_type{"ssh-ed25519", parse_eddsa, generate_eddsa, read_eddsa, eddsa_from_openssl},
+    key_type{"ssh-ed448", parse_eddsa, generate_eddsa, read_eddsa, eddsa_from_openssl},
     key_type{"ecdsa-sha2-nistp256", parse_ecdsa, generate_ecdsa, read_ecdsa, ecdsa_from_openssl},
     key_type{"ecdsa-sha2-nistp384", parse_ecdsa, generate_ecdsa, read_ecdsa, ecdsa_from_openssl},
     key_type{"ecdsa-sha2-nistp521", parse_ecdsa, generate_ecdsa, read_ecdsa, ecdsa_from_openssl},

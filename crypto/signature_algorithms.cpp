@@ -10,6 +10,7 @@ namespace {
 constexpr std::array algorithms{
     // name, type of the key
     signature_algorithm{"ssh-ed25519", "ssh-ed25519"},
+    signature_algorithm{"ssh-ed448", "ssh-ed448"},
     signature_algorithm{"ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256"},
     signature_algorithm{"ecdsa-sha2-nistp384", "ecdsa-sha2-nistp384"},
     signature_algorithm{"ecdsa-sha2-nistp521", "ecdsa-sha2-nistp521"},
