@@ -148,6 +148,8 @@ public:
         return {};
     }
 
+    EVP_PKEY* openssl_key() const override { return key_.get(); }
+
 private:
     const ecdsa_curve& curve_;
     evp_pkey key_;

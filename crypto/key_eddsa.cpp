@@ -77,6 +77,8 @@ public:
         return {};
     }
 
+    EVP_PKEY* openssl_key() const override { return key_.get(); }
+
 private:
     const eddsa_curve& curve_;
     evp_pkey key_;

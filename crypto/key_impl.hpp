@@ -41,6 +41,9 @@ public:
 
     /// Writes the fields that follow the type in an openssh-key-v1 file.
     virtual result<> write_fields(wire::writer& out) const = 0;
+
+    /// As OpenSSL has it, for the files that it writes. Lives as long as this.
+    virtual EVP_PKEY* openssl_key() const = 0;
 };
 
 using public_key_ptr = std::shared_ptr<const public_key_impl>;

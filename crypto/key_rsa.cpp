@@ -73,6 +73,8 @@ public:
         return {};
     }
 
+    EVP_PKEY* openssl_key() const override { return key_.get(); }
+
 private:
     evp_pkey key_;
     public_key public_half_;
