@@ -13,12 +13,17 @@ namespace sluice::crypto {
 namespace {
 
 constexpr std::array types{
-    key_type{"ssh-ed25519", parse_eddsa, generate_eddsa, read_eddsa, eddsa_from_openssl},
-    key_type{"ssh-ed448", parse_eddsa, generate_eddsa, read_eddsa, eddsa_from_openssl},
-    key_type{"ecdsa-sha2-nistp256", parse_ecdsa, generate_ecdsa, read_ecdsa, ecdsa_from_openssl},
-    key_type{"ecdsa-sha2-nistp384", parse_ecdsa, generate_ecdsa, read_ecdsa, ecdsa_from_openssl},
-    key_type{"ecdsa-sha2-nistp521", parse_ecdsa, generate_ecdsa, read_ecdsa, ecdsa_from_openssl},
-    key_type{"ssh-rsa", parse_rsa, generate_rsa, read_rsa, rsa_from_openssl},
+    key_type{"ssh-ed25519", parse_eddsa, generate_eddsa, read_eddsa, read_putty_eddsa,
+             eddsa_from_openssl},
+    key_type{"ssh-ed448", parse_eddsa, generate_eddsa, read_eddsa, read_putty_eddsa,
+             eddsa_from_openssl},
+    key_type{"ecdsa-sha2-nistp256", parse_ecdsa, generate_ecdsa, read_ecdsa, read_putty_ecdsa,
+             ecdsa_from_openssl},
+    key_type{"ecdsa-sha2-nistp384", parse_ecdsa, generate_ecdsa, read_ecdsa, read_putty_ecdsa,
+             ecdsa_from_openssl},
+    key_type{"ecdsa-sha2-nistp521", parse_ecdsa, generate_ecdsa, read_ecdsa, read_putty_ecdsa,
+             ecdsa_from_openssl},
+    key_type{"ssh-rsa", parse_rsa, generate_rsa, read_rsa, read_putty_rsa, rsa_from_openssl},
 };
 
 bool fits(std::string_view algorithm, std::string_view type) {

@@ -232,6 +232,18 @@ result<private_key_ptr> read_ecdsa(std::string_view name, wire::reader& in) {
     return from_scalar(curve, point, number.get());
 }
 
+// mpint d
+result<private_key_ptr> read_putty_ecdsa(std::string_view name, bytes_view, wire::reader& in) {
+    const ecdsa_curve& curve = curve_of(name);
+    wire::mpint scalar;
+    in.read(scalar);
+    if (in.error()) return in.error();
+    if (scalar.magnitude.size() > curve.field_size) return errc::bad_key;
+    const bignum number = secret_number(scalar.magnitude);
+    if (!number) return openssl_failure();
+    return from_scalar(curve, {}, number.get());
+}
+
 result<private_key_ptr> ecdsa_from_openssl(std::string_view name, EVP_PKEY* key) {
     if (EVP_PKEY_get_base_id(key) != EVP_PKEY_EC) return private_key_ptr();
     const ecdsa_curve& curve = curve_of(name);

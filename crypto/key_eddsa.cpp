@@ -143,6 +143,17 @@ result<private_key_ptr> read_eddsa(std::string_view name, wire::reader& in) {
     return key;
 }
 
+// string seed
+result<private_key_ptr> read_putty_eddsa(std::string_view name, bytes_view, wire::reader& in) {
+    const eddsa_curve& curve = curve_of(name);
+    bytes_view seed;
+    in.read(seed);
+    if (in.error()) return in.error();
+    if (seed.size() != curve.key_size) return errc::bad_key;
+    return from_pkey(
+        curve, evp_pkey(EVP_PKEY_new_raw_private_key(curve.id, nullptr, seed.data(), seed.size())));
+}
+
 result<private_key_ptr> eddsa_from_openssl(std::string_view name, EVP_PKEY* key) {
     const eddsa_curve& curve = curve_of(name);
     if (EVP_PKEY_get_base_id(key) != curve.id) return private_key_ptr();

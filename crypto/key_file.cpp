@@ -4,6 +4,7 @@
 #include "sluice/crypto/key_file_armour.hpp"
 #include "sluice/crypto/key_file_cipher.hpp"
 #include "sluice/crypto/key_file_pem.hpp"
+#include "sluice/crypto/key_file_ppk.hpp"
 #include "sluice/crypto/key_impl.hpp"
 #include "sluice/wire/expects.hpp"
 #include "sluice/wire/limits.hpp"
@@ -149,6 +150,7 @@ result<key_file_contents> read_private_key(std::string_view text, std::string_vi
     text.remove_prefix(start);
     if (text.starts_with(begin_mark))
         return read_openssh(text.substr(begin_mark.size()), passphrase, costs);
+    if (is_ppk(text)) return read_ppk(text, passphrase, costs);
     auto key = read_pem_private_key(text, passphrase, costs);
     if (!key) return key.error() == errc::bad_key ? errc::bad_key_file : key.error();
     return key_file_contents{std::move(*key), {}};

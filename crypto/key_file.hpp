@@ -21,10 +21,12 @@ struct key_file_contents {
 struct key_file_costs {
     std::uint32_t bcrypt_rounds_max = limits::bcrypt_rounds_max;
     std::uint32_t pbkdf2_rounds_max = limits::pbkdf2_rounds_max;
+    std::uint32_t argon2_memory_kib_max = limits::argon2_memory_kib_max;
+    std::uint32_t argon2_work_kib_max = limits::argon2_work_kib_max;  // memory times passes
 };
 
 /// Reads the text of a private key file: openssh-key-v1, PKCS#8 (plain or encrypted), PKCS#1 and
-/// SEC1 PEM (plain or in the old encrypted form).
+/// SEC1 PEM (plain or in the old encrypted form), PuTTY's PPK of versions 2 and 3.
 ///
 /// Errors: bad_key_file, unknown_key_type, key_too_small; passphrase_required when the file is
 /// encrypted and `passphrase` is empty; wrong_passphrase.

@@ -57,6 +57,8 @@ struct key_type {
     result<private_key_ptr> (*generate)(std::string_view name, unsigned bits);
     /// Reads the fields that follow the type in an openssh-key-v1 file.
     result<private_key_ptr> (*read_fields)(std::string_view name, wire::reader& in);
+    /// Reads the private fields of a PuTTY file, whose public half is `blob`. The caller compares.
+    result<private_key_ptr> (*read_putty)(std::string_view name, bytes_view blob, wire::reader& in);
     /// Takes a key that OpenSSL decoded; null when the key is not of this type.
     result<private_key_ptr> (*from_openssl)(std::string_view name, EVP_PKEY* key);
 };
@@ -68,18 +70,21 @@ std::span<const key_type> key_types();
 result<public_key_ptr> parse_eddsa(std::string_view name, bytes_view blob);
 result<private_key_ptr> generate_eddsa(std::string_view name, unsigned bits);
 result<private_key_ptr> read_eddsa(std::string_view name, wire::reader& in);
+result<private_key_ptr> read_putty_eddsa(std::string_view name, bytes_view blob, wire::reader& in);
 result<private_key_ptr> eddsa_from_openssl(std::string_view name, EVP_PKEY* key);
 
 // key_ecdsa.cpp
 result<public_key_ptr> parse_ecdsa(std::string_view name, bytes_view blob);
 result<private_key_ptr> generate_ecdsa(std::string_view name, unsigned bits);
 result<private_key_ptr> read_ecdsa(std::string_view name, wire::reader& in);
+result<private_key_ptr> read_putty_ecdsa(std::string_view name, bytes_view blob, wire::reader& in);
 result<private_key_ptr> ecdsa_from_openssl(std::string_view name, EVP_PKEY* key);
 
 // key_rsa.cpp
 result<public_key_ptr> parse_rsa(std::string_view name, bytes_view blob);
 result<private_key_ptr> generate_rsa(std::string_view name, unsigned bits);
 result<private_key_ptr> read_rsa(std::string_view name, wire::reader& in);
+result<private_key_ptr> read_putty_rsa(std::string_view name, bytes_view blob, wire::reader& in);
 result<private_key_ptr> rsa_from_openssl(std::string_view name, EVP_PKEY* key);
 
 /// Makes and takes apart private_key values, for key.cpp and key_file.cpp.

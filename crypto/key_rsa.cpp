@@ -224,6 +224,28 @@ result<private_key_ptr> read_rsa(std::string_view name, wire::reader& in) {
     return from_numbers(name, std::move(numbers));
 }
 
+// mpint d, p, q, q^-1 mod p; n and e stand in the public half.
+result<private_key_ptr> read_putty_rsa(std::string_view name, bytes_view blob, wire::reader& in) {
+    wire::mpint n, e, d, p, q, coefficient;
+    wire::reader public_half(blob);
+    std::string_view type;
+    public_half.read(type);
+    public_half.read(e);
+    public_half.read(n);
+    for (wire::mpint* number : {&d, &p, &q, &coefficient})
+        in.read(*number);
+    if (in.error()) return in.error();
+    rsa_numbers numbers{secret_number(n.magnitude),
+                        secret_number(e.magnitude),
+                        secret_number(d.magnitude),
+                        secret_number(p.magnitude),
+                        secret_number(q.magnitude),
+                        {},
+                        {},
+                        {}};
+    return from_numbers(name, std::move(numbers));
+}
+
 result<private_key_ptr> rsa_from_openssl(std::string_view name, EVP_PKEY* key) {
     if (EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA) return private_key_ptr();
     rsa_numbers numbers{secret_number(key, OSSL_PKEY_PARAM_RSA_N),

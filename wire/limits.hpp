@@ -46,6 +46,8 @@ inline constexpr std::size_t policy_errors_max = 64;             // lines report
 inline constexpr std::size_t key_file_length_max = 1024 * 1024;  // bytes, as OpenSSH
 inline constexpr std::uint32_t bcrypt_rounds_max = 4096;         // a key file may not cost minutes
 inline constexpr std::uint32_t pbkdf2_rounds_max = 4'000'000;    // likewise; OpenSSL writes 2048
+inline constexpr std::uint32_t argon2_memory_kib_max = 1 << 20;  // 1 GiB; PuTTY writes 8 MiB
+inline constexpr std::uint32_t argon2_work_kib_max = 1 << 25;    // times passes: half a minute
 inline constexpr unsigned rsa_bits_min = 2048;
 inline constexpr unsigned rsa_bits_max = 16384;
 
