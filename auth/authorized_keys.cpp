@@ -143,8 +143,10 @@ constexpr std::array flag_options{
     flag_option{"X11-forwarding", true,
                 [](authorized_key& k, bool on) { k.permits_x11_forwarding = on; }},
     flag_option{"user-rc", true, [](authorized_key& k, bool on) { k.permits_user_rc = on; }},
-    // Relaxes a demand on security keys, which no key that we know is.
-    flag_option{"no-touch-required", false, [](authorized_key&, bool) {}},
+    flag_option{"no-touch-required", false,
+                [](authorized_key& k, bool) { k.presence_required = false; }},
+    flag_option{"verify-required", false,
+                [](authorized_key& k, bool) { k.verification_required = true; }},
 };
 
 constexpr std::array value_options{
@@ -156,8 +158,8 @@ constexpr std::array value_options{
 
 // Known, and not served: such a line's key is refused, because ignoring any of them would give more
 // than the user meant to.
-constexpr std::array<std::string_view, 6> unsupported_options{
-    "cert-authority", "principals", "permitopen", "permitlisten", "tunnel", "verify-required"};
+constexpr std::array<std::string_view, 5> unsupported_options{
+    "cert-authority", "principals", "permitopen", "permitlisten", "tunnel"};
 
 bool apply_flag_option(std::string_view name, authorized_key& key) {
     for (const flag_option& option : flag_options) {
@@ -250,11 +252,17 @@ authorized_key entry(crypto::public_key key, std::string_view key_line) {
 
 }  // namespace
 
-authorized_key::verdict authorized_key::judge(std::string_view address,
-                                              std::int64_t system_seconds) const {
+authorized_key::verdict authorized_key::judge(
+    std::string_view address, std::int64_t system_seconds,
+    const std::optional<crypto::sk_assertion>& assertion) const {
     if (!unsupported.empty()) return verdict::unsupported_option;
     if (expires && system_seconds > *expires) return verdict::expired;
     if (from && !from->allows(address)) return verdict::wrong_address;
+    const bool asserts = key.is_security_key() && assertion.has_value();
+    if (key.is_security_key() && presence_required && !(asserts && assertion->user_present))
+        return verdict::user_not_present;
+    if (verification_required && !(asserts && assertion->user_verified))
+        return verdict::user_not_verified;
     return verdict::allowed;
 }
 
@@ -310,11 +318,11 @@ const authorized_key* authorized_keys::find(const crypto::public_key& key) const
     return found == keys_.end() ? nullptr : &*found;
 }
 
-const authorized_key* authorized_keys::find_allowed(const crypto::public_key& key,
-                                                    std::string_view address,
-                                                    std::int64_t system_seconds) const {
+const authorized_key* authorized_keys::find_allowed(
+    const crypto::public_key& key, std::string_view address, std::int64_t system_seconds,
+    const std::optional<crypto::sk_assertion>& assertion) const {
     for (const authorized_key& k : keys_)
-        if (k.key == key && k.allows(address, system_seconds)) return &k;
+        if (k.key == key && k.allows(address, system_seconds, assertion)) return &k;
     return nullptr;
 }
 

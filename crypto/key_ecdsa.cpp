@@ -72,7 +72,8 @@ public:
     std::string_view type() const override { return curve_.type; }
     unsigned bits() const override { return curve_.bits; }
 
-    result<> verify(std::string_view, bytes_view data, bytes_view signature) const override {
+    result<std::optional<sk_assertion>> verify(std::string_view, bytes_view data,
+                                               bytes_view signature, wire::reader&) const override {
         wire::reader reader(signature);
         wire::mpint r;
         wire::mpint s;

@@ -103,6 +103,7 @@ result<key_file_contents> parse_list(bytes_view list, bool encrypted,
     r.read(name);
     const key_type* type = r.error() ? nullptr : find_key_type(name);
     if (type == nullptr) return errc::bad_key_file;  // the public half was of a known type
+    if (type->read_fields == nullptr) return errc::unknown_key_type;  // its key is in hardware
     auto impl = type->read_fields(type->name, r);
     if (!impl) return file_error(impl.error());
     std::string_view comment;

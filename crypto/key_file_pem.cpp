@@ -120,6 +120,7 @@ result<evp_pkey> decode(const pem_block& block) {
 
 result<private_key> convert(EVP_PKEY* key) {
     for (const key_type& type : key_types()) {
+        if (type.from_openssl == nullptr) continue;
         auto impl = type.from_openssl(type.name, key);
         if (!impl) return impl.error();
         if (*impl) return private_key_access::make(std::move(*impl));

@@ -25,9 +25,11 @@ public:
     virtual unsigned bits() const = 0;
 
     /// `algorithm` is known to fit the type; `signature` is what stands in the blob behind its
-    /// name. Errors: bad_signature.
-    virtual result<> verify(std::string_view algorithm, bytes_view data,
-                            bytes_view signature) const = 0;
+    /// name, `trailer` what follows: fields of security keys, and the caller sees to its end.
+    /// Errors: bad_signature.
+    virtual result<std::optional<sk_assertion>> verify(std::string_view algorithm, bytes_view data,
+                                                       bytes_view signature,
+                                                       wire::reader& trailer) const = 0;
 };
 
 class private_key_impl {
@@ -49,7 +51,8 @@ public:
 using public_key_ptr = std::shared_ptr<const public_key_impl>;
 using private_key_ptr = std::shared_ptr<const private_key_impl>;
 
-/// What each key type provides; the table of them is in key.cpp.
+/// What each key type provides; the table of them is in key.cpp. Security keys have a public half
+/// only: the functions for private ones are null.
 struct key_type {
     std::string_view name;
     /// Parses a whole blob whose type is `name`.
@@ -86,6 +89,9 @@ result<private_key_ptr> generate_rsa(std::string_view name, unsigned bits);
 result<private_key_ptr> read_rsa(std::string_view name, wire::reader& in);
 result<private_key_ptr> read_putty_rsa(std::string_view name, bytes_view blob, wire::reader& in);
 result<private_key_ptr> rsa_from_openssl(std::string_view name, EVP_PKEY* key);
+
+// key_sk.cpp
+result<public_key_ptr> parse_sk(std::string_view name, bytes_view blob);
 
 /// Makes and takes apart private_key values, for key.cpp and key_file.cpp.
 class private_key_access {

@@ -29,8 +29,8 @@ public:
     std::string_view type() const override { return name_; }
     unsigned bits() const override { return bits_; }
 
-    result<> verify(std::string_view algorithm, bytes_view data,
-                    bytes_view signature) const override {
+    result<std::optional<sk_assertion>> verify(std::string_view algorithm, bytes_view data,
+                                               bytes_view signature, wire::reader&) const override {
         const std::size_t size = (bits_ + 7) / 8;
         if (signature.empty() || signature.size() > size) return errc::bad_signature;
         // RFC 8332 §3: some signers leave out leading zeros, which a verifier may accept.
