@@ -13,19 +13,19 @@ namespace sluice::crypto {
 namespace {
 
 constexpr std::array types{
-    key_type{"ssh-ed25519", parse_eddsa, generate_eddsa, read_eddsa, read_putty_eddsa,
+    key_type{"ssh-ed25519", 1, parse_eddsa, generate_eddsa, read_eddsa, read_putty_eddsa,
              eddsa_from_openssl},
-    key_type{"ssh-ed448", parse_eddsa, generate_eddsa, read_eddsa, read_putty_eddsa,
+    key_type{"ssh-ed448", 1, parse_eddsa, generate_eddsa, read_eddsa, read_putty_eddsa,
              eddsa_from_openssl},
-    key_type{"ecdsa-sha2-nistp256", parse_ecdsa, generate_ecdsa, read_ecdsa, read_putty_ecdsa,
+    key_type{"ecdsa-sha2-nistp256", 2, parse_ecdsa, generate_ecdsa, read_ecdsa, read_putty_ecdsa,
              ecdsa_from_openssl},
-    key_type{"ecdsa-sha2-nistp384", parse_ecdsa, generate_ecdsa, read_ecdsa, read_putty_ecdsa,
+    key_type{"ecdsa-sha2-nistp384", 2, parse_ecdsa, generate_ecdsa, read_ecdsa, read_putty_ecdsa,
              ecdsa_from_openssl},
-    key_type{"ecdsa-sha2-nistp521", parse_ecdsa, generate_ecdsa, read_ecdsa, read_putty_ecdsa,
+    key_type{"ecdsa-sha2-nistp521", 2, parse_ecdsa, generate_ecdsa, read_ecdsa, read_putty_ecdsa,
              ecdsa_from_openssl},
-    key_type{"sk-ssh-ed25519@openssh.com", parse_sk, nullptr, nullptr, nullptr, nullptr},
-    key_type{"sk-ecdsa-sha2-nistp256@openssh.com", parse_sk, nullptr, nullptr, nullptr, nullptr},
-    key_type{"ssh-rsa", parse_rsa, generate_rsa, read_rsa, read_putty_rsa, rsa_from_openssl},
+    key_type{"sk-ssh-ed25519@openssh.com", 2, parse_sk, nullptr, nullptr, nullptr, nullptr},
+    key_type{"sk-ecdsa-sha2-nistp256@openssh.com", 3, parse_sk, nullptr, nullptr, nullptr, nullptr},
+    key_type{"ssh-rsa", 2, parse_rsa, generate_rsa, read_rsa, read_putty_rsa, rsa_from_openssl},
 };
 
 bool fits(std::string_view algorithm, std::string_view type) {

@@ -55,6 +55,7 @@ using private_key_ptr = std::shared_ptr<const private_key_impl>;
 /// only: the functions for private ones are null.
 struct key_type {
     std::string_view name;
+    unsigned field_count;  // strings and mpints that follow the name in a blob
     /// Parses a whole blob whose type is `name`.
     result<public_key_ptr> (*parse)(std::string_view name, bytes_view blob);
     result<private_key_ptr> (*generate)(std::string_view name, unsigned bits);

@@ -48,6 +48,8 @@ inline constexpr std::uint32_t bcrypt_rounds_max = 4096;         // a key file m
 inline constexpr std::uint32_t pbkdf2_rounds_max = 4'000'000;    // likewise; OpenSSL writes 2048
 inline constexpr std::uint32_t argon2_memory_kib_max = 1 << 20;  // 1 GiB; PuTTY writes 8 MiB
 inline constexpr std::uint32_t argon2_work_kib_max = 1 << 25;    // times passes: half a minute
+inline constexpr std::size_t certificate_principals_max = 256;   // as OpenSSH
+inline constexpr std::size_t certificate_options_max = 64;       // of each kind; six are defined
 inline constexpr unsigned rsa_bits_min = 2048;
 inline constexpr unsigned rsa_bits_max = 16384;
 
