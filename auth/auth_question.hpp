@@ -26,6 +26,9 @@ struct auth_question {
     secret_bytes password;                  // as sent: may hold any byte, NUL too
     std::optional<crypto::public_key> key;  // of public_key_query and public_key
     std::string algorithm;                  // the signature's: "rsa-sha2-512"
+    /// Of public_key, when the key is a security key: what it asserted. Whoever accepts the key
+    /// judges it; authorized_key::judge does.
+    std::optional<crypto::sk_assertion> assertion;
 };
 
 enum class auth_answer { refuse, accept };

@@ -1,83 +1,15 @@
 #include "sluice/auth/authorized_keys.hpp"
 
+#include "sluice/auth/policy_line.hpp"
 #include "sluice/wire/limits.hpp"
 
 #include <algorithm>
 #include <array>
-#include <ctime>
 
 namespace sluice {
 namespace {
 
 constexpr std::string_view blanks = " \t";
-
-std::string_view without_leading_blanks(std::string_view text) {
-    text.remove_prefix(std::min(text.find_first_not_of(blanks), text.size()));
-    return text;
-}
-
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-    const auto lower = [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    };
-    return std::ranges::equal(a, b, {}, lower, lower);
-}
-
-// --- expiry-time ------------------------------------------------------------------------------
-
-// Of digits only.
-int number_in(std::string_view text, std::size_t at, std::size_t count) {
-    int value = 0;
-    for (const char c : text.substr(at, count))
-        value = value * 10 + (c - '0');
-    return value;
-}
-
-// Days from 1970-01-01 in the Gregorian calendar: years begin in March, so that the leap day is the
-// last, and repeat every 400.
-std::int64_t days_from_civil(std::int64_t year, int month, int day) {
-    if (month <= 2) --year;
-    const std::int64_t era = (year >= 0 ? year : year - 399) / 400;
-    const std::int64_t year_of_era = year - era * 400;
-    const int month_from_march = (month + 9) % 12;
-    const std::int64_t day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
-    return era * 146'097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year -
-           719'468;
-}
-
-bool is_leap(int year) { return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0; }
-
-// YYYYMMDD[Z] or YYYYMMDDHHMM[SS][Z]; without Z in the system's time zone.
-std::optional<std::int64_t> parse_time(std::string_view text) {
-    const bool utc = text.ends_with('Z') || text.ends_with('z');
-    if (utc) text.remove_suffix(1);
-    if (text.size() != 8 && text.size() != 12 && text.size() != 14) return std::nullopt;
-    if (!std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; }))
-        return std::nullopt;
-    const int year = number_in(text, 0, 4);
-    const int month = number_in(text, 4, 2);
-    const int day = number_in(text, 6, 2);
-    const int hour = text.size() > 8 ? number_in(text, 8, 2) : 0;
-    const int minute = text.size() > 8 ? number_in(text, 10, 2) : 0;
-    const int second = text.size() > 12 ? number_in(text, 12, 2) : 0;
-    constexpr std::array days_of{31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    if (year < 1970 || month < 1 || month > 12 || hour > 23 || minute > 59 || second > 59)
-        return std::nullopt;
-    const int days = days_of[static_cast<std::size_t>(month - 1)] + (month == 2 && is_leap(year));
-    if (day < 1 || day > days) return std::nullopt;
-    if (utc) return ((days_from_civil(year, month, day) * 24 + hour) * 60 + minute) * 60 + second;
-    std::tm local{};
-    local.tm_year = year - 1900;
-    local.tm_mon = month - 1;
-    local.tm_mday = day;
-    local.tm_hour = hour;
-    local.tm_min = minute;
-    local.tm_sec = second;
-    local.tm_isdst = -1;
-    const std::time_t seconds = std::mktime(&local);
-    if (seconds == -1) return std::nullopt;
-    return static_cast<std::int64_t>(seconds);
-}
 
 // --- the options ------------------------------------------------------------------------------
 
@@ -123,7 +55,7 @@ bool set_from(authorized_key& key, std::string value) {
 }
 
 bool set_expiry(authorized_key& key, std::string value) {
-    const auto time = parse_time(value);
+    const auto time = parse_policy_time(value);
     if (!time) return false;
     key.expires = key.expires ? std::min(*key.expires, *time) : *time;
     return true;
@@ -143,8 +75,10 @@ constexpr std::array flag_options{
     flag_option{"X11-forwarding", true,
                 [](authorized_key& k, bool on) { k.permits_x11_forwarding = on; }},
     flag_option{"user-rc", true, [](authorized_key& k, bool on) { k.permits_user_rc = on; }},
-    // Relaxes a demand on security keys, which no key that we know is.
-    flag_option{"no-touch-required", false, [](authorized_key&, bool) {}},
+    flag_option{"no-touch-required", false,
+                [](authorized_key& k, bool) { k.presence_required = false; }},
+    flag_option{"verify-required", false,
+                [](authorized_key& k, bool) { k.verification_required = true; }},
 };
 
 constexpr std::array value_options{
@@ -156,8 +90,8 @@ constexpr std::array value_options{
 
 // Known, and not served: such a line's key is refused, because ignoring any of them would give more
 // than the user meant to.
-constexpr std::array<std::string_view, 6> unsupported_options{
-    "cert-authority", "principals", "permitopen", "permitlisten", "tunnel", "verify-required"};
+constexpr std::array<std::string_view, 5> unsupported_options{
+    "cert-authority", "principals", "permitopen", "permitlisten", "tunnel"};
 
 bool apply_flag_option(std::string_view name, authorized_key& key) {
     for (const flag_option& option : flag_options) {
@@ -186,51 +120,12 @@ bool apply_option(std::string_view name, std::optional<std::string> value, autho
     return false;
 }
 
-// The length of the options field: up to the first blank outside quotes. Nothing if a quote stays
-// open.
-std::optional<std::size_t> options_length(std::string_view line) {
-    bool quoted = false;
-    for (std::size_t i = 0; i < line.size(); ++i) {
-        if (line[i] == '\\' && i + 1 < line.size() && line[i + 1] == '"')
-            ++i;
-        else if (line[i] == '"')
-            quoted = !quoted;
-        else if (!quoted && blanks.find(line[i]) != std::string_view::npos)
-            return i;
-    }
-    return quoted ? std::nullopt : std::optional(line.size());
-}
-
-// Takes a quoted value from the front of `text`; \" in it is a quote.
-std::optional<std::string> take_quoted(std::string_view& text) {
-    if (!text.starts_with('"')) return std::nullopt;
-    std::string value;
-    for (std::size_t i = 1; i < text.size(); ++i) {
-        if (text[i] == '"') {
-            text.remove_prefix(i + 1);
-            return value;
-        }
-        if (text[i] == '\\' && i + 1 < text.size() && text[i + 1] == '"') ++i;
-        value += text[i];
-    }
-    return std::nullopt;
-}
-
 bool parse_options(std::string_view text, authorized_key& key) {
-    for (;;) {
-        const std::string_view name = text.substr(0, text.find_first_of("=,\""));
-        text.remove_prefix(name.size());
-        std::optional<std::string> value;
-        if (text.starts_with('=')) {
-            text.remove_prefix(1);
-            value = take_quoted(text);
-            if (!value) return false;
-        }
-        if (!apply_option(name, std::move(value), key)) return false;
-        if (text.empty()) return true;
-        if (text.front() != ',') return false;
-        text.remove_prefix(1);
-    }
+    do {
+        auto option = take_option(text);
+        if (!option || !apply_option(option->name, std::move(option->value), key)) return false;
+    } while (!text.empty());
+    return true;
 }
 
 // What follows the type and the base64 text.
@@ -250,11 +145,17 @@ authorized_key entry(crypto::public_key key, std::string_view key_line) {
 
 }  // namespace
 
-authorized_key::verdict authorized_key::judge(std::string_view address,
-                                              std::int64_t system_seconds) const {
+authorized_key::verdict authorized_key::judge(
+    std::string_view address, std::int64_t system_seconds,
+    const std::optional<crypto::sk_assertion>& assertion) const {
     if (!unsupported.empty()) return verdict::unsupported_option;
     if (expires && system_seconds > *expires) return verdict::expired;
     if (from && !from->allows(address)) return verdict::wrong_address;
+    const bool asserts = key.is_security_key() && assertion.has_value();
+    if (key.is_security_key() && presence_required && !(asserts && assertion->user_present))
+        return verdict::user_not_present;
+    if (verification_required && !(asserts && assertion->user_verified))
+        return verdict::user_not_verified;
     return verdict::allowed;
 }
 
@@ -310,11 +211,11 @@ const authorized_key* authorized_keys::find(const crypto::public_key& key) const
     return found == keys_.end() ? nullptr : &*found;
 }
 
-const authorized_key* authorized_keys::find_allowed(const crypto::public_key& key,
-                                                    std::string_view address,
-                                                    std::int64_t system_seconds) const {
+const authorized_key* authorized_keys::find_allowed(
+    const crypto::public_key& key, std::string_view address, std::int64_t system_seconds,
+    const std::optional<crypto::sk_assertion>& assertion) const {
     for (const authorized_key& k : keys_)
-        if (k.key == key && k.allows(address, system_seconds)) return &k;
+        if (k.key == key && k.allows(address, system_seconds, assertion)) return &k;
     return nullptr;
 }
 

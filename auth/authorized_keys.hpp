@@ -38,13 +38,30 @@ struct authorized_key {
     bool permits_x11_forwarding = true;
     bool permits_user_rc = true;
 
-    enum class verdict { allowed, unsupported_option, wrong_address, expired };
+    // What a security key must assert.
+    bool presence_required = true;
+    bool verification_required = false;  // of any key: one that cannot is refused
 
-    /// Whether the key is good for a client at `address` (text of an IP address) now.
-    verdict judge(std::string_view address, std::int64_t system_seconds) const;
-    bool allows(std::string_view address, std::int64_t system_seconds) const {
-        return judge(address, system_seconds) == verdict::allowed;
+    enum class verdict {
+        allowed,
+        unsupported_option,
+        wrong_address,
+        expired,
+        user_not_present,
+        user_not_verified
+    };
+
+    /// Whether the key is good for a client at `address` (text of an IP address) now. `assertion`
+    /// is what came with the signature. Where nothing is signed yet, `may_assert_all` finds out
+    /// whether a signature can be good.
+    verdict judge(std::string_view address, std::int64_t system_seconds,
+                  const std::optional<crypto::sk_assertion>& assertion = std::nullopt) const;
+    bool allows(std::string_view address, std::int64_t system_seconds,
+                const std::optional<crypto::sk_assertion>& assertion = std::nullopt) const {
+        return judge(address, system_seconds, assertion) == verdict::allowed;
     }
+
+    static constexpr crypto::sk_assertion may_assert_all{true, true, 0};
 };
 
 /// A line that cannot be understood. Its key is not in the list.
@@ -70,8 +87,9 @@ public:
 
     /// The first entry for `key` that allows this client, or null: a key may stand in several
     /// lines with other conditions.
-    const authorized_key* find_allowed(const crypto::public_key& key, std::string_view address,
-                                       std::int64_t system_seconds) const;
+    const authorized_key* find_allowed(
+        const crypto::public_key& key, std::string_view address, std::int64_t system_seconds,
+        const std::optional<crypto::sk_assertion>& assertion = std::nullopt) const;
 
     const std::vector<authorized_key>& keys() const { return keys_; }
 

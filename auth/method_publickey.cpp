@@ -69,7 +69,9 @@ public:
         if (!key) return refused;
         if (f->has_signature) {
             const bytes data = signed_data(request, *f, context.session_id);
-            if (!key->verify(f->algorithm, data, f->signature)) return refused;
+            const auto assertion = key->verify_assertion(f->algorithm, data, f->signature);
+            if (!assertion) return refused;
+            question.assertion = *assertion;
         }
         question.what = f->has_signature ? auth_question::kind::public_key
                                          : auth_question::kind::public_key_query;
@@ -178,7 +180,7 @@ public:
         // An agent may sign with another hash than it was asked for; a faulty signer may give its
         // key away. Neither goes out.
         if (signature == nullptr ||
-            !context.keys[key_].verify(fields_.algorithm, question.data, signature->blob))
+            !context.keys[key_].verify_assertion(fields_.algorithm, question.data, signature->blob))
             return next(context, question, out);
         fields_.signature = signature->blob;
         state_ = state::proving;

@@ -13,11 +13,19 @@ namespace sluice::crypto {
 namespace {
 
 constexpr std::array types{
-    key_type{"ssh-ed25519", parse_ed25519, generate_ed25519, read_ed25519, ed25519_from_openssl},
-    key_type{"ecdsa-sha2-nistp256", parse_ecdsa, generate_ecdsa, read_ecdsa, ecdsa_from_openssl},
-    key_type{"ecdsa-sha2-nistp384", parse_ecdsa, generate_ecdsa, read_ecdsa, ecdsa_from_openssl},
-    key_type{"ecdsa-sha2-nistp521", parse_ecdsa, generate_ecdsa, read_ecdsa, ecdsa_from_openssl},
-    key_type{"ssh-rsa", parse_rsa, generate_rsa, read_rsa, rsa_from_openssl},
+    key_type{"ssh-ed25519", 1, parse_eddsa, generate_eddsa, read_eddsa, read_putty_eddsa,
+             eddsa_from_openssl},
+    key_type{"ssh-ed448", 1, parse_eddsa, generate_eddsa, read_eddsa, read_putty_eddsa,
+             eddsa_from_openssl},
+    key_type{"ecdsa-sha2-nistp256", 2, parse_ecdsa, generate_ecdsa, read_ecdsa, read_putty_ecdsa,
+             ecdsa_from_openssl},
+    key_type{"ecdsa-sha2-nistp384", 2, parse_ecdsa, generate_ecdsa, read_ecdsa, read_putty_ecdsa,
+             ecdsa_from_openssl},
+    key_type{"ecdsa-sha2-nistp521", 2, parse_ecdsa, generate_ecdsa, read_ecdsa, read_putty_ecdsa,
+             ecdsa_from_openssl},
+    key_type{"sk-ssh-ed25519@openssh.com", 2, parse_sk, nullptr, nullptr, nullptr, nullptr},
+    key_type{"sk-ecdsa-sha2-nistp256@openssh.com", 3, parse_sk, nullptr, nullptr, nullptr, nullptr},
+    key_type{"ssh-rsa", 2, parse_rsa, generate_rsa, read_rsa, read_putty_rsa, rsa_from_openssl},
 };
 
 bool fits(std::string_view algorithm, std::string_view type) {
@@ -86,6 +94,15 @@ std::string public_key::line() const { return std::string(type()) + ' ' + to_bas
 
 result<> public_key::verify(std::string_view algorithm, bytes_view data,
                             bytes_view signature) const {
+    const auto assertion = verify_assertion(algorithm, data, signature);
+    if (!assertion) return assertion.error();
+    if (*assertion && !(*assertion)->user_present) return errc::bad_signature;
+    return {};
+}
+
+result<std::optional<sk_assertion>> public_key::verify_assertion(std::string_view algorithm,
+                                                                 bytes_view data,
+                                                                 bytes_view signature) const {
     if (!fits(algorithm, type())) return errc::unknown_key_type;
     if (signature.size() > limits::signature_length_max) return errc::bad_signature;
     wire::reader r(signature);
@@ -93,15 +110,19 @@ result<> public_key::verify(std::string_view algorithm, bytes_view data,
     bytes_view content;
     r.read(name);
     r.read(content);
-    if (r.error() || !r.at_end() || name != algorithm) return errc::bad_signature;
-    return impl_->verify(algorithm, data, content);
+    if (r.error() || name != algorithm) return errc::bad_signature;
+    auto assertion = impl_->verify(algorithm, data, content, r);
+    if (!assertion || r.error() || !r.at_end()) return errc::bad_signature;
+    return assertion;
 }
+
+bool public_key::is_security_key() const { return find_key_type(type())->generate == nullptr; }
 
 // --- private keys -----------------------------------------------------------------------------
 
 result<private_key> private_key::generate(std::string_view type, unsigned bits) {
     const key_type* known = find_key_type(type);
-    if (known == nullptr) return errc::unknown_key_type;
+    if (known == nullptr || known->generate == nullptr) return errc::unknown_key_type;
     auto impl = known->generate(known->name, bits);
     if (!impl) return impl.error();
     return private_key(std::move(*impl));

@@ -4,14 +4,23 @@
 #include "sluice/wire/error.hpp"
 #include "sluice/wire/secret.hpp"
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 namespace sluice::crypto {
 
-class public_key_impl;  // key_ed25519.cpp, key_ecdsa.cpp, key_rsa.cpp
+class public_key_impl;  // key_eddsa.cpp, key_ecdsa.cpp, key_rsa.cpp, key_sk.cpp
 class private_key_impl;
+
+/// What a security key says with a signature (OpenSSH's PROTOCOL.u2f).
+struct sk_assertion {
+    bool user_present = false;   // somebody touched it
+    bool user_verified = false;  // by PIN or biometrics
+    std::uint32_t counter = 0;   // of its signatures; 0 where it keeps none
+};
 
 /// A public key of a known type. A value: copies share the immutable key.
 class public_key {
@@ -30,9 +39,19 @@ public:
     std::string line() const;         ///< "type base64"
 
     /// Checks a signature blob (string algorithm, string signature) over `data`. The blob must name
-    /// `algorithm`, and that must fit the key: "rsa-sha2-256" or -512 for ssh-rsa, else type().
-    /// Errors: bad_signature, unknown_key_type.
+    /// `algorithm`, and that must fit the key: "rsa-sha2-256" or -512 for ssh-rsa, the webauthn-
+    /// name or type() for sk-ecdsa-sha2-nistp256@openssh.com, else type(). A security key must
+    /// assert that its user was present. Errors: bad_signature, unknown_key_type.
     result<> verify(std::string_view algorithm, bytes_view data, bytes_view signature) const;
+
+    /// The same, but gives what a security key asserts, for the caller to judge; nothing for
+    /// others.
+    result<std::optional<sk_assertion>> verify_assertion(std::string_view algorithm,
+                                                         bytes_view data,
+                                                         bytes_view signature) const;
+
+    /// Whether the private half is in hardware that asserts something with each signature.
+    bool is_security_key() const;
 
     bool operator==(const public_key& other) const { return blob() == other.blob(); }
 

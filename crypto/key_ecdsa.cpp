@@ -72,7 +72,8 @@ public:
     std::string_view type() const override { return curve_.type; }
     unsigned bits() const override { return curve_.bits; }
 
-    result<> verify(std::string_view, bytes_view data, bytes_view signature) const override {
+    result<std::optional<sk_assertion>> verify(std::string_view, bytes_view data,
+                                               bytes_view signature, wire::reader&) const override {
         wire::reader reader(signature);
         wire::mpint r;
         wire::mpint s;
@@ -147,6 +148,8 @@ public:
         out.write(wire::mpint::of(magnitude));
         return {};
     }
+
+    EVP_PKEY* openssl_key() const override { return key_.get(); }
 
 private:
     const ecdsa_curve& curve_;
@@ -228,6 +231,18 @@ result<private_key_ptr> read_ecdsa(std::string_view name, wire::reader& in) {
     const bignum number = secret_number(scalar.magnitude);
     if (!number) return openssl_failure();
     return from_scalar(curve, point, number.get());
+}
+
+// mpint d
+result<private_key_ptr> read_putty_ecdsa(std::string_view name, bytes_view, wire::reader& in) {
+    const ecdsa_curve& curve = curve_of(name);
+    wire::mpint scalar;
+    in.read(scalar);
+    if (in.error()) return in.error();
+    if (scalar.magnitude.size() > curve.field_size) return errc::bad_key;
+    const bignum number = secret_number(scalar.magnitude);
+    if (!number) return openssl_failure();
+    return from_scalar(curve, {}, number.get());
 }
 
 result<private_key_ptr> ecdsa_from_openssl(std::string_view name, EVP_PKEY* key) {

@@ -1,9 +1,10 @@
 #include "sluice/crypto/key_file.hpp"
 
-#include "sluice/crypto/base64.hpp"
 #include "sluice/crypto/bcrypt_pbkdf.hpp"
+#include "sluice/crypto/key_file_armour.hpp"
 #include "sluice/crypto/key_file_cipher.hpp"
 #include "sluice/crypto/key_file_pem.hpp"
+#include "sluice/crypto/key_file_ppk.hpp"
 #include "sluice/crypto/key_impl.hpp"
 #include "sluice/wire/expects.hpp"
 #include "sluice/wire/limits.hpp"
@@ -14,7 +15,7 @@
 namespace sluice::crypto {
 namespace {
 
-constexpr std::string_view begin_mark = "-----BEGIN OPENSSH PRIVATE KEY-----\n";
+constexpr std::string_view begin_mark = "-----BEGIN OPENSSH PRIVATE KEY-----";
 constexpr std::string_view end_mark = "-----END OPENSSH PRIVATE KEY-----";
 constexpr std::string_view magic{"openssh-key-v1\0", 15};
 constexpr std::size_t line_length = 70;      // as ssh-keygen breaks them
@@ -45,12 +46,7 @@ struct sealed_file {
 result<secret_bytes> unwrap(std::string_view text) {
     const auto end = text.find(end_mark);
     if (end == std::string_view::npos) return errc::bad_key_file;
-    secret_bytes compact(end);
-    std::size_t size = 0;
-    for (const char c : text.substr(0, end))
-        if (c != '\n' && c != '\r') compact.data()[size++] = static_cast<std::uint8_t>(c);
-    compact.shrink(size);
-    return from_base64(as_text(compact));
+    return from_base64_lines(text.substr(0, end));
 }
 
 result<sealed_file> parse_sealed(bytes_view data, const key_file_costs& costs) {
@@ -107,6 +103,7 @@ result<key_file_contents> parse_list(bytes_view list, bool encrypted,
     r.read(name);
     const key_type* type = r.error() ? nullptr : find_key_type(name);
     if (type == nullptr) return errc::bad_key_file;  // the public half was of a known type
+    if (type->read_fields == nullptr) return errc::unknown_key_type;  // its key is in hardware
     auto impl = type->read_fields(type->name, r);
     if (!impl) return file_error(impl.error());
     std::string_view comment;
@@ -144,38 +141,6 @@ result<key_file_contents> read_openssh(std::string_view body, std::string_view p
     return parse_list(list, encrypted, *public_half);
 }
 
-// --- writing ----------------------------------------------------------------------------------
-
-// Wipes a buffer that secrets were written to. It is reserved at full size first, so that growing
-// leaves no copies behind.
-class wiped_buffer {
-public:
-    explicit wiped_buffer(std::size_t capacity) { data.reserve(capacity); }
-    wiped_buffer(const wiped_buffer&) = delete;
-    wiped_buffer& operator=(const wiped_buffer&) = delete;
-    ~wiped_buffer() {
-        data.resize(data.capacity());
-        wipe(data);
-    }
-    bytes data;
-};
-
-std::string wrap(bytes_view data) {
-    std::string coded = to_base64(data);
-    std::string text;
-    text.reserve(begin_mark.size() + coded.size() + coded.size() / line_length + 2 +
-                 end_mark.size());
-    text = begin_mark;
-    for (std::size_t at = 0; at < coded.size(); at += line_length) {
-        text.append(coded, at, line_length);
-        text += '\n';
-    }
-    text += end_mark;
-    text += '\n';
-    wipe({reinterpret_cast<std::uint8_t*>(coded.data()), coded.size()});
-    return text;
-}
-
 }  // namespace
 
 result<key_file_contents> read_private_key(std::string_view text, std::string_view passphrase,
@@ -184,8 +149,9 @@ result<key_file_contents> read_private_key(std::string_view text, std::string_vi
     const auto start = text.find_first_not_of(" \t\r\n");
     if (start == std::string_view::npos) return errc::bad_key_file;
     text.remove_prefix(start);
-    constexpr std::string_view mark = begin_mark.substr(0, begin_mark.size() - 1);
-    if (text.starts_with(mark)) return read_openssh(text.substr(mark.size()), passphrase, costs);
+    if (text.starts_with(begin_mark))
+        return read_openssh(text.substr(begin_mark.size()), passphrase, costs);
+    if (is_ppk(text)) return read_ppk(text, passphrase, costs);
     auto key = read_pem_private_key(text, passphrase, costs);
     if (!key) return key.error() == errc::bad_key ? errc::bad_key_file : key.error();
     return key_file_contents{std::move(*key), {}};
@@ -240,7 +206,7 @@ result<std::string> write_private_key(const private_key& key, const key_file_opt
     f.write(bytes_view(key.public_half().blob()));
     f.write(bytes_view(list.data));
     f.append(tag);
-    return wrap(file.data);
+    return armoured(begin_mark, file.data, end_mark, line_length);
 }
 
 }  // namespace sluice::crypto

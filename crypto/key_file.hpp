@@ -21,10 +21,12 @@ struct key_file_contents {
 struct key_file_costs {
     std::uint32_t bcrypt_rounds_max = limits::bcrypt_rounds_max;
     std::uint32_t pbkdf2_rounds_max = limits::pbkdf2_rounds_max;
+    std::uint32_t argon2_memory_kib_max = limits::argon2_memory_kib_max;
+    std::uint32_t argon2_work_kib_max = limits::argon2_work_kib_max;  // memory times passes
 };
 
 /// Reads the text of a private key file: openssh-key-v1, PKCS#8 (plain or encrypted), PKCS#1 and
-/// SEC1 PEM (plain or in the old encrypted form).
+/// SEC1 PEM (plain or in the old encrypted form), PuTTY's PPK of versions 2 and 3.
 ///
 /// Errors: bad_key_file, unknown_key_type, key_too_small; passphrase_required when the file is
 /// encrypted and `passphrase` is empty; wrong_passphrase.
@@ -38,9 +40,21 @@ struct key_file_options {
     unsigned rounds = 24;                    // of bcrypt_pbkdf, ssh-keygen's default
 };
 
-/// The text of an openssh-key-v1 file (PROTOCOL.key).
+/// The text of an openssh-key-v1 file (PROTOCOL.key). It is a secret where it is not encrypted: the
+/// caller wipes it.
 /// Errors: bad_value for an unknown cipher or rounds outside 1 to bcrypt_rounds_max.
 result<std::string> write_private_key(const private_key& key, const key_file_options& options,
                                       random_source& random);
+
+struct pkcs8_options {
+    std::string_view passphrase = {};  // empty: not encrypted
+    unsigned rounds = 600'000;  // of PBKDF2 with SHA-256; OWASP's advice, a fifth of a second
+};
+
+/// The text of a PKCS#8 file (RFC 5958), encrypted with PBES2, PBKDF2 and AES-256 (RFC 8018) where
+/// there is a passphrase. It has no comment. A secret as that of write_private_key.
+/// Errors: bad_value for rounds outside 1 to pbkdf2_rounds_max.
+result<std::string> write_pkcs8(const private_key& key, const pkcs8_options& options,
+                                random_source& random);
 
 }  // namespace sluice::crypto

@@ -1,5 +1,6 @@
 #include "sluice/crypto/key_file_pem.hpp"
 
+#include "sluice/crypto/key_file_armour.hpp"
 #include "sluice/crypto/key_impl.hpp"
 #include "sluice/crypto/openssl.hpp"
 #include "sluice/wire/expects.hpp"
@@ -10,6 +11,7 @@
 #include <openssl/x509.h>
 
 #include <algorithm>
+#include <array>
 
 namespace sluice::crypto {
 namespace {
@@ -19,6 +21,7 @@ using bio_ptr = openssl_ptr<BIO, free_bio>;
 using pkcs8_info = openssl_ptr<PKCS8_PRIV_KEY_INFO, PKCS8_PRIV_KEY_INFO_free>;
 using x509_sig = openssl_ptr<X509_SIG, X509_SIG_free>;
 using pbe2_param = openssl_ptr<PBE2PARAM, PBE2PARAM_free>;
+using x509_algor = openssl_ptr<X509_ALGOR, X509_ALGOR_free>;
 using pbkdf2_param = openssl_ptr<PBKDF2PARAM, PBKDF2PARAM_free>;
 
 // One PEM block, wiped when it goes.
@@ -117,6 +120,7 @@ result<evp_pkey> decode(const pem_block& block) {
 
 result<private_key> convert(EVP_PKEY* key) {
     for (const key_type& type : key_types()) {
+        if (type.from_openssl == nullptr) continue;
         auto impl = type.from_openssl(type.name, key);
         if (!impl) return impl.error();
         if (*impl) return private_key_access::make(std::move(*impl));
@@ -124,13 +128,38 @@ result<private_key> convert(EVP_PKEY* key) {
     return errc::unknown_key_type;
 }
 
+// --- writing ----------------------------------------------------------------------------------
+
+constexpr std::size_t line_length = 64;  // RFC 7468 §2
+
+// PBES2 with PBKDF2 over HMAC-SHA-256 and AES-256-CBC.
+x509_sig seal(PKCS8_PRIV_KEY_INFO* info, const pkcs8_options& options, random_source& random) {
+    std::array<std::uint8_t, 16> salt{};
+    std::array<std::uint8_t, 16> iv{};
+    random.fill(salt);
+    random.fill(iv);
+    x509_algor scheme(PKCS5_pbe2_set_iv(EVP_aes_256_cbc(), static_cast<int>(options.rounds),
+                                        salt.data(), static_cast<int>(salt.size()), iv.data(),
+                                        NID_hmacWithSHA256));
+    if (!scheme) return nullptr;
+    x509_sig sealed(PKCS8_set0_pbe(options.passphrase.data(),
+                                   static_cast<int>(options.passphrase.size()), info,
+                                   scheme.get()));
+    if (sealed) scheme.release();  // sealed owns it now
+    return sealed;
+}
+
 }  // namespace
 
 result<private_key> read_pem_private_key(std::string_view text, std::string_view passphrase,
                                          const key_file_costs& costs) {
     const bio_ptr in(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+    // openssl ecparam -genkey writes the curve first; the key names it again.
+    pem_block parameters;
     pem_block block;
-    if (!in || !block.read(in.get())) return openssl_failure(errc::bad_key_file);
+    const bool parameters_first = text.starts_with("-----BEGIN EC PARAMETERS-----");
+    if (!in || (parameters_first && !parameters.read(in.get())) || !block.read(in.get()))
+        return openssl_failure(errc::bad_key_file);
 
     if (std::string_view(block.name) == "ENCRYPTED PRIVATE KEY") {
         auto key = open_pkcs8(block, passphrase, costs);
@@ -144,6 +173,30 @@ result<private_key> read_pem_private_key(std::string_view text, std::string_view
     // A wrong passphrase can leave bytes that look padded well and are no key.
     if (block.was_encrypted && key.error() == errc::bad_key_file) return errc::wrong_passphrase;
     return key.error();
+}
+
+result<std::string> write_pkcs8(const private_key& key, const pkcs8_options& options,
+                                random_source& random) {
+    if (options.rounds == 0 || options.rounds > limits::pbkdf2_rounds_max ||
+        options.passphrase.size() > limits::password_length_max)
+        return errc::bad_value;
+    const pkcs8_info info(EVP_PKEY2PKCS8(private_key_access::parts(key).openssl_key()));
+    if (!info) return openssl_failure();
+    const bool encrypted = !options.passphrase.empty();
+    const x509_sig sealed = encrypted ? seal(info.get(), options, random) : nullptr;
+    if (encrypted && !sealed) return openssl_failure();
+    const int size = encrypted ? i2d_X509_SIG(sealed.get(), nullptr)
+                               : i2d_PKCS8_PRIV_KEY_INFO(info.get(), nullptr);
+    if (size <= 0) return openssl_failure();
+    secret_bytes der(static_cast<std::size_t>(size));
+    std::uint8_t* out = der.data();
+    if (encrypted) {
+        i2d_X509_SIG(sealed.get(), &out);
+        return armoured("-----BEGIN ENCRYPTED PRIVATE KEY-----", der,
+                        "-----END ENCRYPTED PRIVATE KEY-----", line_length);
+    }
+    i2d_PKCS8_PRIV_KEY_INFO(info.get(), &out);
+    return armoured("-----BEGIN PRIVATE KEY-----", der, "-----END PRIVATE KEY-----", line_length);
 }
 
 }  // namespace sluice::crypto

@@ -25,9 +25,11 @@ public:
     virtual unsigned bits() const = 0;
 
     /// `algorithm` is known to fit the type; `signature` is what stands in the blob behind its
-    /// name. Errors: bad_signature.
-    virtual result<> verify(std::string_view algorithm, bytes_view data,
-                            bytes_view signature) const = 0;
+    /// name, `trailer` what follows: fields of security keys, and the caller sees to its end.
+    /// Errors: bad_signature.
+    virtual result<std::optional<sk_assertion>> verify(std::string_view algorithm, bytes_view data,
+                                                       bytes_view signature,
+                                                       wire::reader& trailer) const = 0;
 };
 
 class private_key_impl {
@@ -41,19 +43,26 @@ public:
 
     /// Writes the fields that follow the type in an openssh-key-v1 file.
     virtual result<> write_fields(wire::writer& out) const = 0;
+
+    /// As OpenSSL has it, for the files that it writes. Lives as long as this.
+    virtual EVP_PKEY* openssl_key() const = 0;
 };
 
 using public_key_ptr = std::shared_ptr<const public_key_impl>;
 using private_key_ptr = std::shared_ptr<const private_key_impl>;
 
-/// What each key type provides; the table of them is in key.cpp.
+/// What each key type provides; the table of them is in key.cpp. Security keys have a public half
+/// only: the functions for private ones are null.
 struct key_type {
     std::string_view name;
+    unsigned field_count;  // strings and mpints that follow the name in a blob
     /// Parses a whole blob whose type is `name`.
     result<public_key_ptr> (*parse)(std::string_view name, bytes_view blob);
     result<private_key_ptr> (*generate)(std::string_view name, unsigned bits);
     /// Reads the fields that follow the type in an openssh-key-v1 file.
     result<private_key_ptr> (*read_fields)(std::string_view name, wire::reader& in);
+    /// Reads the private fields of a PuTTY file, whose public half is `blob`. The caller compares.
+    result<private_key_ptr> (*read_putty)(std::string_view name, bytes_view blob, wire::reader& in);
     /// Takes a key that OpenSSL decoded; null when the key is not of this type.
     result<private_key_ptr> (*from_openssl)(std::string_view name, EVP_PKEY* key);
 };
@@ -61,23 +70,29 @@ struct key_type {
 const key_type* find_key_type(std::string_view name);
 std::span<const key_type> key_types();
 
-// key_ed25519.cpp
-result<public_key_ptr> parse_ed25519(std::string_view name, bytes_view blob);
-result<private_key_ptr> generate_ed25519(std::string_view name, unsigned bits);
-result<private_key_ptr> read_ed25519(std::string_view name, wire::reader& in);
-result<private_key_ptr> ed25519_from_openssl(std::string_view name, EVP_PKEY* key);
+// key_eddsa.cpp
+result<public_key_ptr> parse_eddsa(std::string_view name, bytes_view blob);
+result<private_key_ptr> generate_eddsa(std::string_view name, unsigned bits);
+result<private_key_ptr> read_eddsa(std::string_view name, wire::reader& in);
+result<private_key_ptr> read_putty_eddsa(std::string_view name, bytes_view blob, wire::reader& in);
+result<private_key_ptr> eddsa_from_openssl(std::string_view name, EVP_PKEY* key);
 
 // key_ecdsa.cpp
 result<public_key_ptr> parse_ecdsa(std::string_view name, bytes_view blob);
 result<private_key_ptr> generate_ecdsa(std::string_view name, unsigned bits);
 result<private_key_ptr> read_ecdsa(std::string_view name, wire::reader& in);
+result<private_key_ptr> read_putty_ecdsa(std::string_view name, bytes_view blob, wire::reader& in);
 result<private_key_ptr> ecdsa_from_openssl(std::string_view name, EVP_PKEY* key);
 
 // key_rsa.cpp
 result<public_key_ptr> parse_rsa(std::string_view name, bytes_view blob);
 result<private_key_ptr> generate_rsa(std::string_view name, unsigned bits);
 result<private_key_ptr> read_rsa(std::string_view name, wire::reader& in);
+result<private_key_ptr> read_putty_rsa(std::string_view name, bytes_view blob, wire::reader& in);
 result<private_key_ptr> rsa_from_openssl(std::string_view name, EVP_PKEY* key);
+
+// key_sk.cpp
+result<public_key_ptr> parse_sk(std::string_view name, bytes_view blob);
 
 /// Makes and takes apart private_key values, for key.cpp and key_file.cpp.
 class private_key_access {

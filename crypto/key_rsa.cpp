@@ -29,8 +29,8 @@ public:
     std::string_view type() const override { return name_; }
     unsigned bits() const override { return bits_; }
 
-    result<> verify(std::string_view algorithm, bytes_view data,
-                    bytes_view signature) const override {
+    result<std::optional<sk_assertion>> verify(std::string_view algorithm, bytes_view data,
+                                               bytes_view signature, wire::reader&) const override {
         const std::size_t size = (bits_ + 7) / 8;
         if (signature.empty() || signature.size() > size) return errc::bad_signature;
         // RFC 8332 §3: some signers leave out leading zeros, which a verifier may accept.
@@ -72,6 +72,8 @@ public:
         }
         return {};
     }
+
+    EVP_PKEY* openssl_key() const override { return key_.get(); }
 
 private:
     evp_pkey key_;
@@ -209,6 +211,28 @@ result<private_key_ptr> generate_rsa(std::string_view name, unsigned bits) {
 result<private_key_ptr> read_rsa(std::string_view name, wire::reader& in) {
     wire::mpint n, e, d, coefficient, p, q;
     for (wire::mpint* number : {&n, &e, &d, &coefficient, &p, &q})
+        in.read(*number);
+    if (in.error()) return in.error();
+    rsa_numbers numbers{secret_number(n.magnitude),
+                        secret_number(e.magnitude),
+                        secret_number(d.magnitude),
+                        secret_number(p.magnitude),
+                        secret_number(q.magnitude),
+                        {},
+                        {},
+                        {}};
+    return from_numbers(name, std::move(numbers));
+}
+
+// mpint d, p, q, q^-1 mod p; n and e stand in the public half.
+result<private_key_ptr> read_putty_rsa(std::string_view name, bytes_view blob, wire::reader& in) {
+    wire::mpint n, e, d, p, q, coefficient;
+    wire::reader public_half(blob);
+    std::string_view type;
+    public_half.read(type);
+    public_half.read(e);
+    public_half.read(n);
+    for (wire::mpint* number : {&d, &p, &q, &coefficient})
         in.read(*number);
     if (in.error()) return in.error();
     rsa_numbers numbers{secret_number(n.magnitude),

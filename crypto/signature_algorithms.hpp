@@ -9,6 +9,7 @@ namespace sluice::crypto {
 struct signature_algorithm {
     std::string_view name;      // "rsa-sha2-512"
     std::string_view key_type;  // type in the key blob: "ssh-rsa"
+    bool of_hosts = true;       // whether a host key may sign so; a security key wants its user
 };
 
 /// All that we know, in order of preference. SHA-1 signatures are not among them.

@@ -91,6 +91,9 @@ bool file_authenticator::check_password(const login_attempt& attempt) const {
 
 login_verdict file_authenticator::check_key(const login_attempt& attempt) const {
     if (!attempt.question.key) return {};
+    const bool signed_already = attempt.question.what == auth_question::kind::public_key;
+    const auto assertion =
+        signed_already ? attempt.question.assertion : authorized_key::may_assert_all;
     for (const auto& pattern : options_.authorized_keys_files) {
         const auto path = expand(pattern, attempt.question.user);
         if (!path) continue;
@@ -98,8 +101,8 @@ login_verdict file_authenticator::check_key(const login_attempt& attempt) const 
         if (!text) continue;
         const auto keys = authorized_keys::parse(*text, &*attempt.question.key);
         if (!keys) continue;
-        const auto* found =
-            keys->find_allowed(*attempt.question.key, attempt.peer_address, system_seconds());
+        const auto* found = keys->find_allowed(*attempt.question.key, attempt.peer_address,
+                                               system_seconds(), assertion);
         if (found == nullptr) continue;
         login_verdict verdict;
         verdict.answer = auth_answer::accept;

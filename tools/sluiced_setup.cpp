@@ -123,9 +123,12 @@ setup_result<server_config> make_protocol(const sluiced_config& config) {
 
 algorithm_choices sluiced_algorithms(role own) {
     const auto signatures = all_names(crypto::signature_algorithms());
+    std::vector<std::string> of_hosts;
+    for (const auto& algorithm : crypto::signature_algorithms())
+        if (algorithm.of_hosts) of_hosts.emplace_back(algorithm.name);
     algorithm_choices choices;
     choices.kex = {offered_kex_methods(own), all_names(kex_methods())};
-    choices.host_key = {signatures, signatures};
+    choices.host_key = {of_hosts, of_hosts};
     choices.pubkey = {signatures, signatures};
     choices.cipher = choice_of(ciphers());
     choices.mac = choice_of(macs());

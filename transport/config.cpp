@@ -14,7 +14,7 @@ transport_config::transport_config(role own)
       macs(offered_names(sluice::macs())),
       compressions(offered_names(sluice::compressions())) {
     for (const auto& algorithm : crypto::signature_algorithms()) {
-        host_key_algorithms.emplace_back(algorithm.name);
+        if (algorithm.of_hosts) host_key_algorithms.emplace_back(algorithm.name);
         public_key_algorithms.emplace_back(algorithm.name);
     }
 }

@@ -1,5 +1,6 @@
 #include "sluice/auth/authorized_keys.hpp"
 
+#include "sluice/tests/support/soft_token.hpp"
 #include "sluice/wire/limits.hpp"
 
 #include <gtest/gtest.h>
@@ -118,13 +119,56 @@ TEST(AuthorizedKeys, RestrictionsAreTakenAndLifted) {
 TEST(AuthorizedKeys, WhatWeDoNotServeRefusesTheKey) {
     for (const char* options :
          {"cert-authority", "principals=\"ada\"", "permitopen=\"host:22\"", "permitlisten=\"8080\"",
-          "tunnel=\"0\"", "verify-required", "Cert-Authority", "pty,tunnel=\"1\",command=\"x\""}) {
+          "tunnel=\"0\"", "Cert-Authority", "pty,tunnel=\"1\",command=\"x\""}) {
         SCOPED_TRACE(options);
         const auto k = with(options);
         ASSERT_TRUE(k) << "listed, so that it can be reported";
         EXPECT_NE(k->unsupported, "");
         EXPECT_EQ(k->judge("192.0.2.1", 0), verdict::unsupported_option);
     }
+}
+
+TEST(AuthorizedKeys, SecurityKeysMustAssertWhatTheLineDemands) {
+    const test::soft_token token("ssh-ed25519");
+    struct {
+        const char* options;
+        bool present, verified;  // asserted
+        verdict want;
+    } const cases[] = {
+        {"", true, false, verdict::allowed},
+        {"", false, false, verdict::user_not_present},
+        {"", false, true, verdict::user_not_present},
+        {"no-touch-required ", false, false, verdict::allowed},
+        {"No-Touch-Required ", true, true, verdict::allowed},
+        {"verify-required ", true, true, verdict::allowed},
+        {"verify-required ", true, false, verdict::user_not_verified},
+        {"verify-required ", false, true, verdict::user_not_present},
+        {"verify-required,no-touch-required ", false, true, verdict::allowed},
+        {"verify-required,no-touch-required ", false, false, verdict::user_not_verified},
+    };
+    for (const auto& c : cases) {
+        SCOPED_TRACE(std::string(c.options) + (c.present ? "p" : "") + (c.verified ? "v" : ""));
+        const auto list = authorized_keys::parse(c.options + token.public_half().line());
+        ASSERT_EQ(list->keys().size(), 1u);
+        const authorized_key& k = list->keys().front();
+        const std::optional assertion = crypto::sk_assertion{c.present, c.verified, 7};
+        EXPECT_EQ(k.judge("192.0.2.1", 0, assertion), c.want);
+        EXPECT_EQ(list->find_allowed(token.public_half(), "192.0.2.1", 0, assertion) != nullptr,
+                  c.want == verdict::allowed);
+        EXPECT_TRUE(k.allows("192.0.2.1", 0, authorized_key::may_assert_all));
+    }
+    // Who passes no assertion on gets no key in.
+    EXPECT_EQ(
+        authorized_keys::parse_line(token.public_half().line()).value()->judge("192.0.2.1", 0),
+        verdict::user_not_present);
+}
+
+TEST(AuthorizedKeys, AKeyThatCannotVerifyItsUserDoesNotMeetTheDemand) {
+    const auto k = with("verify-required");
+    ASSERT_TRUE(k);
+    EXPECT_EQ(k->judge("192.0.2.1", 0), verdict::user_not_verified);
+    EXPECT_EQ(k->judge("192.0.2.1", 0, authorized_key::may_assert_all), verdict::user_not_verified);
+    EXPECT_TRUE(with("no-touch-required")->allows("192.0.2.1", 0));
 }
 
 TEST(AuthorizedKeys, CommandsAndQuoting) {

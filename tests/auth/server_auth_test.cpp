@@ -2,6 +2,7 @@
 
 #include "sluice/auth/methods.hpp"
 #include "sluice/tests/support/hex.hpp"
+#include "sluice/tests/support/soft_token.hpp"
 #include "sluice/wire/codec.hpp"
 #include "sluice/wire/limits.hpp"
 
@@ -233,6 +234,50 @@ TEST(Rfc4252s8, PasswordsAreCapped) {
     ASSERT_TRUE(c.say(password(std::string(limits::password_length_max + 1, 'x'))));
     EXPECT_EQ(c.kind(), "no question");
     EXPECT_EQ(c.heard(), "failure publickey,password");
+}
+
+TEST(SecurityKeys, WhatTheyAssertIsPartOfTheQuestion) {
+    const test::soft_token token("ssh-ed25519");
+    const auto say = [&](conversation& c, bool sign, std::uint8_t flags, std::uint8_t change = 0) {
+        bytes specific;
+        wire::writer w(specific);
+        w.write(sign);
+        w.write(token.type());
+        w.write(bytes_view(token.blob()));
+        bytes payload = request("ada", "publickey", specific);
+        if (sign) {
+            bytes data;
+            wire::writer d(data);
+            d.write(bytes_view(session_id));
+            d.append(payload);
+            bytes signature = token.sign(data, flags, 42);
+            signature.back() ^= change;  // the counter
+            wire::writer(payload).write(bytes_view(signature));
+        }
+        return c.say(payload);
+    };
+    conversation c;
+    ASSERT_TRUE(say(c, false, 0));
+    ASSERT_EQ(c.kind(), "query");
+    EXPECT_FALSE(c.server.question()->assertion);
+    ASSERT_TRUE(c.server.answer(accept));
+    c.next();
+    // A signature nobody touched the key for is one still: the application judges.
+    ASSERT_TRUE(say(c, true, test::soft_token::verified));
+    ASSERT_EQ(c.kind(), "public key");
+    const auto& assertion = c.server.question()->assertion;
+    ASSERT_TRUE(assertion);
+    EXPECT_FALSE(assertion->user_present);
+    EXPECT_TRUE(assertion->user_verified);
+    EXPECT_EQ(assertion->counter, 42u);
+    ASSERT_TRUE(c.server.answer(refuse));
+    EXPECT_EQ(c.heard(), "failure publickey,password");
+    ASSERT_TRUE(say(c, true, test::soft_token::present, 1));
+    EXPECT_EQ(c.heard(), "failure publickey,password") << "the counter is signed";
+    // What one key asserted does not stay for the next.
+    ASSERT_TRUE(c.say(publickey{}));
+    ASSERT_EQ(c.kind(), "public key");
+    EXPECT_FALSE(c.server.question()->assertion);
 }
 
 TEST(Rfc4252s7, QueryThenSignature) {

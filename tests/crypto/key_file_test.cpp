@@ -2,62 +2,21 @@
 
 #include "sluice/crypto/base64.hpp"
 #include "sluice/crypto/signature_algorithms.hpp"
+#include "sluice/tests/support/key_folder.hpp"
 #include "sluice/tests/support/shared_vectors.hpp"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
-#include <sys/stat.h>
 
-#include <array>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
 namespace sluice::crypto {
 namespace {
 
 namespace fs = std::filesystem;
 
-// A folder of its own for files that ssh-keygen reads and writes.
-class scratch {
-public:
-    scratch() {
-        std::string name = (fs::temp_directory_path() / "sluice-keys-XXXXXX").string();
-        path_ = ::mkdtemp(name.data());
-    }
-    ~scratch() { fs::remove_all(path_); }
-    scratch(const scratch&) = delete;
-    scratch& operator=(const scratch&) = delete;
-
-    std::string path(const std::string& name) const { return (path_ / name).string(); }
-
-    std::string write(const std::string& name, std::string_view text) const {
-        std::ofstream(path(name), std::ios::binary) << text;
-        ::chmod(path(name).c_str(), 0600);
-        return path(name);
-    }
-
-private:
-    fs::path path_;
-};
-
-std::string contents(const fs::path& path) {
-    std::ifstream in(path, std::ios::binary);
-    EXPECT_TRUE(in.good()) << path;
-    return {std::istreambuf_iterator<char>(in), {}};
-}
-
-// Runs a command; gives its output, and fails the test when it fails.
-std::string run(const std::string& command) {
-    FILE* pipe = ::popen((command + " 2>&1").c_str(), "r");
-    std::string output;
-    std::array<char, 4096> chunk{};
-    while (const std::size_t n = std::fread(chunk.data(), 1, chunk.size(), pipe))
-        output.append(chunk.data(), n);
-    EXPECT_EQ(::pclose(pipe), 0) << command << '\n' << output;
-    return output;
-}
+using test::contents;
+using test::run;
 
 constexpr struct {
     const char* type;
@@ -90,8 +49,8 @@ void expect_signs(const private_key& key) {
 }
 
 // Makes a key with ssh-keygen and reads it back, with the passphrase, without it, and with another.
-void expect_read(const scratch& dir, const std::string& arguments, const std::string& passphrase,
-                 const char* type, const char* comment) {
+void expect_read(const test::key_folder& dir, const std::string& arguments,
+                 const std::string& passphrase, const char* type, const char* comment) {
     const std::string path = dir.path("key");
     fs::remove(path);
     run("ssh-keygen -q -a 1 -C 'a comment' -N '" + passphrase + "' " + arguments + " -f " + path);
@@ -111,7 +70,7 @@ void expect_read(const scratch& dir, const std::string& arguments, const std::st
 }
 
 TEST(KeyFile, ReadsWhatSshKeygenWrites) {
-    const scratch dir;
+    const test::key_folder dir;
     for (const auto& t : types) {
         SCOPED_TRACE(t.type);
         expect_read(dir, t.keygen, "", t.type, "a comment");
@@ -120,7 +79,7 @@ TEST(KeyFile, ReadsWhatSshKeygenWrites) {
 }
 
 TEST(KeyFile, ReadsEveryCipherThatSshKeygenWrites) {
-    const scratch dir;
+    const test::key_folder dir;
     for (const char* cipher : file_ciphers) {
         SCOPED_TRACE(cipher);
         expect_read(dir, std::string("-t ed25519 -Z ") + cipher, "open sesame", "ssh-ed25519",
@@ -129,7 +88,7 @@ TEST(KeyFile, ReadsEveryCipherThatSshKeygenWrites) {
 }
 
 TEST(KeyFile, ReadsPemAndPkcs8) {
-    const scratch dir;
+    const test::key_folder dir;
     for (const auto& t : types) {
         if (std::string_view(t.type) == "ssh-ed25519") continue;  // has no PEM form in ssh-keygen
         for (const char* format : {"PEM", "PKCS8"})
@@ -141,7 +100,7 @@ TEST(KeyFile, ReadsPemAndPkcs8) {
 }
 
 TEST(Rfc8410, ReadsEd25519InPkcs8) {
-    const scratch dir;
+    const test::key_folder dir;
     run("openssl genpkey -algorithm ed25519 -out " + dir.path("plain"));
     const auto plain = read_private_key(contents(dir.path("plain")));
     ASSERT_TRUE(plain) << plain.error().message();
@@ -161,8 +120,37 @@ TEST(Rfc8410, ReadsEd25519InPkcs8) {
               errc::bad_key_file);
 }
 
+// ssh-keygen knows no ssh-ed448; PuTTY does, and writes it in OpenSSH's form.
+TEST(Rfc8709, Ed448FilesGoToPuttyAndBack) {
+    const test::key_folder dir;
+    const std::string empty = dir.write("empty", "");
+    const std::string sesame = dir.write("sesame", "open sesame");
+    for (const std::string passphrase : {"", "open sesame"}) {
+        SCOPED_TRACE(passphrase);
+        const std::string& file = passphrase.empty() ? empty : sesame;
+        run("puttygen -q -t ed448 --random-device /dev/urandom -C 'a comment' "
+            "-O private-openssh-new --new-passphrase " +
+            file + " -o " + dir.path("theirs"));
+        const auto read = read_private_key(contents(dir.path("theirs")), passphrase);
+        ASSERT_TRUE(read) << read.error().message();
+        EXPECT_EQ(read->comment, "a comment");
+        expect_signs(read->key);
+        const std::string line = read->key.public_half().line();
+        EXPECT_EQ(
+            run("puttygen -O public-openssh --old-passphrase " + file + ' ' + dir.path("theirs")),
+            line + " a comment\n");
+
+        const auto text = write_private_key(
+            read->key, {.comment = "ours", .passphrase = passphrase, .rounds = 2}, system_random());
+        ASSERT_TRUE(text);
+        EXPECT_EQ(run("puttygen -O public-openssh --old-passphrase " + file + ' ' +
+                      dir.write("ours", *text)),
+                  line + " ours\n");
+    }
+}
+
 TEST(KeyFile, RefusesKeysOfTypesWeDoNotKnow) {
-    const scratch dir;
+    const test::key_folder dir;
     run("openssl ecparam -name secp256k1 -genkey -noout -out " + dir.path("koblitz"));
     EXPECT_EQ(read_private_key(contents(dir.path("koblitz"))).error(), errc::unknown_key_type);
     run("openssl genpkey -algorithm x25519 -out " + dir.path("x25519"));
@@ -172,7 +160,7 @@ TEST(KeyFile, RefusesKeysOfTypesWeDoNotKnow) {
 }
 
 TEST(KeyFile, SshKeygenReadsWhatWeWrite) {
-    const scratch dir;
+    const test::key_folder dir;
     for (const auto& t : types) {
         const private_key key = private_key::generate(t.type, 0).value();
         for (const std::string passphrase : {"", "open sesame"}) {
@@ -193,7 +181,7 @@ TEST(KeyFile, SshKeygenReadsWhatWeWrite) {
 }
 
 TEST(KeyFile, SshKeygenReadsEveryCipherThatWeWrite) {
-    const scratch dir;
+    const test::key_folder dir;
     const private_key key = private_key::generate("ssh-ed25519").value();
     for (const char* cipher : file_ciphers) {
         SCOPED_TRACE(cipher);
@@ -205,6 +193,64 @@ TEST(KeyFile, SshKeygenReadsEveryCipherThatWeWrite) {
                   key.public_half().line() + '\n');
         EXPECT_EQ(read_private_key(*text, "other").error(), errc::wrong_passphrase);
     }
+}
+
+TEST(Rfc5958, OthersReadThePkcs8ThatWeWrite) {
+    const test::key_folder dir;
+    for (const char* type : {"ssh-ed25519", "ssh-ed448", "ecdsa-sha2-nistp256",
+                             "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa"}) {
+        const private_key key = private_key::generate(type, 2048).value();
+        for (const std::string passphrase : {"", "open sesame"}) {
+            SCOPED_TRACE(std::string(type) + ' ' + passphrase);
+            const auto text =
+                write_pkcs8(key, {.passphrase = passphrase, .rounds = 2048}, system_random());
+            ASSERT_TRUE(text);
+            const auto back = read_private_key(*text, passphrase);
+            ASSERT_TRUE(back) << back.error().message();
+            EXPECT_EQ(back->key.public_half(), key.public_half());
+            expect_signs(back->key);
+            const std::string path = dir.write("key", *text);
+            // ssh-keygen 9.2 reads PKCS#8 of ECDSA and RSA keys only; openssl reads all.
+            if (key.public_half().type().find("ssh-ed") == std::string_view::npos) {
+                EXPECT_EQ(run("ssh-keygen -y -P '" + passphrase + "' -f " + path),
+                          key.public_half().line() + '\n');
+            }
+            run("openssl pkey -passin 'pass:" + passphrase + "' -in " + path + " -out " +
+                dir.path("again"));
+            const auto again = read_private_key(contents(dir.path("again")));
+            ASSERT_TRUE(again) << again.error().message();
+            EXPECT_EQ(again->key.public_half(), key.public_half());
+            if (passphrase.empty()) continue;
+            EXPECT_EQ(read_private_key(*text).error(), errc::passphrase_required);
+            EXPECT_EQ(read_private_key(*text, "another").error(), errc::wrong_passphrase);
+        }
+    }
+}
+
+TEST(Rfc5958, RoundsAreCappedWhenWritingToo) {
+    const private_key key = private_key::generate("ssh-ed25519").value();
+    const auto error = [&key](unsigned rounds) {
+        return write_pkcs8(key, {.passphrase = "x", .rounds = rounds}, system_random()).error();
+    };
+    EXPECT_EQ(error(0), errc::bad_value);
+    EXPECT_EQ(error(limits::pbkdf2_rounds_max + 1), errc::bad_value);
+    EXPECT_FALSE(error(1));
+}
+
+TEST(Rfc5915, TheCurveMayStandAheadOfTheKey) {
+    const test::key_folder dir;
+    run("openssl ecparam -name prime256v1 -genkey -out " + dir.path("key"));
+    const std::string text = contents(dir.path("key"));
+    ASSERT_TRUE(text.starts_with("-----BEGIN EC PARAMETERS-----"));
+    const auto read = read_private_key(text);
+    ASSERT_TRUE(read) << read.error().message();
+    EXPECT_EQ(read->key.public_half().line() + '\n',
+              run("ssh-keygen -y -f " +
+                  dir.write("plain", text.substr(text.find("-----BEGIN EC PRIV")))));
+    // Once only.
+    const std::string parameters = text.substr(0, text.find("-----BEGIN EC PRIV"));
+    EXPECT_EQ(read_private_key(parameters).error(), errc::bad_key_file);
+    EXPECT_EQ(read_private_key(parameters + text).error(), errc::bad_key_file);
 }
 
 TEST(KeyFile, WritingRefusesWhatCannotBe) {
@@ -232,9 +278,10 @@ secret_bytes unarmoured(std::string_view text) {
 }
 
 TEST(KeyFile, EveryTruncationIsRefusedAndNoFlippedBitMakesAnotherKey) {
-    for (const auto& t : types) {
-        SCOPED_TRACE(t.type);
-        const private_key key = private_key::generate(t.type, 2048).value();
+    for (const char* type : {"ssh-ed25519", "ssh-ed448", "ecdsa-sha2-nistp256",
+                             "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa"}) {
+        SCOPED_TRACE(type);
+        const private_key key = private_key::generate(type, 2048).value();
         const auto text = write_private_key(key, {.comment = "c"}, system_random());
         ASSERT_TRUE(text);
         const secret_bytes data = unarmoured(*text);
@@ -381,7 +428,7 @@ TEST(SharedKeys, PublicFilesAndFingerprints) {
         SCOPED_TRACE(name);
         const auto key = public_key::from_line(contents(entry.path()));
         const bool certificate = name.find("-cert") != std::string::npos;
-        if (certificate || name.find("_sk") != std::string::npos || name.starts_with("mldsa")) {
+        if (certificate || name.starts_with("mldsa")) {
             EXPECT_EQ(key.error(), errc::unknown_key_type);
             ++refused;
         } else if (name.starts_with("rsa_1")) {
@@ -395,7 +442,7 @@ TEST(SharedKeys, PublicFilesAndFingerprints) {
         }
     }
     std::printf("vectors: ran keys/openssh\n");
-    EXPECT_EQ(read, 5);
+    EXPECT_EQ(read, 9);
     EXPECT_GT(refused, 10);
 }
 

@@ -1,6 +1,7 @@
 #include "sluice/crypto/key.hpp"
 
 #include "sluice/crypto/base64.hpp"
+#include "sluice/crypto/key_file.hpp"
 #include "sluice/crypto/signature_algorithms.hpp"
 #include "sluice/tests/support/hex.hpp"
 #include "sluice/tests/support/shared_vectors.hpp"
@@ -52,8 +53,8 @@ bytes ecdsa_blob(std::string_view curve, const bytes& point) {
 const std::vector<private_key>& keys() {
     static const std::vector<private_key> made = [] {
         std::vector<private_key> out;
-        for (const char* type : {"ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384",
-                                 "ecdsa-sha2-nistp521", "ssh-rsa"})
+        for (const char* type : {"ssh-ed25519", "ssh-ed448", "ecdsa-sha2-nistp256",
+                                 "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa"})
             out.push_back(private_key::generate(type, 2048).value());
         return out;
     }();
@@ -241,7 +242,7 @@ TEST(Rfc5656s3_1, PointsOffTheCurveAndOtherFormsAreRefused) {
 }
 
 TEST(Key, BlobsOfOtherTypesAreUnknown) {
-    for (const char* type : {"ssh-dss", "ssh-ed448", "sk-ssh-ed25519@openssh.com", "",
+    for (const char* type : {"ssh-dss", "ssh-ed9999", "sk-ssh-rsa@openssh.com", "",
                              "ssh-ed25519-cert-v01@openssh.com"})
         EXPECT_EQ(public_key::from_blob(blob_of({text(type), bytes(32, 1)})).error(),
                   errc::unknown_key_type);
@@ -319,6 +320,99 @@ TEST(Rfc8032s7_1, Ed25519Verifies) {
         message.push_back(0);
         EXPECT_EQ(key->verify("ssh-ed25519", message, signature).error(), errc::bad_signature);
     }
+}
+
+// Of the seed, by way of PKCS#8 (RFC 8410 §7).
+private_key ed448_key(const bytes& seed) {
+    bytes der = from_hex("3047020100300506032b6571043b0439");
+    der.insert(der.end(), seed.begin(), seed.end());
+    const std::string pem =
+        "-----BEGIN PRIVATE KEY-----\n" + to_base64(der) + "\n-----END PRIVATE KEY-----\n";
+    return read_private_key(pem).value().key;
+}
+
+TEST(Rfc8032s7_4, Ed448SignsAndVerifies) {
+    struct {
+        const char* name;
+        const char* seed;
+        const char* key;
+        const char* message;
+        const char* signature;
+    } cases[] = {{"Blank",
+                  "6c82a562cb808d10d632be89c8513ebf6c929f34ddfa8c9f63c9960ef6e348a3528c8a3fcc2f"
+                  "044e39a3fc5b94492f8f032e7549a20098f95b",
+                  "5fd7449b59b461fd2ce787ec616ad46a1da1342485a70e1f8a0ea75d80e96778edf124769b46"
+                  "c7061bd6783df1e50f6cd1fa1abeafe8256180",
+                  "",
+                  "533a37f6bbe457251f023c0d88f976ae2dfb504a843e34d2074fd823d41a591f2b233f034f62"
+                  "8281f2fd7a22ddd47d7828c59bd0a21bfd3980ff0d2028d4b18a9df63e006c5d1c2d345b925d"
+                  "8dc00b4104852db99ac5c7cdda8530a113a0f4dbb61149f05a7363268c71d95808ff2e652600"},
+                 {"1 octet",
+                  "c4eab05d357007c632f3dbb48489924d552b08fe0c353a0d4a1f00acda2c463afbea67c5e8d2"
+                  "877c5e3bc397a659949ef8021e954e0a12274e",
+                  "43ba28f430cdff456ae531545f7ecd0ac834a55d9358c0372bfa0c6c6798c0866aea01eb0074"
+                  "2802b8438ea4cb82169c235160627b4c3a9480",
+                  "03",
+                  "26b8f91727bd62897af15e41eb43c377efb9c610d48f2335cb0bd0087810f4352541b143c4b9"
+                  "81b7e18f62de8ccdf633fc1bf037ab7cd779805e0dbcc0aae1cbcee1afb2e027df36bc04dcec"
+                  "bf154336c19f0af7e0a6472905e799f1953d2a0ff3348ab21aa4adafd1d234441cf807c03a00"},
+                 {"11 octets",
+                  "cd23d24f714274e744343237b93290f511f6425f98e64459ff203e8985083ffdf60500553abc"
+                  "0e05cd02184bdb89c4ccd67e187951267eb328",
+                  "dcea9e78f35a1bf3499a831b10b86c90aac01cd84b67a0109b55a36e9328b1e365fce161d71c"
+                  "e7131a543ea4cb5f7e9f1d8b00696447001400",
+                  "0c3e544074ec63b0265e0c",
+                  "1f0a8888ce25e8d458a21130879b840a9089d999aaba039eaf3e3afa090a09d389dba82c4ff2"
+                  "ae8ac5cdfb7c55e94d5d961a29fe0109941e00b8dbdeea6d3b051068df7254c0cdc129cbe62d"
+                  "b2dc957dbb47b51fd3f213fb8698f064774250a5028961c9bf8ffd973fe5d5c206492b140e00"},
+                 {"12 octets",
+                  "258cdd4ada32ed9c9ff54e63756ae582fb8fab2ac721f2c8e676a72768513d939f63dddb5560"
+                  "9133f29adf86ec9929dccb52c1c5fd2ff7e21b",
+                  "3ba16da0c6f2cc1f30187740756f5e798d6bc5fc015d7c63cc9510ee3fd44adc24d8e968b6e4"
+                  "6e6f94d19b945361726bd75e149ef09817f580",
+                  "64a65f3cdedcdd66811e2915",
+                  "7eeeab7c4e50fb799b418ee5e3197ff6bf15d43a14c34389b59dd1a7b1b85b4ae90438aca634"
+                  "bea45e3a2695f1270f07fdcdf7c62b8efeaf00b45c2c96ba457eb1a8bf075a3db28e5c24f6b9"
+                  "23ed4ad747c3c9e03c7079efb87cb110d3a99861e72003cbae6d6b8b827e4e6c143064ff3c00"},
+                 {"13 octets",
+                  "7ef4e84544236752fbb56b8f31a23a10e42814f5f55ca037cdcc11c64c9a3b2949c1bb607003"
+                  "14611732a6c2fea98eebc0266a11a93970100e",
+                  "b3da079b0aa493a5772029f0467baebee5a8112d9d3a22532361da294f7bb3815c5dc59e176b"
+                  "4d9f381ca0938e13c6c07b174be65dfa578e80",
+                  "64a65f3cdedcdd66811e2915e7",
+                  "6a12066f55331b6c22acd5d5bfc5d71228fbda80ae8dec26bdd306743c5027cb4890810c162c"
+                  "027468675ecf645a83176c0d7323a2ccde2d80efe5a1268e8aca1d6fbc194d3f77c44986eb4a"
+                  "b4177919ad8bec33eb47bbb5fc6e28196fd1caf56b4e7e0ba5519234d047155ac727a1053100"},
+                 {"64 octets",
+                  "d65df341ad13e008567688baedda8e9dcdc17dc024974ea5b4227b6530e339bff21f99e68ca6"
+                  "968f3cca6dfe0fb9f4fab4fa135d5542ea3f01",
+                  "df9705f58edbab802c7f8363cfe5560ab1c6132c20a9f1dd163483a26f8ac53a39d6808bf4a1"
+                  "dfbd261b099bb03b3fb50906cb28bd8a081f00",
+                  "bd0f6a3747cd561bdddf4640a332461a4a30a12a434cd0bf40d766d9c6d458e5512204a30c17"
+                  "d1f50b5079631f64eb3112182da3005835461113718d1a5ef944",
+                  "554bc2480860b49eab8532d2a533b7d578ef473eeb58c98bb2d0e1ce488a98b18dfde9b9b907"
+                  "75e67f47d4a1c3482058efc9f40d2ca033a0801b63d45b3b722ef552bad3b4ccb667da350192"
+                  "b61c508cf7b6b5adadc2c8d9a446ef003fb05cba5f30e88e36ec2703b349ca229c2670833900"}};
+    for (const auto& c : cases) {
+        SCOPED_TRACE(c.name);
+        const auto key = public_key::from_blob(blob_of({text("ssh-ed448"), from_hex(c.key)}));
+        ASSERT_TRUE(key);
+        EXPECT_EQ(key->bits(), 448u);
+        bytes message = from_hex(c.message);
+        const bytes signature = blob_of({text("ssh-ed448"), from_hex(c.signature)});
+        EXPECT_TRUE(key->verify("ssh-ed448", message, signature));
+        const private_key whole = ed448_key(from_hex(c.seed));
+        EXPECT_EQ(whole.public_half(), *key);
+        EXPECT_EQ(whole.sign("ssh-ed448", message).value(), signature);
+        message.push_back(0);
+        EXPECT_EQ(key->verify("ssh-ed448", message, signature).error(), errc::bad_signature);
+    }
+}
+
+TEST(Rfc8709s4, Ed448KeysHave57Bytes) {
+    for (const std::size_t size : {0u, 32u, 56u, 58u})
+        EXPECT_EQ(public_key::from_blob(blob_of({text("ssh-ed448"), bytes(size, 1)})).error(),
+                  errc::bad_key);
 }
 
 TEST(Wycheproof, Ed25519Verify) {

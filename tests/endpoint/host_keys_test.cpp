@@ -12,8 +12,9 @@ namespace {
 using test::linked;
 using test::test_host_key;
 
-constexpr std::string_view key_types[] = {"ssh-ed25519", "ecdsa-sha2-nistp256",
-                                          "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa"};
+constexpr std::string_view key_types[] = {"ssh-ed25519",         "ssh-ed448",
+                                          "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384",
+                                          "ecdsa-sha2-nistp521", "ssh-rsa"};
 
 // Logs in; gives the announcement, if there was one.
 std::optional<bytes> announcement(linked& l) {
