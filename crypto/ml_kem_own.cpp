@@ -31,8 +31,7 @@ constexpr parameters parameters_of(ml_kem_set set) {
 using polynomial = std::array<std::uint16_t, n>;
 using vector = std::array<polynomial, k_max>;  // the first k are in use
 
-// --- modulo q
-// -------------------------------------------------------------------------------------
+// --- modulo q -----------------------------------------------------------------------------------
 
 // The quotient x / q by a multiplication: exact while x * (reciprocal * q - 2^40) < 2^40.
 constexpr std::uint64_t reciprocal = ((1ull << 40) + q - 1) / q;
@@ -58,8 +57,7 @@ void add_to(polynomial& a, const polynomial& b) {
         a[i] = add(a[i], b[i]);
 }
 
-// --- the number-theoretic transform (§4.3)
-// --------------------------------------------------------
+// --- the number-theoretic transform (§4.3) ------------------------------------------------------
 
 constexpr std::uint32_t power_of_17(unsigned exponent) {
     std::uint32_t result = 1;
@@ -139,8 +137,7 @@ private:
     wiped<std::array<std::uint32_t, n>> sum_;
 };
 
-// --- encoding and compression (§4.2.1)
-// ------------------------------------------------------------
+// --- encoding and compression (§4.2.1) ----------------------------------------------------------
 
 // Algorithm 5: d bits each, least significant first.
 void byte_encode(unsigned d, const polynomial& f, std::uint8_t* out) {
@@ -176,8 +173,7 @@ void decompress(unsigned d, polynomial& f) {
         y = static_cast<std::uint16_t>((q * y + (1u << (d - 1))) >> d);
 }
 
-// --- sampling (§4.2.2)
-// ----------------------------------------------------------------------------
+// --- sampling (§4.2.2) --------------------------------------------------------------------------
 
 // Algorithm 7, of what is public. How many bytes it takes is not bounded; 504 mostly do.
 void sample_ntt(bytes_view rho, std::size_t j, std::size_t i, polynomial& out) {
@@ -211,8 +207,7 @@ void sample_cbd(bytes_view seed, std::uint8_t counter, polynomial& out) {
     }
 }
 
-// --- K-PKE (§5)
-// -----------------------------------------------------------------------------------
+// --- K-PKE (§5) ---------------------------------------------------------------------------------
 
 // Algorithm 13. `ek` and `dk` are filled.
 void pke_generate(const parameters& p, bytes_view d, mutable_bytes_view ek, mutable_bytes_view dk) {
@@ -317,8 +312,7 @@ void pke_decrypt(const parameters& p, bytes_view dk, bytes_view c, mutable_bytes
     byte_encode(1, *w, m.data());
 }
 
-// --- ML-KEM (§6)
-// ----------------------------------------------------------------------------------
+// --- ML-KEM (§6) --------------------------------------------------------------------------------
 
 // H(ek), as algorithms 16 and 17 need it and a decapsulation key holds it.
 std::array<std::uint8_t, 32> hash_of(bytes_view ek) {

@@ -31,8 +31,7 @@ static_assert(sntrup761_decapsulation_key_size ==
 using small = std::array<std::int8_t, p>;     // of R/3, or short: -1, 0, 1
 using element = std::array<std::int16_t, p>;  // of R/q
 
-// --- numbers
-// --------------------------------------------------------------------------------------
+// --- numbers ------------------------------------------------------------------------------------
 
 // The representative nearest to zero, for |x| <= 2 * 2295^2, by two multiplications with
 // reciprocals that do not overflow. The first leaves |x| < 25,000. The second is exact: x / q is
@@ -60,8 +59,7 @@ std::int16_t inverse_mod_q(std::int16_t x) {
     return power;
 }
 
-// --- polynomials
-// ----------------------------------------------------------------------------------
+// --- polynomials --------------------------------------------------------------------------------
 
 // A product of degree up to 2p - 2, modulo x^p - x - 1: x^p = x + 1.
 template <class Product>
@@ -194,8 +192,7 @@ std::uint32_t reciprocal_r3(small& out, const small& g) {
     return steps.mask_if_none();
 }
 
-// --- encodings
-// ------------------------------------------------------------------------------------
+// --- encodings ----------------------------------------------------------------------------------
 
 void encode_small(const small& in, mutable_bytes_view out) {
     std::ranges::fill(out, std::uint8_t{0});
@@ -326,8 +323,7 @@ void decode_rounded(bytes_view in, element& out) {
         out[i] = static_cast<std::int16_t>(static_cast<std::int32_t>(all[i]) * 3 - q_half);
 }
 
-// --- sampling
-// -------------------------------------------------------------------------------------
+// --- sampling -----------------------------------------------------------------------------------
 
 void draw_words(values& out, random_source& random) {
     secret_bytes drawn(4 * p);
@@ -384,8 +380,7 @@ void draw_short(small& out, random_source& random) {
         out[i] = static_cast<std::int8_t>(static_cast<std::int32_t>((*words)[i] & 3) - 1);
 }
 
-// --- the core: Streamlined NTRU Prime
-// -------------------------------------------------------------
+// --- the core: Streamlined NTRU Prime -----------------------------------------------------------
 
 // Round(h r), encoded.
 void encrypt(const small& r, const element& h, mutable_bytes_view out) {
@@ -415,8 +410,7 @@ void decrypt(small& r, const element& c, const small& f, const small& g_inverse)
     }
 }
 
-// --- the KEM
-// --------------------------------------------------------------------------------------
+// --- the KEM ------------------------------------------------------------------------------------
 
 using hash_value = std::array<std::uint8_t, hash_bytes>;
 

@@ -10,9 +10,8 @@ namespace sluice {
 namespace {
 
 // The NIST curves and the 2048-bit group are known but not in the default offer: every current peer
-// has something better, and auditors warn of them. Nor is what no peer needs: curve448, groups 15
-// and
-// 17. The group exchange is offered by clients, as some servers have nothing else; our own server
+// has something better, and auditors warn of them. Nor is what no peer needs, curve448 and groups
+// 15 and 17. Clients offer the group exchange, as some servers have nothing else; our own server
 // would only give out the groups that it offers by name.
 constexpr std::array table{
     kex_info{"mlkem768x25519-sha256", crypto::hash_kind::sha256, true, make_kex_hybrid},

@@ -279,8 +279,7 @@ TEST(Forwarding, SaysWhatCouldNotBeReached) {
     EXPECT_EQ(t.server_report->tasks_cancelled, 0u);
 }
 
-// --- the end
-// --------------------------------------------------------------------------------------
+// --- the end ------------------------------------------------------------------------------------
 
 TEST(Forwarding, ADrainWaitsForBothEnds) {
     through t;
