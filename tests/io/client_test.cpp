@@ -650,7 +650,7 @@ TEST(Client, WhatIsPendingEndsWithTheConnection) {
     }
 }
 
-TEST(Client, AWaitForTheEndThatIsCancelledCancelsOnlyTheWait) {
+TEST(Acceptance25, AWaitForTheEndThatIsCancelledCancelsOnlyTheWait) {
     served s;
     s.start();
     EXPECT_TRUE(run_to_end(s, [&]() -> asio::awaitable<void> {

@@ -215,6 +215,26 @@ TEST_F(Acceptance, N06ReKeysUnderAnUploadLoseNothing) {
     }
 }
 
+TEST_F(Acceptance, N08WhatAProgramReadsLateIsThereBehindADrain) {
+    for (const side reader : {server, client}) {
+        SCOPED_TRACE(name_of(reader));
+        clear();
+        channel_plan& c = program_of(reader);
+        c.by_opener.write_bytes = 5 * MiB;
+        c.by_opener.early_eof = true;
+        c.by_opener.on_drain = draining::ignores;  // it waits for the exit
+        c.by_acceptor.stalls_until = 1s;
+        c.by_acceptor.after_eof = true;
+        add(500ms, what::drain, other(reader), 60s);
+        run();
+        EXPECT_EQ(channel(0).of(other(reader)).read_by_peer(), 5 * MiB);
+        EXPECT_TRUE(channel(0).of(reader).eof_seen);
+        EXPECT_EQ(channel(0).of(other(reader)).exit_status_seen, 0u);
+        EXPECT_GE(done().closed_at(other(reader)), time_point() + 1s);
+        expect_drained(other(reader));
+    }
+}
+
 TEST_F(Acceptance, N09EveryWriteBeforeTheEofIsAnswered) {
     for (const bool slow_disk : {false, true}) {
         SCOPED_TRACE(slow_disk);
@@ -240,6 +260,55 @@ TEST_F(Acceptance, N09EveryWriteBeforeTheEofIsAnswered) {
     }
 }
 
+TEST_F(Acceptance, N10WritesInFlightAreAcknowledgedBeforeADrainEnds) {
+    for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+        SCOPED_TRACE(seed);
+        clear();
+        plan.seed = seed;
+        for (end_plan& e : plan.ends)
+            e.out.latency = 100ms;
+        channel_plan& c = program_of(server);
+        c.sftp = sftp_plan{.files = 1,
+                           .file_bytes = 400'000,
+                           .piece_bytes = 1000,
+                           .in_flight = 400,
+                           .slow_disk = true};
+        // Behind the WRITEs, before the first answer to one of them.
+        add(1400ms, what::drain, client, 60s);
+        run();
+        const sftp_record& r = channel(0).sftp;
+        ASSERT_EQ(r.files.size(), 1u);
+        EXPECT_EQ(r.files[0].acknowledged, 400'000u);
+        EXPECT_TRUE(r.files[0].closed);
+        EXPECT_EQ(r.requests, 402u);
+        EXPECT_EQ(r.replies, r.requests);
+        EXPECT_GT(done().closed_at(client), time_point() + 1500ms) << "nothing was in flight";
+        expect_drained(client);
+    }
+}
+
+TEST_F(Acceptance, N11AServersDrainFinishesTheFileAndEndsWithTheLastChannel) {
+    for (const auto policy :
+         {sftp::drain_policy::finish_handles, sftp::drain_policy::finish_session}) {
+        clear();
+        channel_plan& c = program_of(server);
+        c.sftp =
+            sftp_plan{.files = 2, .file_bytes = 8 * MiB, .piece_bytes = 32'000, .policy = policy};
+        plan.ends[client].out.bytes_per_second = 2 * MiB;
+        add(2s, what::drain, server, 60s);
+        run();
+        const sftp_record& r = channel(0).sftp;
+        ASSERT_EQ(r.files.size(), 2u);
+        EXPECT_EQ(r.files[0].acknowledged, 8 * MiB);
+        EXPECT_TRUE(r.files[0].closed);
+        EXPECT_EQ(r.files[1].closed, policy == sftp::drain_policy::finish_session);
+        EXPECT_EQ(r.files[1].opened, policy == sftp::drain_policy::finish_session);
+        EXPECT_LT(done().closed_at(server), time_point() + 10s);
+        EXPECT_EQ(report(server).outcome, close_outcome::drained);
+        EXPECT_EQ(report(server).total.open, 0u);
+    }
+}
+
 // What a client has been told is in the file, whatever became of the connection: checked of every
 // run; here that it does not take a clean end.
 TEST_F(Acceptance, N12AnUploadThatIsCutIsAbandonedAndSaysSo) {
@@ -256,6 +325,53 @@ TEST_F(Acceptance, N12AnUploadThatIsCutIsAbandonedAndSaysSo) {
     EXPECT_EQ(report(server).outcome, close_outcome::deadline);
     EXPECT_EQ(report(server).total.open, 1u);
     EXPECT_EQ(report(client).reason_code, 11u);
+}
+
+TEST_F(Acceptance, N13ACutEndsADrainAtOnce) {
+    for (const side drains : {server, client}) {
+        SCOPED_TRACE(name_of(drains));
+        clear();
+        channel_plan& c = program_of(server);
+        c.by_acceptor.write_bytes = 8 * MiB;
+        c.by_opener.stalls_until = never;
+        c.by_opener.on_drain = draining::ignores;
+        add(1s, what::drain, drains, 60s);
+        add(2s, what::cut, drains);
+        run();
+        EXPECT_LE(done().closed_at(drains), time_point() + 2200ms);
+        EXPECT_EQ(report(drains).outcome, close_outcome::cut);
+        EXPECT_EQ(report(drains).total.open, 1u);
+        EXPECT_FALSE(done().reset_seen(client) || done().reset_seen(server));
+    }
+}
+
+// As a batch of sftp and a copy of scp leave: one thing each, its EOF, its end, then the
+// connection.
+TEST_F(Acceptance, N14ClientsOfOneThingEndCleanly) {
+    for (const bool sftp : {true, false}) {
+        SCOPED_TRACE(sftp);
+        clear();
+        channel_plan& c = program_of(server);
+        if (sftp) {
+            c.sftp = sftp_plan{.files = 3,
+                               .file_bytes = MiB,
+                               .piece_bytes = 32'000,
+                               .in_flight = 64,
+                               .reads_back = true};
+        } else {
+            c.by_opener.write_bytes = c.by_acceptor.write_bytes = 3 * MiB;
+            c.by_opener.early_eof = true;
+            c.by_acceptor.after_eof = true;
+        }
+        add(30s, what::drain, client, 60s);
+        run();
+        EXPECT_EQ(channel(0).of(client).exit_status_seen, 0u);
+        EXPECT_TRUE(channel(0).of(client).report->acknowledged ||
+                    channel(0).of(server).report->acknowledged);
+        EXPECT_EQ(channel(0).sftp.replies, channel(0).sftp.requests);
+        if (!sftp) expect_whole(0);
+        expect_drained(client);
+    }
 }
 
 TEST_F(Acceptance, N15AfterAnEofCloseFollowsAtOnce) {
