@@ -4,6 +4,7 @@ import functools
 import os
 import random
 import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -203,6 +204,16 @@ def ssh_eof_first(plan):
     """The client's EOF comes first, then much output: all of it arrives."""
     done = peers.ssh(plan.server, "cat >/dev/null; head -c 10485760 /dev/zero")
     check(done.stdout == bytes(10 << 20), f"{len(done.stdout)} bytes arrived")
+
+
+def ssh_stalled(plan):
+    """The reader stalls at a full window, then takes everything; the status comes behind it."""
+    argv = ["ssh", "-p", plan.server.port, *peers.openssh_options(plan.server),
+            f"{plan.server.user}@{HOST}", "head -c 67108864 /dev/zero; exit 7"]
+    script = shlex.join(str(a) for a in argv)
+    done = peers.run(["bash", "-c", f"set -o pipefail; {script} | (sleep 2; wc -c)"], status=7,
+                     env=plan.setup.environment())
+    check(done.stdout.strip() == b"67108864", f"{done.stdout.strip().decode()} bytes arrived")
 
 
 def ssh_killed(plan):
@@ -641,6 +652,7 @@ def build(plan):
     for status in (0, 1, 7, 255):
         plan.add(f"ssh: exit {status}", ssh_exit, status)
     plan.add("ssh: killed by a signal", ssh_killed)
+    plan.add("ssh: a reader that stalls", ssh_stalled)
     plan.add("ssh: 10 MiB behind the client's EOF", ssh_eof_first)
     plan.add("dbclient: 1 MiB through cat", dropbear_exec)
     plan.add("sftp: RSA key, SHA-256", openssh_rsa_key, "rsa-sha2-256")
