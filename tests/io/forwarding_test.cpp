@@ -186,6 +186,30 @@ TEST(Acceptance21, AResetHereIsCloseBehindTheLastByteAndResetsFarAway) {
     }()));
 }
 
+// What the far socket has not taken yet is not thrown away by the reset behind it, whatever else
+// the far end does meanwhile.
+TEST(Acceptance21, AResetWaitsForWhatIsOnItsWay) {
+    through t;
+    t.target.set_option(asio::socket_base::receive_buffer_size(4096));
+    const std::string chunk(50'000, 'c');
+    EXPECT_TRUE(run_to_end(t.s, [&]() -> asio::awaitable<void> {
+        co_await t.log_in();
+        co_await t.join();
+        co_await write_all(t.near, chunk);
+        reset(t.near);
+        co_await t.joined();
+        asio::steady_timer later(t.s.context, 100ms);
+        co_await later.async_wait(asio::use_awaitable);
+        t.far.shutdown(tcp::socket::shutdown_send);
+        later.expires_after(100ms);
+        co_await later.async_wait(asio::use_awaitable);
+        const auto [there, far_end] = co_await read_all(t.far);
+        EXPECT_EQ(there.size(), chunk.size());
+        EXPECT_EQ(far_end, asio::error::connection_reset);
+        co_await t.client.close();
+    }()));
+}
+
 // Who writes meets the reset before who reads does.
 TEST(Forwarding, AResetThatAWriteMeetsIsNoEndOfFile) {
     through t;
