@@ -229,21 +229,10 @@ result<certificate> certificate::from_blob(bytes_view blob) {
 }
 
 result<certificate> certificate::from_line(std::string_view line) {
-    constexpr std::string_view blanks = " \t\r\n";
-    const auto next_word = [&line, blanks] {
-        line.remove_prefix(std::min(line.find_first_not_of(blanks), line.size()));
-        const std::string_view word = line.substr(0, line.find_first_of(blanks));
-        line.remove_prefix(word.size());
-        return word;
-    };
-    const std::string_view name = next_word();
-    const std::string_view text = next_word();
-    if (name.empty() || text.empty()) return errc::bad_key_file;
-    if (text.size() / 4 * 3 > limits::public_key_blob_length_max + 2) return errc::too_long;
-    const auto blob = from_base64(text);
-    if (!blob) return errc::bad_key_file;
-    auto c = from_blob(*blob);
-    if (c && c->type() != name) return errc::bad_key_file;
+    const auto parts = split_key_line(line);
+    if (!parts) return parts.error();
+    auto c = from_blob(parts->blob);
+    if (c && c->type() != parts->type) return errc::bad_key_file;
     return c;
 }
 

@@ -59,7 +59,7 @@ result<public_key> public_key::from_blob(bytes_view blob) {
     return public_key(std::move(*impl));
 }
 
-result<public_key> public_key::from_line(std::string_view line) {
+result<key_line> split_key_line(std::string_view line) {
     const auto next_word = [&line] {
         line.remove_prefix(std::min(line.find_first_not_of(blanks), line.size()));
         const std::string_view word = line.substr(0, line.find_first_of(blanks));
@@ -70,10 +70,16 @@ result<public_key> public_key::from_line(std::string_view line) {
     const std::string_view text = next_word();
     if (name.empty() || text.empty()) return errc::bad_key_file;
     if (text.size() / 4 * 3 > limits::public_key_blob_length_max + 2) return errc::too_long;
-    const auto blob = from_base64(text);
+    auto blob = from_base64(text);
     if (!blob) return errc::bad_key_file;
-    auto key = from_blob(*blob);
-    if (key && key->type() != name) return errc::bad_key_file;
+    return key_line{name, std::move(*blob)};
+}
+
+result<public_key> public_key::from_line(std::string_view line) {
+    const auto parts = split_key_line(line);
+    if (!parts) return parts.error();
+    auto key = from_blob(parts->blob);
+    if (key && key->type() != parts->type) return errc::bad_key_file;
     return key;
 }
 

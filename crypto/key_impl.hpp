@@ -116,4 +116,13 @@ using param_builder = openssl_ptr<OSSL_PARAM_BLD, OSSL_PARAM_BLD_free>;
 /// Makes a key of OpenSSL type `type` from what the builder holds; null when OpenSSL refuses.
 evp_pkey build_pkey(const char* type, int selection, OSSL_PARAM_BLD* builder);
 
+/// "type base64 …", a public key or a certificate as text; what follows is a comment.
+struct key_line {
+    std::string_view type;  // into the line
+    secret_bytes blob;
+};
+
+/// Errors: bad_key_file; too_long.
+result<key_line> split_key_line(std::string_view line);
+
 }  // namespace sluice::crypto
