@@ -4,8 +4,8 @@ exchange, a login by ed25519 and the goodbye, without a channel.
 
     bench/handshake.py [--times N] [--root FOLDER] BUILD_FOLDER
 
-The build folder has sluiced and bench_handshake, which is the client of all. --root adds the sshd of
-a folder made by tests/debian13. The CPU time is that of the server's process and of all that it
+The build folder has sluiced and bench_handshake, which is the client of all. --root adds the sshd
+of a folder made by tests/debian13. The CPU time is that of the server's process and of all that it
 started and waited for, less what it had used before the first connection.
 """
 
@@ -61,7 +61,8 @@ def main():
     parser.add_argument("--root", help="a folder with another sshd, entered by chroot")
     options = parser.parse_args()
     program = os.path.abspath(f"{options.build}/bench_handshake")
-    folder = tempfile.mkdtemp(prefix="handshake-", dir=options.root + "/tmp" if options.root else None)
+    below = options.root + "/tmp" if options.root else None  # whose names are the same from inside
+    folder = tempfile.mkdtemp(prefix="handshake-", dir=below)
     servers = []
     try:
         own = pwd.getpwuid(os.geteuid()).pw_name
@@ -76,7 +77,8 @@ def main():
             sshd = "/usr/sbin/sshd" if prefix else shutil.which("sshd") or "/usr/sbin/sshd"
             server = peers.Server(setup, "sshd", sshd, host_keys=host_keys, prefix=prefix)
             server.user = "root" if prefix else own
-            said = subprocess.run([*prefix, "ssh", "-V"], capture_output=True, text=True, check=True)
+            said = subprocess.run([*prefix, "ssh", "-V"], capture_output=True, text=True,
+                                  check=True)
             known = peers.run([*prefix, "ssh", "-Q", "kex"]).stdout.decode().split()
             servers.append((re.match(r"\w+\.\d+", said.stderr)[0], server,
                             [k for k in KEX if k in known]))
