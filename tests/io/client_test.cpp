@@ -208,6 +208,30 @@ TEST(Client, WhereNobodyListensIsTold) {
     EXPECT_NE(failures[0].text.find("cannot connect to 127.0.0.1 port"), std::string::npos);
 }
 
+TEST(Client, WarnsOfWeakAlgorithms) {
+    served s;
+    s.start();
+    std::vector<std::string> warned;
+    connect_options options = test::test_options();
+    options.log = [&](const log_record& r) {
+        if (r.event == "weak_algorithm") warned.push_back(r.fields.at(0).second);
+    };
+    const auto try_it = [&]() -> asio::awaitable<void> {
+        boost::asio::ip::tcp::acceptor unused(s.context, {asio::ip::address_v4::loopback(), 0});
+        options.host = "127.0.0.1";
+        options.port = unused.local_endpoint().port();
+        unused.close();
+        auto [e, c] = co_await connect(s.context.get_executor(), options, as_values);
+        EXPECT_EQ(e, asio::error::connection_refused);
+    };
+    EXPECT_TRUE(run_to_end(s, try_it()));
+    EXPECT_TRUE(warned.empty());
+    options.protocol.transport.ciphers.emplace_back("aes256-cbc");
+    options.protocol.auth.public_key_algorithms.emplace_back("ssh-rsa");
+    EXPECT_TRUE(run_to_end(s, try_it()));
+    EXPECT_EQ(warned, (std::vector<std::string>{"ssh-rsa", "aes256-cbc"}));
+}
+
 TEST(Client, AServerThatSaysNothingIsLeftAfterTheTimeout) {
     test::scripted s;
     connect_options options = test::test_options();
