@@ -208,6 +208,39 @@ known_hosts::match known_hosts::lookup(std::string_view host, std::uint16_t port
     return found;
 }
 
+known_hosts::match known_hosts::lookup(std::string_view host, std::uint16_t port,
+                                       const crypto::certificate& cert, std::int64_t system_seconds,
+                                       std::span<const std::string> signature_algorithms) const {
+    const std::string name = known_hosts_name(host, port);
+    const std::string principal = lower(host);
+    const bytes& authority = cert.signature_key().blob();
+    match found;
+    for (const entry& e : entries_) {
+        const bool same_authority = e.blob == authority;
+        switch (e.mark) {
+        case marker::none: continue;
+        case marker::revoked:
+            if ((same_authority || e.blob == cert.key().blob() || e.blob == cert.blob()) &&
+                covers(e, name))
+                return {verdict::revoked, e.file, e.line};
+            continue;
+        case marker::authority: break;
+        }
+        if (found.what == verdict::known || !same_authority || !covers(e, name)) continue;
+        found = {verdict::known, e.file, e.line};
+        const auto judged =
+            cert.judge({.kind = crypto::certificate_kind::host,
+                        .principal = principal,
+                        .system_seconds = static_cast<std::uint64_t>(system_seconds),
+                        .for_all_is_enough = true,
+                        .signature_algorithms = signature_algorithms});
+        if (judged == crypto::certificate::verdict::good) continue;
+        found.what = verdict::unknown;
+        found.fault = to_text(judged);
+    }
+    return found;
+}
+
 std::vector<std::string> known_hosts::ordered(const std::vector<std::string>& algorithms,
                                               std::string_view host, std::uint16_t port) const {
     const std::string name = known_hosts_name(host, port);
@@ -216,9 +249,13 @@ std::vector<std::string> known_hosts::ordered(const std::vector<std::string>& al
         if (e.mark == marker::none && std::ranges::find(types, e.type) == types.end() &&
             covers(e, name))
             types.push_back(e.type);
+    const bool has_authority = std::ranges::any_of(
+        entries_, [&](const entry& e) { return e.mark == marker::authority && covers(e, name); });
     const auto is_known = [&](const std::string& algorithm) {
         const auto* known = crypto::find_signature_algorithm(algorithm);
-        return known != nullptr && std::ranges::find(types, known->key_type) != types.end();
+        if (known == nullptr) return false;
+        return known->certified() ? has_authority
+                                  : std::ranges::find(types, known->key_type) != types.end();
     };
     std::vector<std::string> sorted;
     std::ranges::copy_if(algorithms, std::back_inserter(sorted), is_known);

@@ -1,7 +1,6 @@
 #include "sluice/auth/server_auth.hpp"
 
 #include "sluice/auth/methods.hpp"
-#include "sluice/crypto/signature_algorithms.hpp"
 #include "sluice/wire/codec.hpp"
 #include "sluice/wire/expects.hpp"
 #include "sluice/wire/limits.hpp"
@@ -11,10 +10,11 @@
 namespace sluice {
 
 std::vector<std::string> server_auth_config::all_public_key_algorithms() {
-    std::vector<std::string> names;
-    for (const auto& algorithm : crypto::signature_algorithms())
-        names.emplace_back(algorithm.name);
-    return names;
+    return names_of_signature_algorithms();
+}
+
+std::vector<std::string> server_auth_config::host_key_algorithms() {
+    return names_of_host_key_algorithms();
 }
 
 server_auth::server_auth(const server_auth_config& config, bytes session_id, bytes host_key_blob,
@@ -36,6 +36,12 @@ result<> server_auth::on_message(bytes_view payload) {
 
     case state::awaiting_answer: return fail(errc::unexpected_message);
 
+    case state::awaiting_message:
+        if (payload.empty()) return fail(errc::truncated);
+        if (payload.front() != userauth_request::number) return on_method_message(payload);
+        if (++attempts_failed_ >= config_.attempts_max) return fail(errc::too_many_attempts);
+        return on_request(payload);
+
     case state::succeeded: return {};
 
     case state::failed: return error_;
@@ -45,10 +51,10 @@ result<> server_auth::on_message(bytes_view payload) {
 
 const auth_question* server_auth::question() const { return waiting() ? &question_ : nullptr; }
 
-result<> server_auth::answer(auth_answer answer) {
-    expects(waiting());
+result<> server_auth::answer(const auth_reply& reply) {
+    expects(waiting() && fits(reply, question_.what));
     send_banner();
-    return settle(method_->on_answer(answer, question_, out_));
+    return settle(method_->on_answer(reply, question_, out_));
 }
 
 std::optional<authenticated_user> server_auth::take_user() {
@@ -58,7 +64,8 @@ std::optional<authenticated_user> server_auth::take_user() {
 // --- one request ------------------------------------------------------------------------------
 
 result<> server_auth::on_request(bytes_view payload) {
-    if (++requests_ > limits::auth_requests_max) return fail(errc::too_many_attempts);
+    if (const auto counted = count_request(); !counted) return counted;
+    state_ = state::awaiting_request;
     const auto request = wire::decode<userauth_request>(payload);
     if (!request) return fail(request.error());
     const auto who = check_who(*request);
@@ -72,13 +79,28 @@ result<> server_auth::on_request(bytes_view payload) {
 
     method_name_ = known->counts_as;
     method_ = known->make_server();
-    question_ = {};
-    question_.user = user_name_;
+    begin_question();
     const server_method_context context{session_id_, host_key_blob_, config_.public_key_algorithms,
-                                        keys_accepted_};
+                                        config_.host_based_algorithms, keys_accepted_};
     const auto verdict = method_->on_request(*request, context, question_);
     if (!verdict) return fail(verdict.error());
     return settle(*verdict);
+}
+
+result<> server_auth::on_method_message(bytes_view payload) {
+    if (const auto counted = count_request(); !counted) return counted;
+    begin_question();
+    const auto verdict = method_->on_message(payload, question_);
+    return verdict ? settle(*verdict) : fail(verdict.error());
+}
+
+result<> server_auth::count_request() {
+    return ++requests_ > limits::auth_requests_max ? fail(errc::too_many_attempts) : result<>();
+}
+
+void server_auth::begin_question() {
+    question_ = {};
+    question_.user = user_name_;
 }
 
 // RFC 4252 §5: user and service may change if all that was reached is forgotten. Nobody needs it,
@@ -104,6 +126,11 @@ result<> server_auth::settle(method_verdict verdict) {
         state_ = state::awaiting_answer;
         return {};
     }
+    if (verdict == method_verdict::prompted) {
+        question_ = {};  // no response stays longer than it is needed
+        state_ = state::awaiting_message;
+        return {};
+    }
     state_ = state::awaiting_request;
     const auto done = [&]() -> result<> {
         switch (verdict) {
@@ -111,6 +138,7 @@ result<> server_auth::settle(method_verdict verdict) {
         case method_verdict::unproven: return fail_attempt(false);
         case method_verdict::successful: return finish_method();
         case method_verdict::replied:
+        case method_verdict::prompted:
         case method_verdict::asking: return {};
         }
         unreachable();
@@ -145,7 +173,8 @@ bool server_auth::is_next(std::string_view method) const {
 
 result<> server_auth::finish_method() {
     methods_done_.push_back(method_name_);
-    if (question_.key) keys_accepted_.push_back(*question_.key);
+    if (question_.key && question_.what == auth_question::kind::public_key)
+        keys_accepted_.push_back(*question_.key);
     bool complete = false;
     for (std::size_t i = 0; i < steps_done_.size(); ++i) {
         const auto& chain = config_.method_chains[i];

@@ -7,15 +7,23 @@ namespace sluice::crypto {
 
 /// A name that may stand as public key algorithm in negotiation and authentication.
 struct signature_algorithm {
-    std::string_view name;      // "rsa-sha2-512"
-    std::string_view key_type;  // type in the key blob: "ssh-rsa"
+    std::string_view name;      // "rsa-sha2-512", "rsa-sha2-512-cert-v01@openssh.com"
+    std::string_view key_type;  // of the key that signs: "ssh-rsa"
+    std::string_view signs_as;  // what the signature blob names: "rsa-sha2-512"
     bool of_hosts = true;       // whether a host key may sign so; a security key wants its user
+
+    /// The key is shown in a certificate.
+    bool certified() const { return name != signs_as; }
 };
 
-/// All that we know, in order of preference. SHA-1 signatures are not among them.
+/// All that we know, in order of preference: certificates, which need no list of keys, come first.
+/// SHA-1 signatures are not among them.
 std::span<const signature_algorithm> signature_algorithms();
 
 /// Null when unknown.
 const signature_algorithm* find_signature_algorithm(std::string_view name);
+
+/// The name that a key of that type signs by where nothing asks for another. Empty when unknown.
+std::string_view preferred_signature_algorithm(std::string_view key_type);
 
 }  // namespace sluice::crypto

@@ -120,7 +120,7 @@ result<client_endpoint::maybe_event> client_endpoint::on_host_key(transport_host
         transport_.accept_host_key(now);
         return std::nullopt;
     }
-    auto key = crypto::public_key::from_blob(shown.blob);
+    auto key = crypto::presented_key::from_blob(shown.blob);
     if (!key) return errc::host_key_rejected;
     awaiting_trust_ = true;
     server_deadline_ = time_point::max();

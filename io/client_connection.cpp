@@ -320,7 +320,8 @@ void client_connection::ask(asio::awaitable<void> task) {
 
 asio::awaitable<void> client_connection::judge(std::shared_ptr<client_connection>,
                                                host_key_event shown) {
-    const bool trusted = co_await login_->trusts(std::move(shown.key), std::move(shown.algorithm));
+    const bool trusted =
+        co_await login_->trusts(std::move(shown.shown), std::move(shown.algorithm));
     if (!endpoint_.awaiting_trust()) co_return;
     if (trusted)
         endpoint_.accept_host_key(now());

@@ -25,7 +25,7 @@ public:
     const client_config& config() const { return options_.protocol; }
     const connect_options& options() const { return options_; }
 
-    boost::asio::awaitable<bool> trusts(crypto::public_key key, std::string algorithm);
+    boost::asio::awaitable<bool> trusts(crypto::presented_key shown, std::string algorithm);
     boost::asio::awaitable<client_auth_answer> answer(client_auth_question question);
     void banner(std::string_view text) const;
 
@@ -36,8 +36,12 @@ public:
     const std::string& host_key_problem() const { return host_key_problem_; }
 
 private:
+    boost::asio::awaitable<client_auth_answer> answer_host_signature(client_auth_question question);
     boost::asio::awaitable<client_auth_answer> answer_password(client_auth_question question);
     boost::asio::awaitable<client_auth_answer> answer_prompts(client_auth_question question);
+    boost::asio::awaitable<bool> trusts_bare(crypto::public_key key, std::string algorithm,
+                                             std::string note);
+    bool revoked_by_file(const crypto::presented_key& shown);
     void save(const crypto::public_key& key);
     std::string server_name() const;
 

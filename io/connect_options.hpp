@@ -54,8 +54,8 @@ private:
 struct host_key_question {
     std::string host;
     std::uint16_t port = 0;
-    crypto::public_key key;
-    std::string algorithm;  // of its signature
+    crypto::public_key key;  // shown bare, or in a certificate of nobody we know
+    std::string algorithm;   // that it was proven by
 };
 
 enum class host_key_answer {
@@ -101,6 +101,15 @@ struct connect_options {
     std::vector<crypto::public_key> host_keys = {};  // that are trusted beside the files
     host_key_policy host_keys_unknown = host_key_policy::strict;  // ssh asks
     bool hash_known_hosts = false;
+
+    /// Keys and authorities of hosts that are trusted no more: a key revocation list, or public
+    /// keys, one a line (RevokedHostKeys). A file that cannot be read revokes all. Empty: none.
+    std::string revoked_host_keys = {};
+
+    /// What authorities may have signed host certificates by (CASignatureAlgorithms); empty: all
+    /// that we know.
+    std::vector<std::string> ca_signature_algorithms = {};
+
     asked<host_key_answer, host_key_question> on_unknown_host_key = {};
 
     // --- who we are ---
@@ -111,6 +120,17 @@ struct connect_options {
     /// nullopt: ~/.ssh/id_ed25519, id_ecdsa and id_rsa, as far as they are there.
     std::optional<std::vector<std::string>> identity_files = {};
     bool identities_only = false;  // of an agent, only the keys of identity_files
+
+    /// Certificates of keys that are among the others (CertificateFile). "FILE-cert.pub" beside an
+    /// identity file is used without being named here.
+    std::vector<std::string> certificate_files = {};
+
+    /// Keys of the host we run on, to vouch for us by "hostbased"; `protocol.auth.host_based` says
+    /// the rest, and `protocol.auth.methods` must name it.
+    std::vector<crypto::private_key> host_based_keys = {};
+    /// Signs in place of those keys, as ssh-keysign(8) does for ssh(1): a signature blob of `data`
+    /// by `protocol.auth.host_based.keys[key_index]`.
+    asked<std::optional<bytes>, client_auth_question> on_host_signature = {};
 
     /// Path of an agent's socket; nullopt: $SSH_AUTH_SOCK; empty: none.
     std::optional<std::string> agent_socket = {};

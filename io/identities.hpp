@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sluice/auth/client_question.hpp"
+#include "sluice/crypto/certificate.hpp"
 #include "sluice/crypto/key.hpp"
 #include "sluice/io/agent_socket.hpp"
 #include "sluice/io/connect_options.hpp"
@@ -23,7 +24,7 @@ public:
     /// Collects them, in the order in which they are tried.
     boost::asio::awaitable<void> load(const connect_options& options);
 
-    std::vector<crypto::public_key> public_halves() const;
+    std::vector<crypto::presented_key> shown() const;
 
     /// A signature by the key of that index, or auth_declined.
     boost::asio::awaitable<client_auth_answer> sign(std::size_t index, std::string algorithm,
@@ -33,18 +34,25 @@ public:
     void forget();
 
 private:
+    // A key, or a certificate of one that may stand here as well.
     struct identity {
-        crypto::public_key key;
-        std::optional<crypto::private_key> secret;
-        std::string file;  // where to get it; empty: from the agent
+        crypto::presented_key shown;
+        std::optional<crypto::private_key> secret{};
+        std::string file{};  // where to get it; empty: from the agent
     };
 
     boost::asio::awaitable<void> load_file(std::string path, bool asked_for,
                                            const connect_options& options);
     boost::asio::awaitable<void> load_agent(const connect_options& options);
+    void load_certificate(const std::string& path, bool asked_for, const connect_options& options);
     void add(identity one);
+    template <class Accepts>
+    identity* find(const crypto::public_key& key, Accepts accepts);
+    boost::asio::awaitable<result<bytes>> sign_by_agent(crypto::presented_key shown,
+                                                        std::string algorithm, bytes data);
 
     std::vector<identity> list_;
+    std::vector<bytes> held_;  // blobs that the agent listed
     agent_socket agent_;
 };
 

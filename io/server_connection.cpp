@@ -1,6 +1,7 @@
 #include "sluice/io/server_connection.hpp"
 
 #include "sluice/io/clock.hpp"
+#include "sluice/io/login_conversation.hpp"
 #include "sluice/io/session_port.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -71,6 +72,7 @@ void server_connection::on_finished() {
         for (const auto& port : ports_)
             port->cancel();
     stop_following();
+    if (conversation_) conversation_->abandon();
     if (deciding_) deciding_->emit(asio::cancellation_type::terminal);
 }
 

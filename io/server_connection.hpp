@@ -21,6 +21,7 @@
 
 namespace sluice {
 
+class login_conversation;
 class session_port;
 
 /// Private to io/: one connection of a server: what its endpoint tells is answered here, and the
@@ -84,7 +85,9 @@ private:
     // What the events ask for, in server_sessions.cpp.
     void on_event(server_event& event);
     void on_question();
-    void on_answer(login_verdict verdict);
+    void on_verdict(login_verdict verdict);
+    void answer(auth_reply reply);
+    void log_refusal(const std::string& reason) const;
     void on_authenticated(const authenticated_user& user);
     void on_channel_event(channel_event& event);
     void on_open(const channel_open_event& event);
@@ -119,6 +122,7 @@ private:
 
     std::unique_ptr<boost::asio::cancellation_signal> deciding_;  // while an authenticator works
     login_attempt attempt_;                                       // that is being decided
+    std::shared_ptr<login_conversation> conversation_;            // keyboard-interactive
     session_info session_;
     std::vector<std::unique_ptr<session_port>> ports_;
     bool had_sessions_ = false;

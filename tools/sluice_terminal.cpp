@@ -102,6 +102,7 @@ void ask_on_terminal(connect_options& o) {
         std::string text =
             printable(q.name.empty() ? q.instruction : q.name + "\n" + q.instruction);
         if (!text.empty()) text += '\n';
+        if (q.prompts.empty()) std::fputs(text.c_str(), stderr);
         for (const auto& prompt : q.prompts) {
             text += printable(prompt.text);
             if (prompt.echo) {

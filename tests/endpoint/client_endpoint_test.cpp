@@ -61,7 +61,7 @@ TEST(ClientEndpoint, NothingIsSentBeforeTheHostKeyIsAccepted) {
     std::optional<crypto::public_key> shown;
     pair.on_client_event = [&](const client_event& event) {
         if (const auto* key = std::get_if<host_key_event>(&event)) {
-            shown = key->key;
+            shown = key->shown.key;
             EXPECT_TRUE(pair.client->awaiting_trust());
             EXPECT_FALSE(pair.client->wants_input());
             EXPECT_TRUE(pair.client->output().empty());
@@ -91,7 +91,7 @@ TEST(ClientEndpoint, KnownHostsChooseTheHostKey) {
     auto verdict = known_hosts::verdict::unknown;
     pair.on_client_event = [&](const client_event& event) {
         if (const auto* key = std::get_if<host_key_event>(&event))
-            verdict = file.lookup("files", 22, key->key).what;
+            verdict = file.lookup("files", 22, key->shown.key).what;
     };
     pair.log_in();
     EXPECT_EQ(verdict, known_hosts::verdict::known);
