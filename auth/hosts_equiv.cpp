@@ -36,7 +36,8 @@ bool hosts_equiv_permits(std::string_view file, std::string_view client_host,
         std::string_view other = take_word(line);
         const bool host_refused = take_sign(host);
         const bool user_refused = take_sign(other);
-        if (host.empty() || host.front() == '@' || !equal_ignoring_case(host, client_host)) continue;
+        if (host.empty() || host.front() == '@' || !equal_ignoring_case(host, client_host))
+            continue;
         // A host that is refused is refused for all its users.
         const bool about_user =
             other.empty() ? host_refused || client_user == user : client_user == other;

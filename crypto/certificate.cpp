@@ -210,6 +210,7 @@ result<certificate> certificate::from_blob(bytes_view blob) {
     std::string_view algorithm;
     s.read(algorithm);
     if (s.error()) return errc::bad_signature;
+    if (!is_sound_signature_algorithm(algorithm)) return errc::unknown_key_type;
     const auto verified = signature_key->verify(algorithm, covered, signature);
     if (!verified) return verified.error();
 

@@ -41,7 +41,9 @@ public:
     /// Checks a signature blob (string algorithm, string signature) over `data`. The blob must name
     /// `algorithm`, and that must fit the key: "rsa-sha2-256" or -512 for ssh-rsa, the webauthn-
     /// name or type() for sk-ecdsa-sha2-nistp256@openssh.com, else type(). A security key must
-    /// assert that its user was present. Errors: bad_signature, unknown_key_type.
+    /// assert that its user was present. "ssh-rsa" (SHA-1) is taken too: pass a name that was
+    /// configured, or one that is_sound_signature_algorithm. Errors: bad_signature,
+    /// unknown_key_type.
     result<> verify(std::string_view algorithm, bytes_view data, bytes_view signature) const;
 
     /// The same, but gives what a security key asserts, for the caller to judge; nothing for

@@ -1,5 +1,5 @@
-// ssh-rsa keys with SHA-2 signatures (RFC 4253 §6.6, RFC 8332). SHA-1 signatures are not made and
-// not accepted.
+// ssh-rsa keys with SHA-2 signatures (RFC 4253 §6.6, RFC 8332), and with SHA-1 ones for callers
+// that were told to.
 
 #include "sluice/crypto/key_impl.hpp"
 #include "sluice/wire/expects.hpp"
@@ -17,6 +17,7 @@ namespace {
 constexpr int exponent_bits_max = 64;
 
 const EVP_MD* digest_of(std::string_view algorithm) {
+    if (algorithm == "ssh-rsa") return EVP_sha1();
     return algorithm == "rsa-sha2-256" ? EVP_sha256() : EVP_sha512();
 }
 

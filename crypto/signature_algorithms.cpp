@@ -22,7 +22,7 @@ constexpr std::string_view sk_p256 = "sk-ecdsa-sha2-nistp256@openssh.com";
 constexpr std::string_view webauthn_p256 = "webauthn-sk-ecdsa-sha2-nistp256@openssh.com";
 constexpr std::string_view rsa = "ssh-rsa";
 
-// In order of preference. "ssh-rsa" (SHA-1, RFC 4253 §6.6) is left out for good.
+// In order of preference, weak ones last: SHA-1 (RFC 4253 §6.6).
 constexpr std::array algorithms{
     // name, type of the key, name in the signature, of hosts too
     signature_algorithm{"ssh-ed25519-cert-v01@openssh.com", ed25519, ed25519},
@@ -46,11 +46,20 @@ constexpr std::array algorithms{
     bare(webauthn_p256, sk_p256, false),
     bare("rsa-sha2-512", rsa),
     bare("rsa-sha2-256", rsa),
+    signature_algorithm{"ssh-rsa-cert-v01@openssh.com", rsa, rsa, true, true},
+    signature_algorithm{rsa, rsa, rsa, true, true},
 };
+
+constexpr auto sound_count = static_cast<std::size_t>(
+    std::ranges::find(algorithms, true, &signature_algorithm::weak) - algorithms.begin());
 
 }  // namespace
 
-std::span<const signature_algorithm> signature_algorithms() { return algorithms; }
+std::span<const signature_algorithm> signature_algorithms() {
+    return std::span(algorithms).first(sound_count);
+}
+
+std::span<const signature_algorithm> known_signature_algorithms() { return algorithms; }
 
 const signature_algorithm* find_signature_algorithm(std::string_view name) {
     const auto found = std::ranges::find(algorithms, name, &signature_algorithm::name);
@@ -62,6 +71,11 @@ std::string_view preferred_signature_algorithm(std::string_view key_type) {
         return a.key_type == key_type && !a.certified();
     });
     return found == algorithms.end() ? std::string_view() : found->name;
+}
+
+bool is_sound_signature_algorithm(std::string_view name) {
+    const auto* known = find_signature_algorithm(name);
+    return known != nullptr && !known->weak;
 }
 
 }  // namespace sluice::crypto

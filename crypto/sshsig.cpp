@@ -96,6 +96,7 @@ result<> sshsig::verify(bytes_view message, std::string_view name_space) const {
     std::string_view algorithm;
     r.read(algorithm);
     if (r.error()) return errc::bad_signature;
+    if (!is_sound_signature_algorithm(algorithm)) return errc::unknown_key_type;
     return key_.verify(algorithm, signed_data(name_space_, reserved_, hash_, message), signature_);
 }
 

@@ -22,6 +22,18 @@ const EVP_CIPHER* evp_of(stream_cipher_kind kind) {
     unreachable();
 }
 
+const EVP_CIPHER* cbc_of(std::size_t key_size) {
+    static const EVP_CIPHER* const aes128 = EVP_CIPHER_fetch(nullptr, "AES-128-CBC", nullptr);
+    static const EVP_CIPHER* const aes192 = EVP_CIPHER_fetch(nullptr, "AES-192-CBC", nullptr);
+    static const EVP_CIPHER* const aes256 = EVP_CIPHER_fetch(nullptr, "AES-256-CBC", nullptr);
+    switch (key_size) {
+    case 16: return aes128;
+    case 24: return aes192;
+    case 32: return aes256;
+    }
+    unreachable();
+}
+
 const EVP_CIPHER* evp_of(aead_kind kind) {
     static const EVP_CIPHER* const aes128 = EVP_CIPHER_fetch(nullptr, "AES-128-GCM", nullptr);
     static const EVP_CIPHER* const aes256 = EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
@@ -58,6 +70,20 @@ void stream_cipher::restart(bytes_view iv) {
 
 void stream_cipher::apply(bytes_view in, std::uint8_t* out) {
     if (!in.empty()) update_cipher(context_.get(), in, out);
+}
+
+cbc_cipher::cbc_cipher(bytes_view key, bytes_view iv, bool sealing)
+    : context_(EVP_CIPHER_CTX_new()) {
+    const EVP_CIPHER* const algorithm = cbc_of(key.size());
+    expects(iv.size() == block_size);
+    expects(EVP_CipherInit_ex2(context_.get(), algorithm, key.data(), iv.data(), sealing ? 1 : 0,
+                               nullptr) == 1);
+    expects(EVP_CIPHER_CTX_set_padding(context_.get(), 0) == 1);
+}
+
+void cbc_cipher::apply_in_place(mutable_bytes_view data) {
+    expects(data.size() % block_size == 0);
+    if (!data.empty()) update_cipher(context_.get(), data, data.data());
 }
 
 aead::aead(aead_kind kind, bytes_view key, bool sealing) : context_(EVP_CIPHER_CTX_new()) {

@@ -33,6 +33,21 @@ private:
     cipher_context context_;
 };
 
+/// AES in CBC mode, in one direction; the chain runs on from call to call.
+class cbc_cipher {
+public:
+    static constexpr std::size_t block_size = 16;
+
+    /// `key`: 16, 24 or 32 bytes; `iv`: a block.
+    cbc_cipher(bytes_view key, bytes_view iv, bool sealing);
+
+    /// Whole blocks.
+    void apply_in_place(mutable_bytes_view data);
+
+private:
+    cipher_context context_;
+};
+
 enum class aead_kind { aes128_gcm, aes256_gcm };
 
 /// AES-GCM with a 12-byte IV and 16-byte tag, in one direction, in pieces.

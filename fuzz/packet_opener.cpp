@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     cipher_keys keys;
     keys.iv = secret_bytes(cipher.iv_size);
     keys.key = secret_bytes(cipher.key_size);
-    keys.mac_key = secret_bytes(mac.size());
+    keys.mac_key = secret_bytes(mac.key_size);
     const bool clear = in.byte() % 4 == 0;
 
     test::seeded_random random;

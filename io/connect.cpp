@@ -5,6 +5,7 @@
 #include "sluice/io/connect_tcp.hpp"
 #include "sluice/io/coroutine_operation.hpp"
 #include "sluice/io/socket_stream.hpp"
+#include "sluice/io/weak_algorithms.hpp"
 
 #include <boost/asio/strand.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -57,6 +58,8 @@ asio::awaitable<result<connection>> connect_over(std::unique_ptr<byte_stream> st
                                                  asio::any_io_executor strand,
                                                  connect_options options) {
     co_await asio::this_coro::throw_if_cancelled(false);
+    warn_of_weak_algorithms(options.protocol.transport, options.protocol.auth.public_key_algorithms,
+                            options.log);
     auto login = std::make_unique<client_login>(std::move(options), strand);
     co_await login->prepare();
     if (!stream) {

@@ -3,6 +3,7 @@
 #include "sluice/io/file_descriptor.hpp"
 #include "sluice/io/server_connection.hpp"
 #include "sluice/io/socket_stream.hpp"
+#include "sluice/io/weak_algorithms.hpp"
 
 #include <boost/asio/append.hpp>
 #include <boost/asio/dispatch.hpp>
@@ -36,7 +37,11 @@ class server::implementation : public std::enable_shared_from_this<implementatio
 public:
     implementation(asio::any_io_executor executor, server_options options)
         : executor_(std::move(executor)),
-          options_(std::make_shared<const server_options>(std::move(options))) {}
+          options_(std::make_shared<const server_options>(std::move(options))) {
+        const auto& protocol = options_->protocol;
+        warn_of_weak_algorithms(protocol.transport, protocol.auth.public_key_algorithms,
+                                options_->log);
+    }
 
     result<tcp::endpoint> listen(const tcp::endpoint& address) {
         auto l = std::make_shared<listener>(executor_);

@@ -122,14 +122,18 @@ setup_result<server_config> make_protocol(const sluiced_config& config) {
 }  // namespace
 
 algorithm_choices sluiced_algorithms(role own) {
-    const auto signatures = all_names(crypto::signature_algorithms());
-    std::vector<std::string> of_hosts;
-    for (const auto& algorithm : crypto::signature_algorithms())
-        if (algorithm.of_hosts) of_hosts.emplace_back(algorithm.name);
+    const auto of_hosts = [](std::span<const crypto::signature_algorithm> algorithms) {
+        std::vector<std::string> names;
+        for (const auto& algorithm : algorithms)
+            if (algorithm.of_hosts) names.emplace_back(algorithm.name);
+        return names;
+    };
+    const auto offered = crypto::signature_algorithms();
+    const auto known = crypto::known_signature_algorithms();
     algorithm_choices choices;
     choices.kex = {offered_kex_methods(own), all_names(kex_methods())};
-    choices.host_key = {of_hosts, of_hosts};
-    choices.pubkey = {signatures, signatures};
+    choices.host_key = {of_hosts(offered), of_hosts(known)};
+    choices.pubkey = {all_names(offered), all_names(known)};
     choices.cipher = choice_of(ciphers());
     choices.mac = choice_of(macs());
     return choices;

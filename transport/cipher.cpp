@@ -9,13 +9,17 @@ namespace sluice {
 namespace {
 
 constexpr std::array table{
-    // name, key, iv, block: bytes; needs a MAC; offered by default; factory
-    cipher_info{"chacha20-poly1305@openssh.com", 64, 0, 8, false, true, make_chacha20_poly1305},
-    cipher_info{"aes128-gcm@openssh.com", 16, 12, 16, false, true, make_aes_gcm},
-    cipher_info{"aes256-gcm@openssh.com", 32, 12, 16, false, true, make_aes_gcm},
-    cipher_info{"aes128-ctr", 16, 16, 16, true, true, make_aes_ctr},
-    cipher_info{"aes192-ctr", 24, 16, 16, true, true, make_aes_ctr},
-    cipher_info{"aes256-ctr", 32, 16, 16, true, true, make_aes_ctr},
+    // name, key, iv, block: bytes; needs a MAC; offered by default; weak; factory
+    cipher_info{"chacha20-poly1305@openssh.com", 64, 0, 8, false, true, false,
+                make_chacha20_poly1305},
+    cipher_info{"aes128-gcm@openssh.com", 16, 12, 16, false, true, false, make_aes_gcm},
+    cipher_info{"aes256-gcm@openssh.com", 32, 12, 16, false, true, false, make_aes_gcm},
+    cipher_info{"aes128-ctr", 16, 16, 16, true, true, false, make_aes_ctr},
+    cipher_info{"aes192-ctr", 24, 16, 16, true, true, false, make_aes_ctr},
+    cipher_info{"aes256-ctr", 32, 16, 16, true, true, false, make_aes_ctr},
+    cipher_info{"aes128-cbc", 16, 16, 16, true, false, true, make_aes_cbc},
+    cipher_info{"aes192-cbc", 24, 16, 16, true, false, true, make_aes_cbc},
+    cipher_info{"aes256-cbc", 32, 16, 16, true, false, true, make_aes_cbc},
 };
 
 class null_cipher final : public packet_cipher {

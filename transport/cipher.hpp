@@ -18,6 +18,10 @@ struct packet_shape {
     std::size_t tag_size = 0;      // bytes behind the packet
     std::size_t length_bytes = 4;  // bytes needed at the front to learn packet_length
     bool length_in_blocks = true;  // the 4 length bytes count towards the multiple (RFC 4253 §6)
+
+    /// A wrong length and a wrong tag must not be told apart: what a peer sees of where reading
+    /// stopped would give plaintext away (CBC with an encrypted length; CVE-2008-5161).
+    bool errors_look_alike = false;
 };
 
 /// Protects the packets of one direction, with one set of keys. Cipher contexts are set up once.
@@ -60,6 +64,7 @@ struct cipher_info {
     std::size_t block_size;  // bytes; RFC 4253 §6 makes 8 the least
     bool needs_mac;          // false: brings its own tag, and the MAC lists are not looked at
     bool offered;            // in the default offer
+    bool weak;               // whoever asks for it is warned
     std::unique_ptr<packet_cipher> (*make)(const cipher_info& info, const mac_info* mac,
                                            const cipher_keys& keys, bool sealing);
 };
@@ -75,6 +80,8 @@ std::unique_ptr<packet_cipher> make_null_cipher();
 
 // The factories of the table; each in its own file.
 std::unique_ptr<packet_cipher> make_aes_ctr(const cipher_info&, const mac_info*, const cipher_keys&,
+                                            bool sealing);
+std::unique_ptr<packet_cipher> make_aes_cbc(const cipher_info&, const mac_info*, const cipher_keys&,
                                             bool sealing);
 std::unique_ptr<packet_cipher> make_aes_gcm(const cipher_info&, const mac_info*, const cipher_keys&,
                                             bool sealing);

@@ -6,6 +6,8 @@
 #include "sluice/transport/mac.hpp"
 #include "sluice/transport/table.hpp"
 
+#include <algorithm>
+
 namespace sluice {
 
 transport_config::transport_config(role own)
@@ -17,6 +19,21 @@ transport_config::transport_config(role own)
         if (algorithm.of_hosts) host_key_algorithms.emplace_back(algorithm.name);
         public_key_algorithms.emplace_back(algorithm.name);
     }
+}
+
+std::vector<std::string> weak_algorithms(const transport_config& config) {
+    std::vector<std::string> names;
+    const auto add = [&names](const std::vector<std::string>& from, auto&& find) {
+        for (const auto& name : from)
+            if (const auto* known = find(name);
+                known != nullptr && known->weak && std::ranges::find(names, name) == names.end())
+                names.push_back(name);
+    };
+    add(config.host_key_algorithms, crypto::find_signature_algorithm);
+    add(config.public_key_algorithms, crypto::find_signature_algorithm);
+    add(config.ciphers, find_cipher);
+    add(config.macs, find_mac);
+    return names;
 }
 
 }  // namespace sluice

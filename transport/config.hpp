@@ -55,4 +55,8 @@ struct transport_config {
     transport_config() : transport_config(role::server) {}
 };
 
+/// Names in it that are there for old peers only: SHA-1, and CBC. They are never in the default
+/// offer; programs warn whoever asks for one.
+std::vector<std::string> weak_algorithms(const transport_config& config);
+
 }  // namespace sluice

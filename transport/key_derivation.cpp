@@ -37,7 +37,7 @@ cipher_keys derive_keys(crypto::hash_kind hash, bytes_view encoded_secret, bytes
     cipher_keys keys;
     keys.iv = derive('A', 'B', direction.cipher->iv_size);
     keys.key = derive('C', 'D', direction.cipher->key_size);
-    if (direction.mac != nullptr) keys.mac_key = derive('E', 'F', direction.mac->size());
+    if (direction.mac != nullptr) keys.mac_key = derive('E', 'F', direction.mac->key_size);
     return keys;
 }
 

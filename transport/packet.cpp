@@ -13,6 +13,7 @@ constexpr std::size_t padding_length_size = 1;
 
 std::size_t packet_opener::wanted() const {
     const auto& shape = cipher_->shape();
+    if (read_on_from_) return length_size + length_max_ + shape.tag_size;
     if (packet_length_ == 0) return shape.length_bytes;
     return length_size + packet_length_ + shape.tag_size;
 }
@@ -34,13 +35,15 @@ result<> packet_opener::learn_length(wire::byte_queue& input) {
 result<std::optional<mutable_bytes_view>> packet_opener::next(wire::byte_queue& input) {
     if (error_) return error_;
     if (input.size() < wanted()) return std::nullopt;
+    if (read_on_from_) return read_on(input);
     if (packet_length_ == 0) {
-        if (const auto learned = learn_length(input); !learned) return error_ = learned.error();
+        if (const auto learned = learn_length(input); !learned)
+            return fail(learned.error(), cipher_->shape().length_bytes, input);
         if (input.size() < wanted()) return std::nullopt;
     }
 
     const mutable_bytes_view packet = input.span().first(wanted());
-    if (!cipher_->open(sequence_number_, packet)) return error_ = errc::bad_mac;
+    if (!cipher_->open(sequence_number_, packet)) return fail(errc::bad_mac, packet.size(), input);
     const std::size_t padding = packet[length_size];
     if (padding < padding_min || padding + padding_length_size >= packet_length_)
         return error_ = errc::bad_packet_length;
@@ -53,6 +56,26 @@ result<std::optional<mutable_bytes_view>> packet_opener::next(wire::byte_queue& 
     packet_length_ = 0;
     input.consume(packet.size());
     return payload;
+}
+
+result<std::optional<mutable_bytes_view>> packet_opener::fail(error_code error,
+                                                              std::size_t opened_bytes,
+                                                              wire::byte_queue& input) {
+    if (!cipher_->shape().errors_look_alike) return error_ = error;
+    read_on_from_ = opened_bytes;
+    return next(input);
+}
+
+// What is left of the longest packet costs what opening it would: neither where reading stops nor
+// how long it takes tells which error it was. OpenSSH does the same.
+result<std::optional<mutable_bytes_view>> packet_opener::read_on(wire::byte_queue& input) {
+    const auto& shape = cipher_->shape();
+    const auto rest = input.span().first(wanted()).subspan(*read_on_from_);
+    if (rest.size() >= shape.block_size + shape.tag_size) {
+        const std::size_t over = (rest.size() - shape.tag_size) % shape.block_size;
+        cipher_->open(sequence_number_, rest.first(rest.size() - over));
+    }
+    return error_ = errc::bad_mac;
 }
 
 void packet_opener::rekey(std::unique_ptr<packet_cipher> cipher, bool reset_sequence_number) {

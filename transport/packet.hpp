@@ -22,7 +22,9 @@ public:
     /// The payload of the next packet, or nothing when more bytes are needed. The view lasts until
     /// bytes are added to `input`.
     ///
-    /// Errors: packet_too_long, bad_packet_length, bad_mac; after one the opener is finished.
+    /// Errors: packet_too_long, bad_packet_length, bad_mac; after one the opener is finished. With
+    /// a cipher whose errors must look alike each of them is bad_mac, and comes when as many bytes
+    /// have been received as the longest packet has.
     result<std::optional<mutable_bytes_view>> next(wire::byte_queue& input);
 
     /// Uses other keys from the next packet on.
@@ -43,6 +45,9 @@ public:
 
 private:
     result<> learn_length(wire::byte_queue& input);
+    result<std::optional<mutable_bytes_view>> fail(error_code error, std::size_t opened_bytes,
+                                                   wire::byte_queue& input);
+    result<std::optional<mutable_bytes_view>> read_on(wire::byte_queue& input);
 
     std::unique_ptr<packet_cipher> cipher_;
     std::size_t length_max_ = limits::packet_length_max_before_auth;
@@ -51,6 +56,7 @@ private:
     std::uint64_t packets_ = 0;
     std::uint64_t bytes_ = 0;
     bool wrapped_ = false;
+    std::optional<std::size_t> read_on_from_;  // a packet failed; so many of its bytes were opened
     error_code error_;
 };
 

@@ -144,12 +144,27 @@ TEST(Key, AlgorithmsFitTheirKeysOnly) {
     EXPECT_EQ(private_key::generate("ssh-dss").error(), errc::unknown_key_type);
 }
 
-TEST(Key, Sha1SignaturesAreNeitherMadeNorAccepted) {
+// SHA-1 is there for who asks for it by name, and is none of those that are used unasked.
+TEST(Key, Sha1SignaturesAreForWhoNamesThem) {
     const private_key& rsa = keys().back();
     ASSERT_EQ(rsa.public_half().type(), "ssh-rsa");
-    EXPECT_EQ(rsa.sign("ssh-rsa", {}).error(), errc::unknown_key_type);
-    EXPECT_EQ(rsa.public_half().verify("ssh-rsa", {}, {}).error(), errc::unknown_key_type);
-    EXPECT_EQ(find_signature_algorithm("ssh-rsa"), nullptr);
+    const bytes data = text("data");
+    const bytes signature = rsa.sign("ssh-rsa", data).value();
+    EXPECT_TRUE(rsa.public_half().verify("ssh-rsa", data, signature));
+    EXPECT_EQ(rsa.public_half().verify("ssh-rsa", text("date"), signature).error(),
+              errc::bad_signature);
+    EXPECT_EQ(rsa.public_half().verify("rsa-sha2-256", data, signature).error(),
+              errc::bad_signature);
+    EXPECT_EQ(
+        rsa.public_half().verify("ssh-rsa", data, rsa.sign("rsa-sha2-256", data).value()).error(),
+        errc::bad_signature);
+
+    ASSERT_NE(find_signature_algorithm("ssh-rsa"), nullptr);
+    EXPECT_TRUE(find_signature_algorithm("ssh-rsa")->weak);
+    EXPECT_FALSE(is_sound_signature_algorithm("ssh-rsa"));
+    for (const auto& a : signature_algorithms())
+        EXPECT_TRUE(is_sound_signature_algorithm(a.name)) << a.name;
+    EXPECT_EQ(signature_algorithms().size() + 1, known_signature_algorithms().size());
 }
 
 TEST(Rfc8332s3, TheBlobNamesTheAlgorithm) {

@@ -122,6 +122,7 @@ struct parts {
     std::string name_space = "file";
     std::string reserved = {};
     std::string hash = "sha512";
+    std::string algorithm = "ssh-ed25519";
 
     bytes data() const {
         bytes covered = to_bytes(as_bytes("SSHSIG"));
@@ -137,7 +138,7 @@ struct parts {
         w.write(name_space);
         w.write(reserved);
         w.write(hash);
-        w.write(bytes_view(key.sign("ssh-ed25519", covered).value()));
+        w.write(bytes_view(key.sign(algorithm, covered).value()));
         return out;
     }
     result<sshsig> read() const { return sshsig::parse(armour(data())); }
@@ -164,6 +165,17 @@ TEST(Sshsig, FieldsThatCannotBe) {
     bytes longer = good;
     longer.push_back(0);
     EXPECT_EQ(sshsig::parse(armour(longer)).error(), errc::bad_signature);
+}
+
+// What a signature says of itself is not asked for by anybody.
+TEST(Sshsig, Sha1IsNotTaken) {
+    const private_key rsa = private_key::generate("ssh-rsa", 2048).value();
+    const auto verified = [&](const char* algorithm) {
+        const parts p{.key = rsa, .algorithm = algorithm};
+        return p.read().value().verify(message, "file");
+    };
+    EXPECT_TRUE(verified("rsa-sha2-256"));
+    EXPECT_EQ(verified("ssh-rsa").error(), errc::unknown_key_type);
 }
 
 TEST(Sshsig, TextsThatAreNone) {

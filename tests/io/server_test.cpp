@@ -49,6 +49,20 @@ struct never_decides {
 
 // --- one connection -----------------------------------------------------------------------------
 
+// Off and loud: a weak algorithm is used only where the settings name it, and then the log says so.
+TEST(Server, WarnsOfWeakAlgorithms) {
+    served sound;
+    sound.start();
+    EXPECT_EQ(sound.logged("weak_algorithm"), 0u);
+
+    served s;
+    s.options.protocol.transport.macs = {"hmac-sha2-256", "hmac-sha1"};
+    s.options.protocol.auth.public_key_algorithms.emplace_back("ssh-rsa");
+    s.start();
+    EXPECT_EQ(s.logged("weak_algorithm"), 2u);
+    EXPECT_EQ(s.last("weak_algorithm", "algorithm"), "hmac-sha1");
+}
+
 TEST(Server, LogsALoginAndItsEnd) {
     served s;
     s.start();

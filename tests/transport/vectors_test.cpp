@@ -53,9 +53,12 @@ TEST(Vectors, PacketsOfEveryCipherAndMac) {
         const auto mac_name = c["mac"].is_null() ? "" : c["mac"].get<std::string>();
         SCOPED_TRACE(cipher_name + " " + mac_name);
         const cipher_info* cipher = find_cipher(cipher_name);
-        if (cipher == nullptr) continue;  // CBC and other names we do not have
-        const mac_info* mac = cipher->needs_mac ? find_mac(mac_name) : nullptr;
-        if (cipher->needs_mac && mac == nullptr) continue;
+        const mac_info* mac = cipher != nullptr && cipher->needs_mac ? find_mac(mac_name) : nullptr;
+        if (cipher == nullptr || (cipher->needs_mac && mac == nullptr)) {
+            EXPECT_TRUE(cipher_name == "3des-cbc" ||
+                        mac_name == "hmac-sha1-96");  // left out for good
+            continue;
+        }
         ran.insert(cipher_name + " " + (mac != nullptr ? mac_name : ""));
 
         // Straight at the cipher, whose sequence number is an argument: also over the wrap.
@@ -85,7 +88,8 @@ TEST(Vectors, PacketsOfEveryCipherAndMac) {
             EXPECT_EQ(to_hex(sealed), to_hex(wire));
         }
     }
-    EXPECT_EQ(ran.size(), 13u);  // all rows of ours but two MACs of aes192-ctr
+    // Of ours all but UMAC, aes192-cbc and four MACs of aes192-ctr.
+    EXPECT_EQ(ran.size(), 29u);
 }
 
 TEST(Vectors, KeyDerivation) {
