@@ -7,6 +7,7 @@
 #include "sluice/tests/support/shared_vectors.hpp"
 
 #include <gtest/gtest.h>
+#include <openssl/crypto.h>
 
 #include <map>
 #include <sstream>
@@ -234,6 +235,49 @@ TEST(MlKem, WrongLengthsAreRefused) {
              {std::size_t{0}, keys.encapsulation_key.size() - 1, keys.encapsulation_key.size() + 1})
             EXPECT_EQ(ml_kem_encapsulate(s.set, bytes(size), random).error(),
                       errc::bad_public_value);
+    }
+}
+
+// Keys and ciphertexts of one implementation are the other's, and so are the secrets.
+TEST(MlKem, OursAndOpenSslsAgree) {
+    const ml_kem_implementation* openssl = ml_kem_of_openssl();
+    if (openssl == nullptr) {
+        std::printf("vectors: absent ML-KEM of OpenSSL beside ours: %s has none\n",
+                    OpenSSL_version(OPENSSL_VERSION));
+        return;
+    }
+    std::printf("vectors: ran ML-KEM of OpenSSL beside ours: %s\n",
+                OpenSSL_version(OPENSSL_VERSION));
+    test::seeded_random random;
+    for (const auto& s : sets) {
+        for (int i = 0; i < 100; ++i) {
+            SCOPED_TRACE(std::string(s.name) + " run " + std::to_string(i));
+            secret_bytes seed(ml_kem_seed_size);
+            secret_bytes message(ml_kem_message_size);
+            random.fill(seed.span());
+            random.fill(message.span());
+            const kem_keys ours = ml_kem_own.generate(s.set, seed);
+            const kem_keys theirs = openssl->generate(s.set, seed);
+            EXPECT_EQ(ours.encapsulation_key, theirs.encapsulation_key);
+            EXPECT_EQ(to_hex(ours.decapsulation_key), to_hex(theirs.decapsulation_key));
+
+            const auto made = ml_kem_own.encapsulate(s.set, theirs.encapsulation_key, message);
+            const auto same = openssl->encapsulate(s.set, ours.encapsulation_key, message);
+            ASSERT_TRUE(made && same);
+            EXPECT_EQ(made->ciphertext, same->ciphertext);
+            EXPECT_EQ(to_hex(made->shared_secret), to_hex(same->shared_secret));
+
+            // Both ways round, and with a ciphertext that was changed: the same useless secret.
+            bytes changed = made->ciphertext;
+            changed[static_cast<std::size_t>(i)] ^= 1;
+            for (const bytes& c : {made->ciphertext, changed}) {
+                const auto opened = ml_kem_own.decapsulate(s.set, theirs.decapsulation_key, c);
+                const auto also = openssl->decapsulate(s.set, ours.decapsulation_key, c);
+                ASSERT_TRUE(opened && also);
+                EXPECT_EQ(to_hex(*opened), to_hex(*also));
+                EXPECT_EQ(to_hex(*opened) == to_hex(made->shared_secret), c == made->ciphertext);
+            }
+        }
     }
 }
 

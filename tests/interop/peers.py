@@ -214,7 +214,7 @@ class Server:
     """One running server. `config` holds sshd_config lines: {"Ciphers": "aes128-ctr"}."""
 
     def __init__(self, setup, kind, program, config=None, extra=(), host_keys=None,
-                 handed_over=None, notify=None):
+                 handed_over=None, notify=None, prefix=()):
         self.setup, self.kind = setup, kind
         self.host_keys = host_keys or setup.host_keys
         self.user = setup.account.pw_name
@@ -223,7 +223,7 @@ class Server:
         self.out = setup.folder / f"{number}.out"
         lines = "".join(f"{key} {value}\n" for key, value in (config or {}).items())
         if kind == "sshd":
-            argv = self.sshd(program, setup.folder / f"{number}.conf", lines)
+            argv = [*prefix, *self.sshd(program, setup.folder / f"{number}.conf", lines)]
         else:
             argv = [program, "--listen", f"{HOST}:0", "--root", setup.served,
                     "--authorized-keys", setup.authorized_keys, "--users", setup.users, "--exec"]
@@ -311,6 +311,41 @@ class Server:
         return (len(os.listdir(f"/proc/{pid}/fd")),
                 int(fields[21]) * os.sysconf("SC_PAGE_SIZE"),
                 (int(fields[11]) + int(fields[12])) / ticks)
+
+
+def free_port():
+    with socket.create_server((HOST, 0)) as probe:
+        return probe.getsockname()[1]
+
+
+class Program:
+    """A server that is no more than its command line, on a port that was given to it."""
+
+    def __init__(self, setup, argv, port):
+        self.port = port
+        self.log = setup.folder / (setup.fresh("program")[0] + ".log")
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL,
+                                            stdout=log, stderr=log, start_new_session=True)
+        deadline = time.monotonic() + 15
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise Failure("the server ended: "
+                              + last_line(self.log.read_text(errors="replace")))
+            with contextlib.suppress(OSError), socket.create_connection((HOST, port), 1):
+                return
+            time.sleep(0.05)
+        self.stop()
+        raise Failure("the server does not listen")
+
+    def stop(self):
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGTERM)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
 
 
 # --- the peers ---------------------------------------------------------------------------------
