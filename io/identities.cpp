@@ -1,6 +1,7 @@
 #include "sluice/io/identities.hpp"
 
 #include "sluice/crypto/key_file.hpp"
+#include "sluice/io/agent_connection.hpp"
 #include "sluice/io/file_authenticator.hpp"
 #include "sluice/io/file_descriptor.hpp"
 #include "sluice/io/known_hosts_files.hpp"
