@@ -59,6 +59,7 @@ void client_login::banner(std::string_view text) const {
 void client_login::finish() {
     options_.password.reset();
     options_.keys.clear();
+    options_.external_keys.clear();
     options_.on_unknown_host_key = {};
     options_.on_passphrase = {};
     options_.on_password = {};
@@ -121,11 +122,12 @@ void client_login::save(const crypto::public_key& key) {
 
 // --- who we are ---------------------------------------------------------------------------------
 
-asio::awaitable<client_auth_answer> client_login::answer(client_auth_question question) {
+asio::awaitable<client_auth_answer> client_login::answer(client_auth_question question,
+                                                         agent_session_binding binding) {
     switch (question.what) {
     case client_auth_question::kind::signature:
         co_return co_await identities_.sign(question.key_index, std::move(question.algorithm),
-                                            std::move(question.data), options_);
+                                            std::move(question.data), binding, options_);
     case client_auth_question::kind::password:
     case client_auth_question::kind::new_password:
         co_return co_await answer_password(std::move(question));

@@ -100,6 +100,8 @@ std::vector<crypto::public_key> identities::public_halves() const {
 asio::awaitable<void> identities::load(const connect_options& options) {
     for (const auto& key : options.keys)
         add({key.public_half(), key, {}});
+    for (const auto& one : options.external_keys)
+        add({one.key, std::nullopt, {}, one.sign});
 
     std::vector<std::string> files;
     if (options.identity_files) {
@@ -167,13 +169,33 @@ asio::awaitable<void> identities::load_agent(const connect_options& options) {
     }
 }
 
+// An agent that does not know of sessions signs all the same: what it answers does not matter.
+asio::awaitable<std::optional<bytes>> identities::ask_agent(bytes key_blob, std::string algorithm,
+                                                            bytes data,
+                                                            agent_session_binding binding) {
+    if (!std::exchange(agent_bound_, true))
+        static_cast<void>(co_await agent_.bind_session(binding));
+    if (!agent_.connected()) co_return std::nullopt;
+    auto signature =
+        co_await agent_.sign(std::move(key_blob), std::move(algorithm), std::move(data));
+    if (!signature) co_return std::nullopt;
+    co_return std::move(*signature);
+}
+
 asio::awaitable<client_auth_answer> identities::sign(std::size_t index, std::string algorithm,
-                                                     bytes data, const connect_options& options) {
+                                                     bytes data, agent_session_binding binding,
+                                                     const connect_options& options) {
     expects(index < list_.size());
     // The list does not change any more, so this stays where it is.
     identity& one = list_[index];
+    if (one.signer) {
+        signing_question question{std::move(algorithm), std::move(data)};
+        auto signature = co_await one.signer(std::move(question));
+        if (!signature) co_return auth_declined{};
+        co_return auth_signature{std::move(*signature)};
+    }
     if (!one.secret && agent_.connected()) {
-        auto signature = co_await agent_.sign(one.key.blob(), algorithm, data);
+        auto signature = co_await ask_agent(one.key.blob(), algorithm, data, binding);
         if (signature) co_return auth_signature{std::move(*signature)};
     }
     if (!one.secret && !one.file.empty()) {

@@ -15,7 +15,7 @@
 namespace sluice {
 
 /// Private to io/: the keys that a client may log in with, wherever their private halves are: in
-/// memory, in an agent, in files that may be encrypted.
+/// memory, elsewhere, in an agent, in files that may be encrypted.
 class identities {
 public:
     explicit identities(boost::asio::any_io_executor strand) : agent_(std::move(strand)) {}
@@ -26,8 +26,10 @@ public:
     std::vector<crypto::public_key> public_halves() const;
 
     /// A signature by the key of that index, or auth_declined.
+    /// The agent is told first which session it is for, by `binding`, whose views must last.
     boost::asio::awaitable<client_auth_answer> sign(std::size_t index, std::string algorithm,
-                                                    bytes data, const connect_options& options);
+                                                    bytes data, agent_session_binding binding,
+                                                    const connect_options& options);
 
     /// Drops the private keys and the agent's connection.
     void forget();
@@ -37,15 +39,20 @@ private:
         crypto::public_key key;
         std::optional<crypto::private_key> secret;
         std::string file;  // where to get it; empty: from the agent
+        asked<std::optional<bytes>, signing_question> signer{};  // in its place
     };
 
     boost::asio::awaitable<void> load_file(std::string path, bool asked_for,
                                            const connect_options& options);
     boost::asio::awaitable<void> load_agent(const connect_options& options);
+    boost::asio::awaitable<std::optional<bytes>> ask_agent(bytes key_blob, std::string algorithm,
+                                                           bytes data,
+                                                           agent_session_binding binding);
     void add(identity one);
 
     std::vector<identity> list_;
     agent_socket agent_;
+    bool agent_bound_ = false;
 };
 
 }  // namespace sluice
