@@ -192,6 +192,13 @@ class Bench:
                 check(time.monotonic() < deadline, "the key does not expire")
                 time.sleep(0.1)
             agent.uses(f"{self.setup.key_rsa}.pub")
+        with Agent(self, [self.program, "agent", "-t", "1s"]) as agent:
+            agent.add("-q", self.setup.key)
+            agent.add("-q", "-t", "1h", self.setup.key_rsa)
+            while len(agent.listed()) != 1:
+                check(time.monotonic() < deadline, "-t says nothing")
+                time.sleep(0.1)
+        run([self.program, "agent", "-D", "-t", "1y"], 60, b"", 1, self.environment(None))
 
     def confirmation(self):
         for answer, status in ((0, 0), (1, 1)):
