@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sluice/auth/agent_bindings.hpp"
 #include "sluice/auth/client_auth.hpp"
 #include "sluice/endpoint/config.hpp"
 #include "sluice/endpoint/endpoint.hpp"
@@ -47,6 +48,13 @@ public:
     /// What the server listed last ("publickey,password"), for a message when the login failed.
     std::string_view can_continue() const {
         return auth_ ? std::string_view(auth_->can_continue()) : std::string_view();
+    }
+
+    /// What an agent is told of this connection before it signs for it, or before the server may
+    /// ask (OpenSSH's PROTOCOL.agent §1). Once there are keys; views live as long as the endpoint.
+    agent_session_binding agent_binding(bool is_forwarding) const {
+        return {transport_.host_key_blob(), transport_.session_id(), transport_.session_signature(),
+                is_forwarding};
     }
 
     // --- channels ---

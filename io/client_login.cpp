@@ -77,6 +77,7 @@ void client_login::finish() {
     options_.keys.clear();
     options_.host_based_keys.clear();
     options_.on_host_signature = {};
+    options_.external_keys.clear();
     options_.on_unknown_host_key = {};
     options_.on_passphrase = {};
     options_.on_password = {};
@@ -170,11 +171,12 @@ void client_login::save(const crypto::public_key& key) {
 
 // --- who we are ---------------------------------------------------------------------------------
 
-asio::awaitable<client_auth_answer> client_login::answer(client_auth_question question) {
+asio::awaitable<client_auth_answer> client_login::answer(client_auth_question question,
+                                                         agent_session_binding binding) {
     switch (question.what) {
     case client_auth_question::kind::signature:
         co_return co_await identities_.sign(question.key_index, std::move(question.algorithm),
-                                            std::move(question.data), options_);
+                                            std::move(question.data), binding, options_);
     case client_auth_question::kind::host_signature:
         co_return co_await answer_host_signature(std::move(question));
     case client_auth_question::kind::password:

@@ -26,7 +26,9 @@ public:
     const connect_options& options() const { return options_; }
 
     boost::asio::awaitable<bool> trusts(crypto::presented_key shown, std::string algorithm);
-    boost::asio::awaitable<client_auth_answer> answer(client_auth_question question);
+    /// `binding` is for the agent; its views must last.
+    boost::asio::awaitable<client_auth_answer> answer(client_auth_question question,
+                                                      agent_session_binding binding);
     void banner(std::string_view text) const;
 
     /// We are logged in: forgets every secret and whom to ask, and leaves the agent.

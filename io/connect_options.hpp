@@ -71,6 +71,21 @@ enum class host_key_policy {
     ask,         // `on_unknown_host_key` decides
 };
 
+/// What a private key that is elsewhere is to sign.
+struct signing_question {
+    std::string algorithm;  // of the signature: "rsa-sha2-512"
+    bytes data;
+};
+
+/// A key whose private half the application can reach and we cannot: in a hardware module or a key
+/// service, say.
+struct external_key {
+    crypto::public_key key;
+    /// A signature blob (string algorithm, string signature), or none: then another key is tried,
+    /// as with a signature that is not good.
+    asked<std::optional<bytes>, signing_question> sign;
+};
+
 /// Why `connect` failed, in words; given to `connect_options::on_failure`.
 struct connect_failure {
     error_code error;
@@ -114,8 +129,10 @@ struct connect_options {
 
     // --- who we are ---
 
-    /// Private keys to log in with, tried first, then those of the agent, then files.
+    /// Private keys to log in with, tried first, then external ones, then those of the agent, then
+    /// files.
     std::vector<crypto::private_key> keys = {};
+    std::vector<external_key> external_keys = {};
 
     /// nullopt: ~/.ssh/id_ed25519, id_ecdsa and id_rsa, as far as they are there.
     std::optional<std::vector<std::string>> identity_files = {};
@@ -134,6 +151,11 @@ struct connect_options {
 
     /// Path of an agent's socket; nullopt: $SSH_AUTH_SOCK; empty: none.
     std::optional<std::string> agent_socket = {};
+
+    /// Lets the server's programs use an agent (ssh -A): path of its socket; empty: the one above.
+    /// Every session asks for it. Whoever controls the server can then log in with the agent's keys
+    /// while we are connected, unless they are restricted to destinations.
+    std::optional<std::string> forward_agent = {};
 
     std::optional<secret_bytes> password = {};
 

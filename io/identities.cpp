@@ -1,6 +1,7 @@
 #include "sluice/io/identities.hpp"
 
 #include "sluice/crypto/key_file.hpp"
+#include "sluice/io/agent_connection.hpp"
 #include "sluice/io/file_authenticator.hpp"
 #include "sluice/io/file_descriptor.hpp"
 #include "sluice/io/known_hosts_files.hpp"
@@ -102,6 +103,8 @@ asio::awaitable<void> identities::load(const connect_options& options) {
         add({key.public_half(), key, {}});
     for (const auto& path : options.certificate_files)
         load_certificate(path, true, options);
+    for (const auto& one : options.external_keys)
+        add({one.key, std::nullopt, {}, one.sign});
 
     std::vector<std::string> files;
     if (options.identity_files) {
@@ -197,13 +200,20 @@ identities::identity* identities::find(const crypto::public_key& key, Accepts ac
 }
 
 asio::awaitable<client_auth_answer> identities::sign(std::size_t index, std::string algorithm,
-                                                     bytes data, const connect_options& options) {
+                                                     bytes data, agent_session_binding binding,
+                                                     const connect_options& options) {
     expects(index < list_.size());
     const crypto::presented_key shown = list_[index].shown;
+    if (list_[index].signer) {
+        signing_question question{std::move(algorithm), std::move(data)};
+        auto signature = co_await list_[index].signer(std::move(question));
+        if (!signature) co_return auth_declined{};
+        co_return auth_signature{std::move(*signature)};
+    }
     const auto has_secret = [](const identity& one) { return one.secret.has_value(); };
     const auto has_file = [](const identity& one) { return !one.file.empty(); };
     if (find(shown.key, has_secret) == nullptr) {
-        auto signature = co_await sign_by_agent(shown, algorithm, data);
+        auto signature = co_await sign_by_agent(shown, algorithm, data, binding);
         if (signature) co_return auth_signature{std::move(*signature)};
     }
     // The list does not change any more, so these stay where they are.
@@ -224,14 +234,21 @@ asio::awaitable<client_auth_answer> identities::sign(std::size_t index, std::str
 }
 
 // An agent knows a key by the blob that it lists: for a certificate from a file, the bare key's.
-asio::awaitable<result<bytes>> identities::sign_by_agent(crypto::presented_key shown,
-                                                         std::string algorithm, bytes data) {
+// One that does not know of sessions signs all the same: what it answers to that does not matter.
+asio::awaitable<std::optional<bytes>> identities::sign_by_agent(crypto::presented_key shown,
+                                                                std::string algorithm, bytes data,
+                                                                agent_session_binding binding) {
     const auto holds = [&](const bytes& blob) {
         return std::ranges::find(held_, blob) != held_.end();
     };
-    const bytes& blob = holds(shown.blob()) ? shown.blob() : shown.key.blob();
-    if (!agent_.connected() || !holds(blob)) co_return errc::auth_denied;
-    co_return co_await agent_.sign(blob, algorithm, data);
+    bytes blob = holds(shown.blob()) ? shown.blob() : shown.key.blob();
+    if (!agent_.connected() || !holds(blob)) co_return std::nullopt;
+    if (!std::exchange(agent_bound_, true))
+        static_cast<void>(co_await agent_.bind_session(binding));
+    if (!agent_.connected()) co_return std::nullopt;
+    auto signature = co_await agent_.sign(std::move(blob), std::move(algorithm), std::move(data));
+    if (!signature) co_return std::nullopt;
+    co_return std::move(*signature);
 }
 
 }  // namespace sluice

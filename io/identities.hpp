@@ -16,7 +16,7 @@
 namespace sluice {
 
 /// Private to io/: the keys that a client may log in with, wherever their private halves are: in
-/// memory, in an agent, in files that may be encrypted.
+/// memory, elsewhere, in an agent, in files that may be encrypted.
 class identities {
 public:
     explicit identities(boost::asio::any_io_executor strand) : agent_(std::move(strand)) {}
@@ -27,8 +27,10 @@ public:
     std::vector<crypto::presented_key> shown() const;
 
     /// A signature by the key of that index, or auth_declined.
+    /// The agent is told first which session it is for, by `binding`, whose views must last.
     boost::asio::awaitable<client_auth_answer> sign(std::size_t index, std::string algorithm,
-                                                    bytes data, const connect_options& options);
+                                                    bytes data, agent_session_binding binding,
+                                                    const connect_options& options);
 
     /// Drops the private keys and the agent's connection.
     void forget();
@@ -39,6 +41,7 @@ private:
         crypto::presented_key shown;
         std::optional<crypto::private_key> secret{};
         std::string file{};  // where to get it; empty: from the agent
+        asked<std::optional<bytes>, signing_question> signer{};  // in its place
     };
 
     boost::asio::awaitable<void> load_file(std::string path, bool asked_for,
@@ -48,12 +51,14 @@ private:
     void add(identity one);
     template <class Accepts>
     identity* find(const crypto::public_key& key, Accepts accepts);
-    boost::asio::awaitable<result<bytes>> sign_by_agent(crypto::presented_key shown,
-                                                        std::string algorithm, bytes data);
+    boost::asio::awaitable<std::optional<bytes>> sign_by_agent(crypto::presented_key shown,
+                                                               std::string algorithm, bytes data,
+                                                               agent_session_binding binding);
 
     std::vector<identity> list_;
     std::vector<bytes> held_;  // blobs that the agent listed
     agent_socket agent_;
+    bool agent_bound_ = false;
 };
 
 }  // namespace sluice

@@ -1,5 +1,6 @@
 // sluice: the client program. Arguments only; each command is a sluice_<command>.cpp.
 
+#include "sluice/tools/sluice_agent.hpp"
 #include "sluice/tools/sluice_files.hpp"
 #include "sluice/tools/sluice_forward.hpp"
 #include "sluice/tools/sluice_options.hpp"
@@ -67,6 +68,8 @@ int main(int argc, char** argv) {
     declare(run, common);
     run.add_option("-l", common.user, "User to log in as")->type_name("USER");
     run.add_option("HOST", common.host, "Server: [USER@]HOST")->required();
+    bool forward_agent = false;
+    run.add_flag("-A", forward_agent, "Let the server's programs use the agent");
     run.add_flag("-n", running.no_input, "Give the command no input");
     run.add_flag("-v", running.verbose, "Say more, and how the connection ended");
     run.footer("COMMAND... follows the host; its exit status is that of sluice, 255 on errors.");
@@ -97,6 +100,18 @@ int main(int argc, char** argv) {
         ->required();
     forward.footer("Runs until it is interrupted; connections that are open then may finish.");
 
+    sluice::agent_arguments holding;
+    CLI::App& agent = *app.add_subcommand("agent", "Hold keys for ssh and sluice");
+    agent.add_option("-a", holding.socket_path, "Socket to listen on; one below $TMPDIR")
+        ->type_name("SOCKET");
+    agent.add_option("-t", holding.lifetime, "How long keys are held that say nothing: 3600, 1h")
+        ->type_name("TIME");
+    agent.add_flag("-D", holding.foreground, "Stay in the foreground");
+    agent.prefix_command();
+    agent.footer(
+        "COMMAND... is run with the agent, which ends with it. Without one the agent goes "
+        "to the background, and what a shell is to evaluate is printed.");
+
     const int command =
         argc > 1 && std::string_view(argv[1]) == "run" ? behind_host(argc, argv) : argc;
     const bool mark = command < argc && std::string_view(argv[command]) == "--";
@@ -106,6 +121,10 @@ int main(int argc, char** argv) {
         app.parse(command, argv);
     } catch (const CLI::ParseError& e) {
         return app.exit(e) == 0 ? 0 : exit_error;
+    }
+    if (agent.parsed()) {
+        holding.command = agent.remaining();
+        return sluice::run_agent(holding);
     }
     if (!run.parsed() && !forward.parsed()) {
         const std::string& text = put.parsed() ? files.to : files.from;
@@ -123,6 +142,7 @@ int main(int argc, char** argv) {
     }
     if (!settings->batch_mode) sluice::ask_on_terminal(settings->connect);
 
+    if (forward_agent) settings->connect.forward_agent.emplace();
     if (get.parsed()) return sluice::get_files(std::move(*settings), files);
     if (put.parsed()) return sluice::put_files(std::move(*settings), files);
     if (ls.parsed()) return sluice::list_files(std::move(*settings), files);
