@@ -10,6 +10,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace sluice {
 
@@ -39,6 +40,9 @@ private:
     boost::asio::awaitable<client_auth_answer> answer_password(client_auth_question question);
     boost::asio::awaitable<client_auth_answer> answer_prompts(client_auth_question question);
     void save(const crypto::public_key& key);
+    // How known_hosts files name the server: by its alias alone where it has one.
+    std::string_view known_as() const;
+    std::uint16_t known_port() const;
     std::string server_name() const;
 
     connect_options options_;

@@ -71,6 +71,8 @@ enum class host_key_policy {
     ask,         // `on_unknown_host_key` decides
 };
 
+enum class address_family { any, v4, v6 };
+
 /// Why `connect` failed, in words; given to `connect_options::on_failure`.
 struct connect_failure {
     error_code error;
@@ -94,7 +96,28 @@ struct connect_options {
     /// limit of its own (ConnectTimeout); a network that swallows packets would take minutes.
     std::chrono::nanoseconds connect_timeout = std::chrono::seconds(30);
 
+    // --- the way there ---
+
+    address_family family = address_family::any;
+    std::string bind_address = {};     // ours; of a name, its first address that fits
+    std::string bind_interface = {};   // whose address is ours; bind_address goes first
+    unsigned connection_attempts = 1;  // rounds of all addresses, a second apart
+    bool tcp_keep_alive = true;
+
+    /// Servers to go through, one after the other (ProxyJump): this one is reached by a channel of
+    /// the last. Each says how to log in there and who it is. At most limits::jump_hosts_max. They
+    /// say goodbye when this connection has ended. Of the first, the way there counts too.
+    std::vector<connect_options> jump_hosts = {};
+
+    /// A command whose standard input and output are the connection (ProxyCommand), run by the
+    /// user's shell. It gets SIGHUP when the connection has ended, SIGKILL two seconds later.
+    /// Not with jump_hosts. Whoever may set it runs commands here.
+    std::string proxy_command = {};
+
     // --- who the server is ---
+
+    /// The name that known_hosts goes by, in place of host and port (HostKeyAlias).
+    std::string host_key_alias = {};
 
     /// nullopt: ~/.ssh/known_hosts, known_hosts2 and the system's. New keys go to the first.
     std::optional<std::vector<std::string>> known_hosts_files = {};
