@@ -55,8 +55,8 @@ asio::awaitable<void> client_login::prepare() {
     if (const error_code e = hosts_.load(); e && options_.log)
         options_.log({log_severity::error, "known_hosts_unusable", {{"reason", e.message()}}});
     auto& protocol = options_.protocol;
-    protocol.transport.host_key_algorithms = hosts_.hosts().ordered(
-        protocol.transport.host_key_algorithms, options_.host, options_.port);
+    protocol.transport.host_key_algorithms =
+        hosts_.hosts().ordered(protocol.transport.host_key_algorithms, known_as(), known_port());
 
     co_await identities_.load(options_);
     auto& auth = protocol.auth;
@@ -87,16 +87,22 @@ void client_login::finish() {
 
 // --- who the server is --------------------------------------------------------------------------
 
-std::string client_login::server_name() const {
-    return known_hosts_name(options_.host, options_.port);
+std::string_view client_login::known_as() const {
+    return options_.host_key_alias.empty() ? options_.host : options_.host_key_alias;
 }
+
+std::uint16_t client_login::known_port() const {
+    return options_.host_key_alias.empty() ? options_.port : ssh_port;
+}
+
+std::string client_login::server_name() const { return known_hosts_name(known_as(), known_port()); }
 
 asio::awaitable<bool> client_login::trusts(crypto::presented_key shown, std::string algorithm) {
     if (revoked_by_file(shown)) co_return false;
     std::string note;
     if (shown.cert) {
         const auto found =
-            hosts_.hosts().lookup(options_.host, options_.port, *shown.cert, system_seconds(),
+            hosts_.hosts().lookup(known_as(), known_port(), *shown.cert, system_seconds(),
                                   options_.ca_signature_algorithms);
         if (found.what == known_hosts::verdict::known) co_return true;
         if (found.what == known_hosts::verdict::revoked) {
@@ -123,7 +129,7 @@ bool client_login::revoked_by_file(const crypto::presented_key& shown) {
 
 asio::awaitable<bool> client_login::trusts_bare(crypto::public_key key, std::string algorithm,
                                                 std::string note) {
-    const auto found = hosts_.hosts().lookup(options_.host, options_.port, key);
+    const auto found = hosts_.hosts().lookup(known_as(), known_port(), key);
     const std::string shown = std::string(key.type()) + " key of " + server_name() + " (" +
                               key.fingerprint() + ")" + note;
     switch (found.what) {
@@ -157,7 +163,7 @@ asio::awaitable<bool> client_login::trusts_bare(crypto::public_key key, std::str
 }
 
 void client_login::save(const crypto::public_key& key) {
-    const error_code e = hosts_.add(options_.host, options_.port, key, options_.hash_known_hosts);
+    const error_code e = hosts_.add(known_as(), known_port(), key, options_.hash_known_hosts);
     if (!options_.log) return;
     if (e)
         options_.log({log_severity::error,

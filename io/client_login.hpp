@@ -10,6 +10,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace sluice {
 
@@ -45,6 +46,9 @@ private:
                                              std::string note);
     bool revoked_by_file(const crypto::presented_key& shown);
     void save(const crypto::public_key& key);
+    // How known_hosts files name the server: by its alias alone where it has one.
+    std::string_view known_as() const;
+    std::uint16_t known_port() const;
     std::string server_name() const;
 
     connect_options options_;

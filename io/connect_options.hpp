@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sluice/auth/client_question.hpp"
+#include "sluice/crypto/certificate.hpp"
 #include "sluice/crypto/key.hpp"
 #include "sluice/endpoint/config.hpp"
 #include "sluice/io/log.hpp"
@@ -80,11 +81,13 @@ struct signing_question {
 /// A key whose private half the application can reach and we cannot: in a hardware module or a key
 /// service, say.
 struct external_key {
-    crypto::public_key key;
+    crypto::presented_key key;  // or a certificate of it
     /// A signature blob (string algorithm, string signature), or none: then another key is tried,
     /// as with a signature that is not good.
     asked<std::optional<bytes>, signing_question> sign;
 };
+
+enum class address_family { any, v4, v6 };
 
 /// Why `connect` failed, in words; given to `connect_options::on_failure`.
 struct connect_failure {
@@ -109,7 +112,28 @@ struct connect_options {
     /// limit of its own (ConnectTimeout); a network that swallows packets would take minutes.
     std::chrono::nanoseconds connect_timeout = std::chrono::seconds(30);
 
+    // --- the way there ---
+
+    address_family family = address_family::any;
+    std::string bind_address = {};     // ours; of a name, its first address that fits
+    std::string bind_interface = {};   // whose address is ours; bind_address goes first
+    unsigned connection_attempts = 1;  // rounds of all addresses, a second apart
+    bool tcp_keep_alive = true;
+
+    /// Servers to go through, one after the other (ProxyJump): this one is reached by a channel of
+    /// the last. Each says how to log in there and who it is. At most limits::jump_hosts_max. They
+    /// say goodbye when this connection has ended. Of the first, the way there counts too.
+    std::vector<connect_options> jump_hosts = {};
+
+    /// A command whose standard input and output are the connection (ProxyCommand), run by the
+    /// user's shell. It gets SIGHUP when the connection has ended, SIGKILL two seconds later.
+    /// Not with jump_hosts. Whoever may set it runs commands here.
+    std::string proxy_command = {};
+
     // --- who the server is ---
+
+    /// The name that known_hosts goes by, in place of host and port (HostKeyAlias).
+    std::string host_key_alias = {};
 
     /// nullopt: ~/.ssh/known_hosts, known_hosts2 and the system's. New keys go to the first.
     std::optional<std::vector<std::string>> known_hosts_files = {};

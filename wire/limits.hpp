@@ -85,6 +85,15 @@ inline constexpr std::size_t command_length_max = 64 * 1024;  // bytes of exec
 inline constexpr std::size_t host_keys_max = 64;              // in one hostkeys-00 or prove request
 inline constexpr std::size_t lately_closed_channels = 32;     // whose late WINDOW_ADJUST is ignored
 
+// ssh_config(5): a user's own files, which tools write too
+inline constexpr std::size_t ssh_config_file_length_max = 4 * 1024 * 1024;  // bytes: a fleet's
+inline constexpr std::size_t ssh_config_line_length_max = 64 * 1024;        // bytes
+inline constexpr std::size_t ssh_config_files_max = 1024;     // read at once, with included ones
+inline constexpr unsigned ssh_config_include_depth_max = 16;  // as OpenSSH
+inline constexpr std::size_t ssh_config_values_max = 1024;    // of one keyword
+inline constexpr std::size_t ssh_config_text_length_max = 64 * 1024;  // bytes with tokens expanded
+inline constexpr std::size_t jump_hosts_max = 8;  // servers a connection goes through, for loops
+
 // SFTP
 inline constexpr std::size_t sftp_packet_length_max = 256 * 1024;  // bytes, as OpenSSH
 inline constexpr std::size_t sftp_data_length_max = sftp_packet_length_max - 1024;  // READ, WRITE
