@@ -11,6 +11,7 @@ bool fits(const auth_reply& reply, enum auth_question::kind what) {
                ask->prompts.size() <= limits::auth_prompts_max;
     if (std::holds_alternative<auth_password_expired>(reply))
         return what == kind::password || what == kind::password_change;
+    if (std::holds_alternative<auth_policy>(reply)) return what == kind::user;
     return true;
 }
 

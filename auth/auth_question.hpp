@@ -17,6 +17,7 @@ namespace sluice {
 /// time for both.
 struct auth_question {
     enum class kind {
+        user,                   // how may `user` prove himself? Before everything else.
         none,                   // may `user` log in without proof?
         password,               // is `password` that of `user`? Or must it be changed?
         password_change,        // is `password` that of `user`, and may `new_password` replace it?
@@ -70,7 +71,17 @@ struct auth_password_expired {
     std::string prompt;
 };
 
-using auth_reply = std::variant<auth_answer, auth_prompts, auth_password_expired>;
+/// How a user may log in, where not all may in the same way: in place of what server_auth_config
+/// says for all.
+struct auth_policy {
+    std::vector<std::vector<std::string>> method_chains;
+    unsigned attempts_max = 6;
+    std::string banner{};
+    std::vector<std::string> public_key_algorithms{};  // empty: those of server_auth_config
+};
+
+/// The answer to `user` is a policy; refusing leaves what holds for all.
+using auth_reply = std::variant<auth_answer, auth_prompts, auth_password_expired, auth_policy>;
 
 /// Whether a reply is one to such a question; those that accept or refuse always are.
 bool fits(const auth_reply& reply, enum auth_question::kind what);

@@ -22,8 +22,9 @@ server_auth::server_auth(const server_auth_config& config, bytes session_id, byt
     : config_(config),
       session_id_(std::move(session_id)),
       host_key_blob_(std::move(host_key_blob)),
-      out_(out),
-      steps_done_(config.method_chains.size(), 0) {}
+      out_(out) {
+    adopt({config.method_chains, config.attempts_max, config.banner, {}});
+}
 
 server_auth::~server_auth() = default;
 
@@ -39,7 +40,7 @@ result<> server_auth::on_message(bytes_view payload) {
     case state::awaiting_message:
         if (payload.empty()) return fail(errc::truncated);
         if (payload.front() != userauth_request::number) return on_method_message(payload);
-        if (++attempts_failed_ >= config_.attempts_max) return fail(errc::too_many_attempts);
+        if (++attempts_failed_ >= policy_.attempts_max) return fail(errc::too_many_attempts);
         return on_request(payload);
 
     case state::succeeded: return {};
@@ -53,6 +54,16 @@ const auth_question* server_auth::question() const { return waiting() ? &questio
 
 result<> server_auth::answer(const auth_reply& reply) {
     expects(waiting() && fits(reply, question_.what));
+    if (question_.what == auth_question::kind::user) {
+        if (const auto* policy = std::get_if<auth_policy>(&reply)) adopt(*policy);
+        state_ = state::awaiting_request;
+        bytes payload = std::exchange(first_request_, {});
+        const auto request = wire::decode<userauth_request>(payload);
+        expects(request.has_value());
+        const auto begun = begin_method(*request);
+        wipe(payload);  // it may hold a password
+        return begun;
+    }
     send_banner();
     return settle(method_->on_answer(reply, question_, out_));
 }
@@ -68,21 +79,40 @@ result<> server_auth::on_request(bytes_view payload) {
     state_ = state::awaiting_request;
     const auto request = wire::decode<userauth_request>(payload);
     if (!request) return fail(request.error());
+    const bool first = !user_known_;
     const auto who = check_who(*request);
     if (!who) return who;
+    if (first && config_.asks_for_policy) {
+        first_request_ = to_bytes(payload);
+        begin_question();
+        question_.what = auth_question::kind::user;
+        state_ = state::awaiting_answer;
+        return {};
+    }
+    return begin_method(*request);
+}
 
+// The application may have another policy for this user than for others.
+void server_auth::adopt(auth_policy policy) {
+    policy_ = std::move(policy);
+    if (policy_.public_key_algorithms.empty())
+        policy_.public_key_algorithms = config_.public_key_algorithms;
+    steps_done_.assign(policy_.method_chains.size(), 0);
+}
+
+result<> server_auth::begin_method(const userauth_request& request) {
     // RFC 4252 §5: what we do not know, or do not want now, is simply rejected.
-    const auth_method* known = find_auth_method(request->method_name);
+    const auth_method* known = find_auth_method(request.method_name);
     if (known == nullptr || !is_next(known->counts_as) ||
         (known->name == publickey_hostbound && !config_.hostbound))
-        return fail_attempt(request->method_name != "none");
+        return fail_attempt(request.method_name != "none");
 
     method_name_ = known->counts_as;
     method_ = known->make_server();
     begin_question();
-    const server_method_context context{session_id_, host_key_blob_, config_.public_key_algorithms,
+    const server_method_context context{session_id_, host_key_blob_, policy_.public_key_algorithms,
                                         config_.host_based_algorithms, keys_accepted_};
-    const auto verdict = method_->on_request(*request, context, question_);
+    const auto verdict = method_->on_request(request, context, question_);
     if (!verdict) return fail(verdict.error());
     return settle(*verdict);
 }
@@ -149,7 +179,7 @@ result<> server_auth::settle(method_verdict verdict) {
 }
 
 result<> server_auth::fail_attempt(bool counts) {
-    if (counts && ++attempts_failed_ >= config_.attempts_max) return fail(errc::too_many_attempts);
+    if (counts && ++attempts_failed_ >= policy_.attempts_max) return fail(errc::too_many_attempts);
     send_banner();
     send_failure(false);
     return {};
@@ -165,7 +195,7 @@ result<> server_auth::fail(error_code error) {
 
 bool server_auth::is_next(std::string_view method) const {
     for (std::size_t i = 0; i < steps_done_.size(); ++i) {
-        const auto& chain = config_.method_chains[i];
+        const auto& chain = policy_.method_chains[i];
         if (steps_done_[i] < chain.size() && chain[steps_done_[i]] == method) return true;
     }
     return false;
@@ -177,7 +207,7 @@ result<> server_auth::finish_method() {
         keys_accepted_.push_back(*question_.key);
     bool complete = false;
     for (std::size_t i = 0; i < steps_done_.size(); ++i) {
-        const auto& chain = config_.method_chains[i];
+        const auto& chain = policy_.method_chains[i];
         if (steps_done_[i] < chain.size() && chain[steps_done_[i]] == method_name_)
             complete |= ++steps_done_[i] == chain.size();
     }
@@ -194,7 +224,7 @@ result<> server_auth::finish_method() {
 void server_auth::send_failure(bool partial_success) {
     std::vector<std::string_view> next;
     for (std::size_t i = 0; i < steps_done_.size(); ++i) {
-        const auto& chain = config_.method_chains[i];
+        const auto& chain = policy_.method_chains[i];
         if (steps_done_[i] >= chain.size()) continue;
         const std::string_view name = chain[steps_done_[i]];
         // RFC 4252 §5.2: "none" must not be listed.
@@ -205,8 +235,8 @@ void server_auth::send_failure(bool partial_success) {
 }
 
 void server_auth::send_banner() {
-    if (std::exchange(banner_sent_, true) || config_.banner.empty()) return;
-    out_.send(wire::encoded(userauth_banner{config_.banner, ""}));
+    if (std::exchange(banner_sent_, true) || policy_.banner.empty()) return;
+    out_.send(wire::encoded(userauth_banner{policy_.banner, ""}));
 }
 
 }  // namespace sluice

@@ -35,6 +35,9 @@ struct server_auth_config {
     /// Serve publickey-hostbound-v00@openssh.com too.
     bool hostbound = true;
 
+    /// Ask for an auth_policy when the user's name is known (sshd_config's Match).
+    bool asks_for_policy = false;
+
     static std::vector<std::string> all_public_key_algorithms();
     static std::vector<std::string> host_key_algorithms();
 };
@@ -114,9 +117,11 @@ private:
     };
 
     result<> on_request(bytes_view payload);
+    result<> begin_method(const userauth_request& request);
     result<> on_method_message(bytes_view payload);
     result<> count_request();
     void begin_question();
+    void adopt(auth_policy policy);
     result<> check_who(const userauth_request& request);
     result<> settle(method_verdict verdict);
     result<> fail_attempt(bool counts);
@@ -127,6 +132,7 @@ private:
     void send_banner();
 
     const server_auth_config& config_;
+    auth_policy policy_;
     const bytes session_id_;
     const bytes host_key_blob_;
     wire::payload_sink& out_;
@@ -135,6 +141,7 @@ private:
     error_code error_;
     std::string user_name_;
     bool user_known_ = false;  // a first request named the user
+    bytes first_request_;      // while the policy is awaited
     bool banner_sent_ = false;
     unsigned requests_ = 0;
     unsigned attempts_failed_ = 0;
@@ -143,7 +150,7 @@ private:
     std::unique_ptr<server_method> method_;
     auth_question question_;
 
-    std::vector<std::size_t> steps_done_;  // of each chain in config_
+    std::vector<std::size_t> steps_done_;  // of each chain in policy_
     std::vector<std::string> methods_done_;
     std::vector<crypto::public_key> keys_accepted_;
     std::optional<authenticated_user> user_;

@@ -34,6 +34,7 @@ auth_reply reply_to(const auth_question& question, std::size_t choice) {
         return auth_answer::refuse;
     case auth_question::kind::public_key:
     case auth_question::kind::host_based: expects(question.key.has_value()); break;
+    case auth_question::kind::user:
     case auth_question::kind::none: break;
     }
     return auth_answer::refuse;

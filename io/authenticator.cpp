@@ -26,4 +26,6 @@ boost::asio::awaitable<login_verdict> authenticator::converse(login_attempt, con
     co_return login_verdict{};
 }
 
+std::optional<auth_policy> authenticator::policy(const login_attempt&) { return std::nullopt; }
+
 }  // namespace sluice

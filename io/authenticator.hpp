@@ -6,6 +6,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -16,7 +17,8 @@ namespace sluice {
 /// One attempt to log in, as an application gets to decide it.
 struct login_attempt {
     auth_question question;
-    std::string peer_address;  // numeric, without port
+    std::string peer_address;      // numeric, without port
+    std::uint16_t local_port = 0;  // that the client came to; 0: none
 };
 
 /// What a login may do; filled from the options of an authorized key, or of a certificate. Those of
@@ -67,6 +69,10 @@ public:
     /// and also cancelled when the user gives up. By default everybody is refused.
     virtual boost::asio::awaitable<login_verdict> converse(login_attempt attempt,
                                                            conversation& user);
+
+    /// How that user may log in, where server_config::auth asks for policies; nothing: as all. It
+    /// must not tell who exists: an unknown user has one too.
+    virtual std::optional<auth_policy> policy(const login_attempt& attempt);
 };
 
 }  // namespace sluice

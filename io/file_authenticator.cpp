@@ -172,6 +172,7 @@ login_verdict file_authenticator::decide(const login_attempt& attempt) const {
         break;
     case auth_question::kind::host_based: verdict = check_host(attempt); break;
     case auth_question::kind::password_change: return refusal("passwords are not changed here");
+    case auth_question::kind::user:
     case auth_question::kind::none:
     case auth_question::kind::interactive:
     case auth_question::kind::interactive_responses: return {};

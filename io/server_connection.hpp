@@ -12,6 +12,7 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -37,10 +38,15 @@ public:
         std::function<void(const close_report&)> closed;
     };
 
-    /// `peer_address` is numeric and without a port; `peer_name` has it, for the log.
-    server_connection(std::unique_ptr<byte_stream> stream, std::string peer_address,
-                      std::string peer_name, std::shared_ptr<const server_options> options,
-                      observer told);
+    /// What a connection is between.
+    struct place {
+        std::string peer_address;  // numeric, without a port
+        std::string peer_name;     // with it, for the log
+        std::uint16_t local_port;  // 0: none
+    };
+
+    server_connection(std::unique_ptr<byte_stream> stream, place between,
+                      std::shared_ptr<const server_options> options, observer told);
     ~server_connection() override;
 
     boost::asio::any_io_executor executor() { return pump_.executor(); }
@@ -106,8 +112,9 @@ private:
     void release(session_port& port);
     void close_sessions();
 
-    std::string peer_address_;
-    std::string peer_name_;
+    const std::string peer_address_;
+    const std::string peer_name_;
+    const std::uint16_t local_port_;
     std::shared_ptr<const server_options> options_;
     observer told_;
     server_endpoint endpoint_;

@@ -23,6 +23,7 @@ namespace {
 
 std::string_view name_of(enum auth_question::kind kind) {
     switch (kind) {
+    case auth_question::kind::user:
     case auth_question::kind::none: return "none";
     case auth_question::kind::password:
     case auth_question::kind::password_change: return "password";
@@ -101,7 +102,11 @@ void server_connection::on_question() {
         deciding_->emit(asio::cancellation_type::terminal);
         return;
     }
-    attempt_ = {question, peer_address_};
+    attempt_ = {question, peer_address_, local_port_};
+    if (question.what == auth_question::kind::user) {
+        auto policy = options_->logins->policy(attempt_);
+        return answer(policy ? auth_reply(std::move(*policy)) : auth_answer::refuse);
+    }
     deciding_ = std::make_unique<asio::cancellation_signal>();
     auto done = [self = shared_from_this()](std::exception_ptr failed, login_verdict verdict) {
         self->on_verdict(failed ? login_verdict{} : std::move(verdict));
@@ -162,6 +167,7 @@ void server_connection::log_refusal(const std::string& reason) const {
 void server_connection::on_authenticated(const authenticated_user& user) {
     session_.user = user.name();
     session_.peer_address = peer_address_;
+    session_.local_port = local_port_;
     std::vector<std::pair<std::string_view, std::string>> fields{
         {"user", session_.user}, {"method", std::string(name_of(attempt_.question.what))}};
     add_key(fields, attempt_.question);

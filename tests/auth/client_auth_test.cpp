@@ -154,6 +154,7 @@ struct conversation {
 
     bool knows(const auth_question& q) const {
         switch (q.what) {
+        case auth_question::kind::user: return false;
         case auth_question::kind::none: return true;
         case auth_question::kind::password: return as_text(q.password) == right_password;
         case auth_question::kind::public_key_query:

@@ -143,6 +143,7 @@ struct conversation {
         const auto* q = server.question();
         if (q == nullptr) return "no question";
         switch (q->what) {
+        case auth_question::kind::user: return "user";
         case auth_question::kind::none: return "none";
         case auth_question::kind::password: return "password";
         case auth_question::kind::password_change: return "password change";
@@ -395,12 +396,13 @@ TEST(AuthReply, FitsItsQuestion) {
         const bool interacts = k == kind::interactive || k == kind::interactive_responses;
         EXPECT_TRUE(fits(accept, k) && fits(refuse, k));
         EXPECT_EQ(fits(many, k), interacts);
-        EXPECT_FALSE(fits(too_many, k));
+        EXPECT_FALSE(fits(too_many, k) || fits(auth_policy{}, k));
         EXPECT_EQ(fits(auth_password_expired{}, k),
                   k == kind::password || k == kind::password_change);
     }
     EXPECT_TRUE(accepts(accept));
-    EXPECT_FALSE(accepts(refuse) || accepts(many) || accepts(auth_password_expired{}));
+    EXPECT_FALSE(accepts(refuse) || accepts(many) || accepts(auth_password_expired{}) ||
+                 accepts(auth_policy{}));
 }
 
 TEST(Rfc4252s8, PasswordsAreCapped) {
@@ -839,6 +841,53 @@ TEST(ServerAuth, RepliesAreTheSameForUsersThatDoNotExist) {
         return text;
     };
     EXPECT_EQ(transcript("ada"), transcript("nobody-of-that-name"));
+}
+
+// --- policies -----------------------------------------------------------------------------------
+
+TEST(AuthPolicy, IsAskedForOnceWhenTheUserIsKnown) {
+    conversation c({.banner = "all", .asks_for_policy = true});
+    ASSERT_TRUE(c.say(none()));
+    ASSERT_EQ(c.kind(), "user");
+    EXPECT_EQ(c.server.question()->user, "ada");
+    EXPECT_EQ(c.heard(), "nothing");
+    ASSERT_TRUE(c.server.answer(
+        auth_policy{{{"publickey", "password"}}, 2, "for ada", {"ecdsa-sha2-nistp256"}}));
+    EXPECT_EQ(c.heard(), "banner for ada");
+    EXPECT_EQ(c.heard(), "failure publickey");
+    ASSERT_TRUE(c.say(publickey{}));
+    EXPECT_EQ(c.heard(), "failure publickey") << "its algorithm is not among hers";
+    ASSERT_TRUE(c.say(publickey{.key = ecdsa_key(), .algorithm = "ecdsa-sha2-nistp256"}));
+    ASSERT_EQ(c.kind(), "public key");
+    ASSERT_TRUE(c.server.answer(accept));
+    EXPECT_EQ(c.heard(), "partial password");
+    ASSERT_TRUE(c.say(password("wrong")));
+    EXPECT_EQ(c.server.answer(refuse).error(), errc::too_many_attempts) << "the second of two";
+}
+
+TEST(AuthPolicy, TheFirstRequestIsNotLost) {
+    for (const bool own : {false, true}) {
+        SCOPED_TRACE(own);
+        conversation c({.asks_for_policy = true});
+        ASSERT_TRUE(c.say(password("right")));
+        ASSERT_EQ(c.kind(), "user");
+        if (own)
+            ASSERT_TRUE(c.server.answer(auth_policy{{{"password"}}}));
+        else
+            ASSERT_TRUE(c.server.answer(refuse));  // what holds for all
+        ASSERT_EQ(c.kind(), "password");
+        EXPECT_EQ(as_text(c.server.question()->password), "right");
+        ASSERT_TRUE(c.server.answer(accept));
+        EXPECT_EQ(c.heard(), "success");
+    }
+}
+
+TEST(AuthPolicy, OneWithoutAWayInLetsNobodyIn) {
+    conversation c({.asks_for_policy = true});
+    ASSERT_TRUE(c.say(password("right")));
+    ASSERT_TRUE(c.server.answer(auth_policy{}));
+    EXPECT_EQ(c.heard(), "failure ");
+    EXPECT_EQ(c.kind(), "no question");
 }
 
 // --- certificates -------------------------------------------------------------------------------
