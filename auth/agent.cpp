@@ -87,8 +87,7 @@ private:
 
 }  // namespace
 
-// --- requests
-// -------------------------------------------------------------------------------------
+// --- requests -----------------------------------------------------------------------------------
 
 void agent_client::request_identities() {
     const std::uint8_t message[] = {agent_number::request_identities};
@@ -217,8 +216,7 @@ void agent_client::consume_output(std::size_t n) {
     sent_ = 0;
 }
 
-// --- replies
-// --------------------------------------------------------------------------------------
+// --- replies ------------------------------------------------------------------------------------
 
 result<std::optional<agent_reply>> agent_client::next() {
     if (error_) return error_;

@@ -73,8 +73,7 @@ result<> agent_bindings::add(const agent_session_binding& wanted) {
     return {};
 }
 
-// --- what is permitted
-// ----------------------------------------------------------------------------
+// --- what is permitted --------------------------------------------------------------------------
 
 bool agent_bindings::is_at(const host& server, const agent_hop_end& end,
                            std::uint64_t system_seconds) {

@@ -48,8 +48,7 @@ time_point agent_keyring::next_expiry() const {
     return first == keys_.end() ? time_point::max() : first->expires;
 }
 
-// --- the lock
-// -------------------------------------------------------------------------------------
+// --- the lock -----------------------------------------------------------------------------------
 
 // Slow, and with the passphrase not kept: people have it for other things too.
 secret_bytes agent_keyring::derived(std::string_view passphrase) const {

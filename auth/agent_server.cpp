@@ -52,8 +52,7 @@ result<agent_key> read_key(wire::reader& r) {
 
 }  // namespace
 
-// --- bytes in
-// -------------------------------------------------------------------------------------
+// --- bytes in -----------------------------------------------------------------------------------
 
 mutable_bytes_view agent_server::input_space() {
     if (error_ || question_ || !output_.empty()) return {};
@@ -123,8 +122,7 @@ std::optional<agent_server::reply> agent_server::reply_to(std::uint8_t number, w
     return reply(errc::unexpected_message);  // numbers are bytes, and more of them may be given out
 }
 
-// --- keys
-// -----------------------------------------------------------------------------------------
+// --- keys ---------------------------------------------------------------------------------------
 
 agent_server::reply agent_server::list(const agent_time& time) const {
     std::uint32_t count = 0;
@@ -240,8 +238,7 @@ agent_server::reply agent_server::remove_all(wire::reader& r, const agent_time& 
     return succeeded;
 }
 
-// --- lock and extensions
-// --------------------------------------------------------------------------
+// --- lock and extensions ------------------------------------------------------------------------
 
 agent_server::reply agent_server::lock(wire::reader& r) {
     std::string_view passphrase;

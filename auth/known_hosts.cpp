@@ -263,6 +263,39 @@ std::vector<std::string> known_hosts::ordered(const std::vector<std::string>& al
     return sorted;
 }
 
+known_hosts::update known_hosts::changes_for(std::string_view host, std::uint16_t port,
+                                             std::span<const bytes_view> announced) const {
+    const std::string name = known_hosts_name(host, port);
+    const auto is_announced = [&](const bytes& blob) {
+        return std::ranges::any_of(
+            announced, [&](bytes_view other) { return std::ranges::equal(other, blob); });
+    };
+    update changes;
+    std::vector<bytes_view> known;
+    for (const entry& e : entries_) {
+        const bool about_it = covers(e, name);
+        if (e.mark == marker::authority && about_it) return {};
+        if (e.mark != marker::none) continue;
+        if (!about_it) {
+            if (is_announced(e.blob)) return {};
+            continue;
+        }
+        known.emplace_back(e.blob);
+        if (e.file != 0 || is_announced(e.blob)) continue;
+        if (e.hash.empty() && e.hosts != name) return {};
+        changes.forget.push_back(e.line);
+    }
+    for (const bytes_view blob : announced) {
+        const auto same = [&](bytes_view other) { return std::ranges::equal(other, blob); };
+        if (std::ranges::any_of(known, same)) continue;
+        auto key = crypto::public_key::from_blob(blob);
+        if (!key || lookup(host, port, *key).what == verdict::revoked) continue;
+        known.push_back(blob);
+        changes.learn.push_back(std::move(*key));
+    }
+    return changes;
+}
+
 std::vector<crypto::public_key> known_hosts::authorities(std::string_view host,
                                                          std::uint16_t port) const {
     const std::string name = known_hosts_name(host, port);

@@ -77,6 +77,18 @@ public:
     std::vector<std::string> ordered(const std::vector<std::string>& algorithms,
                                      std::string_view host, std::uint16_t port) const;
 
+    /// What a server's announcement of its keys (hostkeys-00@openssh.com, PROTOCOL 2.5) changes.
+    struct update {
+        std::vector<crypto::public_key> learn{};  // not known yet, and not revoked
+        std::vector<std::size_t> forget{};  // lines of the first file: keys it no longer announces
+    };
+
+    /// Nothing is to be changed where a line is about other servers too, where one of the keys is
+    /// known under another name, or where certificates are expected, as OpenSSH's client has it.
+    /// Keys whose types we do not know are passed over.
+    update changes_for(std::string_view host, std::uint16_t port,
+                       std::span<const bytes_view> announced) const;
+
     /// The keys that may sign certificates of the server and that are not revoked.
     std::vector<crypto::public_key> authorities(std::string_view host, std::uint16_t port) const;
 

@@ -59,9 +59,14 @@ struct pong_event {
     bytes data;
 };
 
+/// The answer to `ask_for_proof`: the keys if the server has proven all of them, none otherwise.
+struct host_keys_proven_event {
+    std::vector<crypto::public_key> keys;
+};
+
 /// What the application of a client sees of one connection.
-using client_event =
-    std::variant<host_key_event, banner_event, auth_question_event, logged_in_event,
-                 keys_changed_event, pong_event, peer_disconnected_event, channel_event>;
+using client_event = std::variant<host_key_event, banner_event, auth_question_event,
+                                  logged_in_event, keys_changed_event, pong_event,
+                                  host_keys_proven_event, peer_disconnected_event, channel_event>;
 
 }  // namespace sluice

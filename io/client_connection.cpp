@@ -227,6 +227,8 @@ void client_connection::on_event(client_event& event) {
         if (logging_in_) logging_in_.post({});
     } else if (const auto* keys = std::get_if<keys_changed_event>(&event)) {
         if (!keys->first) rekeys_.post_all({});
+    } else if (auto* proven = std::get_if<host_keys_proven_event>(&event)) {
+        on_proven(std::move(proven->keys));
     } else if (std::holds_alternative<pong_event>(event)) {
         complete_next(pongs_due_);
     } else if (auto* channel = std::get_if<channel_event>(&event)) {
@@ -267,9 +269,34 @@ void client_connection::on_channel_event(channel_event& event) {
             return on_agent_open(open->id);
         channels.refuse_open(open->id, open_failure::administratively_prohibited,
                              "nothing was asked for");
+    } else if (const auto* global = std::get_if<global_request_event>(&event)) {
+        if (const auto* announced = std::get_if<hostkeys_request>(&global->request))
+            on_announced(announced->host_keys);
     } else if (std::holds_alternative<global_reply_event>(event)) {
         complete_next(global_replies_due_);
     }
+}
+
+// --- host keys that the server announces --------------------------------------------------------
+
+// Once a connection: a server that goes on announcing is not listened to.
+void client_connection::on_announced(std::span<const bytes_view> keys) {
+    if (std::exchange(heard_of_host_keys_, true)) return;
+    host_key_changes_ = login_->changes_for(keys);
+    if (!host_key_changes_.learn.empty())
+        endpoint_.ask_for_proof(host_key_changes_.learn);
+    else if (!host_key_changes_.forget.empty())
+        ask(update_host_keys(shared_from_this()));
+}
+
+// A server that cannot prove what it announced changes nothing at all.
+void client_connection::on_proven(std::vector<crypto::public_key> keys) {
+    if (keys.empty()) return login_->host_keys_not_proven();
+    ask(update_host_keys(shared_from_this()));
+}
+
+asio::awaitable<void> client_connection::update_host_keys(std::shared_ptr<client_connection>) {
+    co_await login_->update(std::exchange(host_key_changes_, {}));
 }
 
 void client_connection::on_opened(channel_id id) {
@@ -285,8 +312,7 @@ void client_connection::on_opened(channel_id id) {
     if (entry.opening_sftp) entry.sftp->on_opened();
 }
 
-// --- the agent, for the server's programs
-// ---------------------------------------------------------
+// --- the agent, for the server's programs -------------------------------------------------------
 
 std::size_t client_connection::agent_channels() const {
     const auto is_agent = [](const auto& one) { return one.second.is_agent; };

@@ -102,6 +102,9 @@ private:
     void on_sftp_end(channel_id id, const sftp_core& ended);
     close_report report() const;
     void ask(boost::asio::awaitable<void> task);
+    void on_announced(std::span<const bytes_view> keys);
+    void on_proven(std::vector<crypto::public_key> keys);
+    boost::asio::awaitable<void> update_host_keys(std::shared_ptr<client_connection> alive);
     boost::asio::awaitable<void> judge(std::shared_ptr<client_connection> self,
                                        host_key_event shown);
     boost::asio::awaitable<void> answer(std::shared_ptr<client_connection> self);
@@ -118,6 +121,8 @@ private:
     std::unordered_map<channel_id, channel_entry> channels_;
     std::deque<pending_operation<>> pongs_due_;  // those whose wait was cancelled are empty
     std::deque<pending_operation<>> global_replies_due_;  // likewise
+    known_hosts::update host_key_changes_;                // that the server is to prove
+    bool heard_of_host_keys_ = false;
     waiting_list<> rekeys_;
     waiting_list<close_report> closed_waiters_;
     close_report sftp_;  // what became of the SFTP sessions

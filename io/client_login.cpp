@@ -136,7 +136,7 @@ asio::awaitable<bool> client_login::trusts_bare(crypto::public_key key, std::str
     case known_hosts::verdict::revoked:
         host_key_problem_ = "the " + shown + " is revoked: " + hosts_.place(found);
         co_return false;
-    case known_hosts::verdict::known: co_return true;
+    case known_hosts::verdict::known: known_key_ = key.blob(); co_return true;
     case known_hosts::verdict::changed:
         if (std::ranges::find(options_.host_keys, key) != options_.host_keys.end()) co_return true;
         host_key_problem_ =
@@ -173,6 +173,38 @@ void client_login::save(const crypto::public_key& key) {
         options_.log({log_severity::info,
                       "host_key_saved",
                       {{"host", server_name()}, {"key", key.fingerprint()}}});
+}
+
+// An announcement that lacks the very key that we were shown is not believed.
+known_hosts::update client_login::changes_for(std::span<const bytes_view> announced) const {
+    const auto is_shown = [&](bytes_view blob) { return std::ranges::equal(blob, known_key_); };
+    if (options_.update_host_keys == host_key_updates::off || known_key_.empty() ||
+        std::ranges::none_of(announced, is_shown))
+        return {};
+    return hosts_.hosts().changes_for(known_as(), known_port(), announced);
+}
+
+asio::awaitable<void> client_login::update(known_hosts::update changes) {
+    if (options_.update_host_keys == host_key_updates::ask) {
+        host_key_update_question question{changes.learn, changes.forget.size()};
+        if (!options_.on_host_key_update) co_return;
+        if (!co_await options_.on_host_key_update(std::move(question))) co_return;
+    }
+    for (const auto& key : changes.learn)
+        save(key);
+    if (changes.forget.empty()) co_return;
+    const error_code e = hosts_.remove(changes.forget);
+    if (options_.log)
+        options_.log({e ? log_severity::error : log_severity::info,
+                      e ? "host_keys_not_removed" : "host_keys_removed",
+                      {{"host", server_name()},
+                       {"keys", std::to_string(changes.forget.size())},
+                       {"reason", e.message()}}});
+}
+
+void client_login::host_keys_not_proven() const {
+    if (options_.log)
+        options_.log({log_severity::error, "host_keys_not_proven", {{"host", server_name()}}});
 }
 
 // --- who we are ---------------------------------------------------------------------------------

@@ -9,6 +9,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -31,6 +32,13 @@ public:
     boost::asio::awaitable<client_auth_answer> answer(client_auth_question question,
                                                       agent_session_binding binding);
     void banner(std::string_view text) const;
+
+    /// What the server's announcement would have us change in the known hosts; nothing where that
+    /// is off, or where it is not by a key there that the server is known.
+    known_hosts::update changes_for(std::span<const bytes_view> announced) const;
+    /// Makes those changes, after a question where one is to be asked.
+    boost::asio::awaitable<void> update(known_hosts::update changes);
+    void host_keys_not_proven() const;
 
     /// We are logged in: forgets every secret and whom to ask, and leaves the agent.
     void finish();
@@ -55,6 +63,7 @@ private:
     known_hosts_files hosts_;
     identities identities_;
     std::string host_key_problem_;
+    bytes known_key_;  // blob of the host key, if it is in the known hosts; else empty
 };
 
 }  // namespace sluice

@@ -72,6 +72,19 @@ enum class host_key_policy {
     ask,         // `on_unknown_host_key` decides
 };
 
+/// What a server's announcement of its host keys changes in the first of known_hosts_files.
+enum class host_key_updates {
+    off,
+    on,   // what it has proven is added, what it has no more is removed
+    ask,  // the same if `on_host_key_update` says so
+};
+
+/// What is about to be changed there.
+struct host_key_update_question {
+    std::vector<crypto::public_key> learn;  // that the server has proven
+    std::size_t forget = 0;                 // how many keys it has no more
+};
+
 /// What a private key that is elsewhere is to sign.
 struct signing_question {
     std::string algorithm;  // of the signature: "rsa-sha2-512"
@@ -140,6 +153,11 @@ struct connect_options {
     std::vector<crypto::public_key> host_keys = {};  // that are trusted beside the files
     host_key_policy host_keys_unknown = host_key_policy::strict;  // ssh asks
     bool hash_known_hosts = false;
+
+    /// UpdateHostKeys, so that a server can change its keys without surprising anybody. Only for
+    /// servers that are known by a key in those files.
+    host_key_updates update_host_keys = host_key_updates::off;
+    asked<bool, host_key_update_question> on_host_key_update = {};
 
     /// Keys and authorities of hosts that are trusted no more: a key revocation list, or public
     /// keys, one a line (RevokedHostKeys). A file that cannot be read revokes all. Empty: none.

@@ -76,6 +76,11 @@ names methods_of(const ssh_config& c) {
     return methods;
 }
 
+host_key_updates updates_of(std::string_view said) {
+    if (said == "true") return host_key_updates::on;
+    return said == "ask" ? host_key_updates::ask : host_key_updates::off;
+}
+
 struct list_row {
     std::string_view keyword;
     std::optional<std::string> ssh_config::*from;
@@ -101,8 +106,7 @@ constexpr list_row lists[] = {
      [](connect_options& o) -> names& { return o.ca_signature_algorithms; }},
 };
 
-// --- files
-// ------------------------------------------------------------------------------------------
+// --- files --------------------------------------------------------------------------------------
 
 bool is_default(const names& identity_files) {
     return identity_files == names{"~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa"};
@@ -121,8 +125,7 @@ boost::system::result<names, ssh_config_error> expanded(std::string_view keyword
     return out;
 }
 
-// --- ProxyJump
-// --------------------------------------------------------------------------------------
+// --- ProxyJump ----------------------------------------------------------------------------------
 
 // How ssh would be started for the server `index` of a list: by way of those before it.
 ssh_config_query query_for(const std::vector<ssh_jump>& jumps, std::size_t index,
@@ -200,6 +203,8 @@ boost::system::result<connect_options, ssh_config_error> connect_options_from(
     o.host_keys_unknown = policy_of(*c.strict_host_key_checking);
     o.known_hosts_files = known_hosts_of(c);
     o.hash_known_hosts = *c.hash_known_hosts;
+
+    o.update_host_keys = updates_of(*c.update_host_keys);
 
     o.identities_only = *c.identities_only;
     o.agent_socket = agent_of(c, system);

@@ -42,8 +42,7 @@ fault add(std::vector<std::string>& list, const std::string& value) {
 
 bool is_none(std::string_view word) { return in_lower_case(word) == "none"; }
 
-// --- kinds of values
-// ------------------------------------------------------------------------------
+// --- kinds of values ----------------------------------------------------------------------------
 
 std::optional<bool> flag_from(std::string_view word) {
     const std::string said = in_lower_case(word);
@@ -184,8 +183,7 @@ constexpr ssh_keyword algorithms(std::string_view name) {
             one_line<Member>};
 }
 
-// --- words
-// ------------------------------------------------------------------------------------------
+// --- words --------------------------------------------------------------------------------------
 
 using word = ssh_config_word;
 
@@ -229,8 +227,7 @@ constexpr std::array facilities{
     word{"LOCAL2", "LOCAL2"},     word{"LOCAL3", "LOCAL3"}, word{"LOCAL4", "LOCAL4"},
     word{"LOCAL5", "LOCAL5"},     word{"LOCAL6", "LOCAL6"}, word{"LOCAL7", "LOCAL7"}};
 
-// --- values of their own kind
-// -------------------------------------------------------------------------
+// --- values of their own kind -------------------------------------------------------------------
 
 fault parse_host_name(const arguments& a, config& c) {
     set(c.host_name, a.words[0]);
@@ -569,8 +566,7 @@ fault parse_control_persist(const arguments& a, config& c) {
     return {};
 }
 
-// --- the table
-// ----------------------------------------------------------------------------------------
+// --- the table ----------------------------------------------------------------------------------
 
 using kind = algorithm_kind;
 

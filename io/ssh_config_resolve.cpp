@@ -48,8 +48,7 @@ void fill_in_defaults(ssh_config& c, const ssh_config_system& system) {
     }
 }
 
-// --- canonical names
-// --------------------------------------------------------------------------------
+// --- canonical names ----------------------------------------------------------------------------
 
 // The name that CanonicalizePermittedCNAMEs puts in place of `host`, if it does.
 std::string follow(const ssh_config& c, const std::string& host, std::string alias) {
@@ -123,8 +122,7 @@ problem find_host(ssh_config& c, const ssh_config_system& system) {
     return std::nullopt;
 }
 
-// --- what depends on other values
-// -------------------------------------------------------------------
+// --- what depends on other values ---------------------------------------------------------------
 
 struct list_row {
     std::string_view keyword;
@@ -169,8 +167,7 @@ problem check(const ssh_config& c) {
     return std::nullopt;
 }
 
-// --- tokens
-// -----------------------------------------------------------------------------------------
+// --- tokens -------------------------------------------------------------------------------------
 
 // Where `ssh -G` shows them expanded.
 problem expand(ssh_config& c, const ssh_config_system& system) {

@@ -80,8 +80,7 @@ private:
     std::string path_;
 };
 
-// --- programs of ours
-// -----------------------------------------------------------------------------
+// --- programs of ours ---------------------------------------------------------------------------
 
 class child {
 public:
@@ -155,8 +154,7 @@ asio::awaitable<bool> ask_user(agent_confirmation question) {
     co_return status == 0;
 }
 
-// --- the agent
-// ------------------------------------------------------------------------------------
+// --- the agent ----------------------------------------------------------------------------------
 
 void print_variables(const std::string& path, pid_t pid, bool with_pid) {
     std::printf("SSH_AUTH_SOCK=%s; export SSH_AUTH_SOCK;\n", path.c_str());

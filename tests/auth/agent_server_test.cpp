@@ -230,8 +230,7 @@ TEST_F(AgentServer, ThereIsAnEndToWhatItHolds) {
     EXPECT_EQ(talk.comments().size(), size);
 }
 
-// --- time
-// -----------------------------------------------------------------------------------------
+// --- time ---------------------------------------------------------------------------------------
 
 TEST_F(AgentServer, KeysExpire) {
     const auto brief = make();
@@ -271,8 +270,7 @@ TEST_F(AgentServer, AddingAgainReplacesTheConstraints) {
     EXPECT_EQ(talk.comments(), strings{"new"});
 }
 
-// --- the lock
-// -------------------------------------------------------------------------------------
+// --- the lock -----------------------------------------------------------------------------------
 
 TEST(Rfc9987s3_7, ALockedAgentShowsAndUsesNothing) {
     agent_keyring keyring(crypto::system_random());
@@ -330,8 +328,7 @@ TEST_F(AgentServer, TheKeyringSaysWhyItDoesNotUnlock) {
     EXPECT_TRUE(keyring.unlock("secret", time_point{} + 1s));
 }
 
-// --- the user's word
-// --------------------------------------------------------------------------------
+// --- the user's word ----------------------------------------------------------------------------
 
 struct Confirming : AgentServer {
     const crypto::private_key key = make();
@@ -386,8 +383,7 @@ TEST_F(AgentServer, RequestsAreRecorded) {
     EXPECT_FALSE(talk.server.take_record()->granted);
 }
 
-// --- destinations
-// -----------------------------------------------------------------------------------
+// --- destinations -------------------------------------------------------------------------------
 
 // The agent's machine -> first -> second, as in PROTOCOL.agent.
 struct Destinations : AgentServer {

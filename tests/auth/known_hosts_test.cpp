@@ -191,6 +191,44 @@ TEST(KnownHosts, CertificatesOfAuthorities) {
               "certificate is signed by an algorithm that is not accepted");
 }
 
+TEST(KnownHosts, WhatAnAnnouncementChanges) {
+    const std::string zero = key(0).line() + '\n';
+    const std::string one = key(1).line() + '\n';
+    const struct {
+        const char* name;
+        std::string file;
+        std::vector<std::size_t> announced;
+        std::vector<std::size_t> learn;
+        std::vector<std::size_t> forget;
+    } cases[] = {
+        {"the same", "a " + zero, {0}, {}, {}},
+        {"one more", "a " + zero, {0, 1, 2}, {1, 2}, {}},
+        {"twice", "a " + zero, {0, 1, 1}, {1}, {}},
+        {"one less", "# comment\na " + zero + "a " + one, {0}, {}, {3}},
+        {"in its place", "a " + zero + "a " + one, {0, 2}, {2}, {2}},
+        {"of another server", "a " + zero + "b " + key(2).line() + '\n', {0, 1}, {1}, {}},
+        {"of several servers", "a " + zero + "a,b " + one, {0, 2}, {}, {}},
+        {"of a pattern", "a " + zero + "* " + one, {0, 2}, {}, {}},
+        {"known elsewhere", "a " + zero + "b " + one, {0, 1}, {}, {}},
+        {"revoked", "a " + zero + "@revoked * " + one, {0, 1, 2}, {2}, {}},
+        {"with an authority", "a " + zero + "@cert-authority a " + one, {0, 2}, {}, {}},
+    };
+    for (const auto& c : cases) {
+        SCOPED_TRACE(c.name);
+        std::vector<bytes_view> announced;
+        for (const auto i : c.announced)
+            announced.emplace_back(key(i).blob());
+        const bytes unknown{0, 0, 0, 1, 'x'};
+        announced.emplace_back(unknown);
+        const auto changes = parsed(c.file).changes_for("a", 22, announced);
+        std::vector<crypto::public_key> learn;
+        for (const auto i : c.learn)
+            learn.push_back(key(i));
+        EXPECT_EQ(changes.learn, learn);
+        EXPECT_EQ(changes.forget, c.forget);
+    }
+}
+
 TEST(KnownHosts, AnAuthorityBringsCertificatesToTheFront) {
     const auto list = parsed("@cert-authority a " + key(0).line() + "\nb " + key(0).line());
     const std::vector<std::string> all{"ecdsa-sha2-nistp256-cert-v01@openssh.com", "ssh-ed25519",

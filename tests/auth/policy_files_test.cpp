@@ -14,8 +14,7 @@ namespace {
 
 crypto::private_key make_key() { return crypto::private_key::generate("ssh-ed25519").value(); }
 
-// --- AuthorizedPrincipalsFile
-// ---------------------------------------------------------------------
+// --- AuthorizedPrincipalsFile -------------------------------------------------------------------
 
 TEST(AuthorizedPrincipals, NamesCommentsAndOptions) {
     const auto list = parse_authorized_principals(
@@ -41,8 +40,7 @@ TEST(AuthorizedPrincipals, LinesAndFilesAreCapped) {
     EXPECT_EQ(parse_authorized_principals(file).error(), errc::too_long);
 }
 
-// --- RevokedKeys
-// ----------------------------------------------------------------------------------
+// --- RevokedKeys --------------------------------------------------------------------------------
 
 TEST(RevokedKeys, PublicKeysCertificatesAndAuthorities) {
     const auto key = make_key().public_half();
@@ -95,8 +93,7 @@ TEST(RevokedKeys, WhatIsNotUnderstoodIsAnError) {
     EXPECT_EQ(parse(std::string(limits::krl_length_max + 1, '\n')).error(), errc::too_long);
 }
 
-// --- hosts.equiv
-// ----------------------------------------------------------------------------------
+// --- hosts.equiv --------------------------------------------------------------------------------
 
 TEST(HostsEquiv, WhoMayBeWhom) {
     constexpr std::string_view file =

@@ -239,8 +239,7 @@ TEST_F(AgentService, WhatIsNoAgentIsAnError) {
     }());
 }
 
-// --- forwarding, to a server that is scripted
-// -------------------------------------------------------
+// --- forwarding, to a server that is scripted ---------------------------------------------------
 
 struct AgentForwarding : testing::Test {
     test::scripted s;

@@ -192,8 +192,7 @@ TEST(AsynchronousAuthenticators, AreCancelledAtLoginGrace) {
     EXPECT_FALSE(client->logged_in);
 }
 
-// --- passwords that must be changed
-// ---------------------------------------------------------------
+// --- passwords that must be changed -------------------------------------------------------------
 
 TEST(PasswordChange, IsAskedForAndDone) {
     served s;
@@ -225,8 +224,7 @@ TEST(PasswordChange, IsAskedForAndDone) {
     EXPECT_EQ(told, (std::vector<std::string>{"choose another", "a longer one"}));
 }
 
-// --- certificates
-// ---------------------------------------------------------------------------------
+// --- certificates -------------------------------------------------------------------------------
 
 class Certified : public testing::Test {
 protected:
@@ -331,8 +329,56 @@ TEST_F(Certified, OfServers) {
     EXPECT_FALSE(known("@cert-authority *.example " + authority));
 }
 
-// --- hostbased
-// ------------------------------------------------------------------------------------
+// --- host keys that are announced ---------------------------------------------------------------
+
+TEST(UpdateHostKeys, LearnsWhatIsProvenAndForgetsWhatIsGone) {
+    const test::key_folder dir;
+    const auto line = [](const char* type) {
+        return crypto::public_key::from_blob(test::test_host_key(type)->blob()).value().line();
+    };
+    const std::string old =
+        crypto::private_key::generate("ssh-ed25519").value().public_half().line();
+    const std::string first = "files.example " + line("ssh-ed25519") + "\n# mine\n";
+    const std::string gone = "files.example " + old + '\n';
+    const std::string learned = "files.example " + line("ecdsa-sha2-nistp256") + '\n';
+    for (const auto policy : {host_key_updates::off, host_key_updates::on, host_key_updates::ask}) {
+        for (const bool yes : {true, false}) {
+            SCOPED_TRACE(static_cast<int>(policy) * 2 + yes);
+            served s;
+            s.options.protocol.transport.host_keys = {test::test_host_key("ssh-ed25519"),
+                                                      test::test_host_key("ecdsa-sha2-nistp256")};
+            s.start();
+            connect_options options = test::test_options();
+            options.host_keys.clear();
+            const std::string path = dir.write("known_hosts", first + gone);
+            options.known_hosts_files = {{path}};
+            options.update_host_keys = policy;
+            bool asked = false;
+            options.on_host_key_update = [&](const host_key_update_question& q) {
+                asked = true;
+                EXPECT_EQ(q.learn.size(), 1u);
+                EXPECT_EQ(q.forget, 1u);
+                return yes;
+            };
+            EXPECT_TRUE(run_to_end(s, [&]() -> asio::awaitable<void> {
+                auto [e, c] = co_await test::connect_to(s, test::carrier::memory, options);
+                EXPECT_FALSE(e);
+                // The announcement is ahead of the first answer, the proof of the second.
+                for (int i = 0; i < 2; ++i) {
+                    auto [unanswered] = co_await c.ping(test::as_values);
+                    EXPECT_FALSE(unanswered);
+                }
+                co_await c.close();
+            }()));
+            EXPECT_EQ(asked, policy == host_key_updates::ask);
+            const bool changed =
+                policy == host_key_updates::on || (policy == host_key_updates::ask && yes);
+            EXPECT_EQ(test::contents(path), changed ? first + learned : first + gone);
+        }
+    }
+}
+
+// --- hostbased ----------------------------------------------------------------------------------
 
 TEST(HostBased, ByAKeyOrByWhoeverSigns) {
     const test::key_folder dir;

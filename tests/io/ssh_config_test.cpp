@@ -91,8 +91,7 @@ struct made_up {
     }
 };
 
-// --- lines
-// ------------------------------------------------------------------------------------------
+// --- lines --------------------------------------------------------------------------------------
 
 TEST(SshConfigLines, AreSplitAsSshDoes) {
     const struct {
@@ -139,8 +138,7 @@ TEST(SshConfigLines, AreSplitAsSshDoes) {
     }
 }
 
-// --- values
-// -----------------------------------------------------------------------------------------
+// --- values -------------------------------------------------------------------------------------
 
 TEST(SshConfigValues, Times) {
     EXPECT_EQ(ssh_config_seconds("90"), 90);
@@ -167,8 +165,7 @@ TEST(SshConfigValues, JumpHosts) {
         EXPECT_FALSE(ssh_jump_from(wrong)) << wrong;
 }
 
-// --- what counts
-// ------------------------------------------------------------------------------------
+// --- what counts --------------------------------------------------------------------------------
 
 TEST(SshConfig, TheFirstValueCountsAndListsAddUp) {
     made_up m;
@@ -400,8 +397,7 @@ TEST(SshConfigKeywords, ReadWhatTheyPrint) {
     EXPECT_EQ(std::ranges::adjacent_find(names), names.end());
 }
 
-// --- connecting by it
-// -------------------------------------------------------------------------------
+// --- connecting by it ---------------------------------------------------------------------------
 
 connect_options options_from(made_up& m, std::string text, std::string host = "h.example") {
     m.files["/config"] = std::move(text);

@@ -116,8 +116,7 @@ TEST(Ways, CancellingBehindAHopLeavesNothing) {
     EXPECT_TRUE(w.s.until([&] { return w.s.connections() == 0; }));
 }
 
-// --- by a command
-// -----------------------------------------------------------------------------------
+// --- by a command -------------------------------------------------------------------------------
 
 // Joins its standard streams and a port, and writes its number to a file.
 std::string relay_script(const test::temp_dir& folder, std::uint16_t port, bool ignores_hangup) {
@@ -180,8 +179,7 @@ TEST(Ways, ShellCommandsTellHowTheyEnd) {
     EXPECT_EQ(run_shell_command("read x; test -z \"$x\"").value(), 0);  // there is no input
 }
 
-// --- by TCP
-// -----------------------------------------------------------------------------------------
+// --- by TCP -------------------------------------------------------------------------------------
 
 TEST(Ways, FromAnAddressOfOurs) {
     way w;
@@ -238,8 +236,7 @@ TEST(Ways, SeveralAttemptsFindAServerThatComesLater) {
     EXPECT_TRUE(w.s.until([&] { return failed.has_value(); }));
 }
 
-// --- by which name
-// ----------------------------------------------------------------------------------
+// --- by which name ------------------------------------------------------------------------------
 
 TEST(Ways, AnAliasIsWhatKnownHostsGoesBy) {
     test::temp_dir folder;
