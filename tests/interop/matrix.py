@@ -1,12 +1,13 @@
 #!/usr/bin/python3
 """Every algorithm that we know, alone, with every stock program that has it, both ways.
 
-    matrix.py --sluiced build/release/sluiced --sluice build/dev/sluice --known build/dev/tests/known_algorithms
+    matrix.py --sluiced build/release/sluiced --sluice build/dev/sluice \\
+              --known build/dev/tests/known_algorithms
 
 The peers are those of this machine, or with --root those of a folder to be entered by chroot
 (tests/debian13). Each connection is restricted to the one name, at one end at least, and carries
 bytes that are compared. What a peer has is asked of the peer. A name that it has and we do not must
-be among those that are left out with a reason; so must a name of ours that it has and that cannot be
+be among those that are left out with a reason; so must one of ours that it has and that cannot be
 run.
 
 Prints a table in Markdown; the last line is `N passed, N failed`. --write puts the table into its

@@ -1,5 +1,5 @@
-"""The peers of matrix.py: what they know, how they are run as clients and as servers, and our client
-beside them."""
+"""The peers of matrix.py: what they know, how they are run as clients and as servers, and our
+client beside them."""
 
 import base64
 import hashlib

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Whether every algorithm of a stock OpenSSH is one of ours, or docs/protocol.md names it:
-`offers.py build/dev/tests/known_algorithms [ROOT]`, with the OpenSSH of a folder to enter by chroot.
+`offers.py build/dev/tests/known_algorithms [ROOT]`; with ROOT the OpenSSH of a folder, by chroot.
 
 Asks `ssh -Q` for all that it can do and `sshd -T` for what it offers. A line a name that is
 neither, and the sum.
