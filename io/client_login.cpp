@@ -59,6 +59,7 @@ void client_login::banner(std::string_view text) const {
 void client_login::finish() {
     options_.password.reset();
     options_.keys.clear();
+    options_.jump_hosts.clear();  // with their secrets
     options_.on_unknown_host_key = {};
     options_.on_passphrase = {};
     options_.on_password = {};
