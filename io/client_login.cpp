@@ -78,6 +78,7 @@ void client_login::finish() {
     options_.host_based_keys.clear();
     options_.on_host_signature = {};
     options_.external_keys.clear();
+    options_.jump_hosts.clear();  // with their secrets
     options_.on_unknown_host_key = {};
     options_.on_passphrase = {};
     options_.on_password = {};

@@ -163,6 +163,10 @@ struct ssh_config {
     maybe<std::string> syslog_facility = {};
     maybe<std::string> ignore_unknown = {};
 
+    /// What was passed over, "FILE:LINE: …": keywords of former releases. At most
+    /// limits::policy_errors_max.
+    strings notes = {};
+
     bool operator==(const ssh_config&) const = default;
 };
 

@@ -21,6 +21,7 @@ bool ignored(const ssh_config& config, const std::string& keyword) {
 
 ssh_config_reader::problem ssh_config_reader::read_setting(std::string_view setting) {
     ssh_config_line line;
+    where_ = command_line;
     std::string wrong = split_ssh_config_line(setting, line);
     if (wrong.empty() && line.keyword.empty()) wrong = "no keyword";
     if (wrong.empty() &&
@@ -57,6 +58,7 @@ ssh_config_reader::problem ssh_config_reader::read_file(const ssh_config_file& f
     for (std::size_t number = 1; !left.empty(); ++number) {
         const auto end = std::min(left.find('\n'), left.size());
         problem inside;
+        where_ = file.path + ":" + std::to_string(number);
         std::string wrong = read_line(left.substr(0, end), at, inside);
         if (inside) return inside;
         if (!wrong.empty()) return fail(number, std::move(wrong));
@@ -85,7 +87,11 @@ std::string ssh_config_reader::read_line(std::string_view text, place& at, probl
 
 std::string ssh_config_reader::read_keyword(const ssh_config_line& line, bool active) {
     const ssh_keyword* row = find_ssh_keyword(line.keyword);
-    if (!row && (is_former_ssh_keyword(line.keyword) || ignored(config_, line.keyword))) return {};
+    if (!row && ignored(config_, line.keyword)) return {};
+    if (!row && is_former_ssh_keyword(line.keyword)) {
+        note(line.keyword);
+        return {};
+    }
     if (!row) return "unknown keyword '" + line.keyword + "'";
     if (line.words.empty()) return std::string(row->name) + ": a value is missing";
     if (line.words.size() > row->words_max) return std::string(row->name) + ": too many values";
@@ -95,6 +101,13 @@ std::string ssh_config_reader::read_keyword(const ssh_config_line& line, bool ac
     ssh_config ignored_values;  // it does not count, but it must be right, as for ssh
     std::string wrong = row->parse(values, active ? config_ : ignored_values);
     return wrong.empty() ? wrong : std::string(row->name) + ": " + wrong;
+}
+
+void ssh_config_reader::note(const std::string& keyword) {
+    const std::string text = where_ + ": " + keyword + " has no meaning any more";
+    const bool room = config_.notes.size() < limits::policy_errors_max;
+    if (room && std::ranges::find(config_.notes, text) == config_.notes.end())
+        config_.notes.push_back(text);
 }
 
 std::string ssh_config_reader::include(const ssh_config_line& line, place& at, problem& inside) {

@@ -36,12 +36,14 @@ private:
     problem read_file(const ssh_config_file& file, place& at);
     std::string read_line(std::string_view line, place& at, problem& inside);
     std::string read_keyword(const ssh_config_line& line, bool active);
+    void note(const std::string& keyword);
     std::string include(const ssh_config_line& line, place& at, problem& inside);
 
     const ssh_config_system& system_;
     ssh_config_pass& pass_;
     ssh_config& config_;
     std::size_t files_ = 0;
+    std::string where_;  // "FILE:LINE" of the line that is read
 };
 
 }  // namespace sluice

@@ -55,7 +55,8 @@ std::string follow(const ssh_config& c, const std::string& host, std::string ali
     while (alias.ends_with('.'))
         alias.pop_back();
     alias = in_lower_case(alias);
-    if (alias.empty() || alias == host) return host;
+    // It is from the network, and tokens may bring it to a shell.
+    if (alias == host || !harmless_host(alias)) return host;
     for (const std::string& rule : *c.canonicalize_permitted_cnames) {
         const auto colon = rule.find(':');
         if (matches_pattern_list(host, rule.substr(0, colon)) &&

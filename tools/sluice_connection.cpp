@@ -55,6 +55,9 @@ work_done with_connection(client_settings settings, bool verbose,
     const std::string& level = *settings.config.log_level;
     verbose = verbose || level == "VERBOSE" || level.starts_with("DEBUG");
     const bool tells = verbose || level == "INFO";
+    if (verbose)
+        for (const std::string& note : settings.config.notes)
+            complain(note);
     for (connect_options& hop : settings.connect.jump_hosts)
         speak_of(hop, tells, verbose);
     speak_of(settings.connect, tells, verbose);

@@ -304,6 +304,12 @@ TEST(SshConfig, UnknownAndFormerKeywordsMayBePassedOver) {
         "IgnoreUnknown Frob*,other\nFrobnicate a b c\nOther x\nProtocol 1\nRSAAuthentication no\n"
         "ChallengeResponseAuthentication no\n");
     EXPECT_EQ(c.kbd_interactive_authentication, false);
+    EXPECT_EQ(c.notes, (strings{"/config:4: protocol has no meaning any more",
+                                "/config:5: rsaauthentication has no meaning any more"}));
+    std::string many;
+    for (std::size_t i = 0; i <= limits::policy_errors_max; ++i)
+        many += "Protocol 1\n";
+    EXPECT_EQ(m.resolved(many).notes.size(), limits::policy_errors_max);
     EXPECT_TRUE(m.refusal("Frobnicate x\nIgnoreUnknown frob*\n").ends_with("'frobnicate'"));
 }
 
@@ -329,7 +335,8 @@ TEST(SshConfig, NamesAreMadeCanonical) {
     made_up m;
     m.names = {{"web.two.example.", "web.two.example"},
                {"alias.two.example.", "Real.cdn.example"},
-               {"x.y.z.", "x.y.z"}};
+               {"x.y.z.", "x.y.z"},
+               {"evil.two.example.", "$(x).cdn.example"}};
     const std::string settings =
         "CanonicalizeHostname yes\nCanonicalDomains one.example two.example\n";
     EXPECT_EQ(m.resolved(settings, "web").host_name, "web.two.example");
@@ -341,6 +348,8 @@ TEST(SshConfig, NamesAreMadeCanonical) {
         m.resolved(settings + "CanonicalizePermittedCNAMEs *.two.example:*.cdn.example\n", "alias")
             .host_name,
         "real.cdn.example");
+    EXPECT_EQ(m.resolved(settings + "CanonicalizePermittedCNAMEs *:*\n", "evil").host_name,
+              "evil.two.example");
     EXPECT_EQ(m.resolved(settings, "x.y.z.").host_name, "x.y.z");
     EXPECT_EQ(m.resolved(settings, "a.b.c").host_name, "a.b.c");  // dots enough
     EXPECT_EQ(m.resolved(settings + "ProxyJump j\n", "web").host_name, "web");
