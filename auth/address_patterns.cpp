@@ -155,6 +155,14 @@ result<address_patterns> address_patterns::parse(std::string_view list) {
     }
 }
 
+result<address_patterns> address_patterns::parse_blocks(std::string_view list) {
+    auto parsed = parse(list);
+    if (!parsed) return parsed;
+    const auto is_block = [](const pattern& p) { return p.block && !p.negated; };
+    if (!std::ranges::all_of(parsed->patterns_, is_block)) return errc::bad_config;
+    return parsed;
+}
+
 result<address_patterns::pattern> address_patterns::parse_one(std::string_view text) {
     pattern p;
     if (text.starts_with('!')) {

@@ -32,6 +32,10 @@ public:
     /// Errors: bad_config for an empty pattern or a block with bits behind its mask.
     static result<address_patterns> parse(std::string_view list);
 
+    /// The same for source-address of certificates, where only addresses and blocks may stand
+    /// (PROTOCOL.certkeys). Errors: bad_config.
+    static result<address_patterns> parse_blocks(std::string_view list);
+
     /// True if some pattern matches `address` and no negated one does. Names are never looked up,
     /// so a pattern that is a host name matches nothing.
     bool allows(std::string_view address) const;

@@ -1,10 +1,12 @@
 #pragma once
 
-#include "sluice/crypto/key.hpp"
+#include "sluice/crypto/certificate.hpp"
 #include "sluice/wire/secret.hpp"
 
 #include <optional>
 #include <string>
+#include <variant>
+#include <vector>
 
 namespace sluice {
 
@@ -15,22 +17,78 @@ namespace sluice {
 /// time for both.
 struct auth_question {
     enum class kind {
-        none,              // may `user` log in without proof?
-        password,          // is `password` that of `user`?
-        public_key_query,  // would `key` be accepted? Nothing is proven yet.
-        public_key,        // may the holder of `key` log in as `user`? The signature was verified.
+        user,                   // how may `user` prove himself? Before everything else.
+        none,                   // may `user` log in without proof?
+        password,               // is `password` that of `user`? Or must it be changed?
+        password_change,        // is `password` that of `user`, and may `new_password` replace it?
+        public_key_query,       // would `key` be accepted? Nothing is proven yet.
+        public_key,             // may the holder of `key` log in as `user`? He has signed.
+        interactive,            // what is `user` to be asked? keyboard-interactive has begun.
+        interactive_responses,  // `responses` to the latest prompts: is that enough, or what next?
+        host_based,  // may `client_user` of `client_host`, whose `key` has signed, be `user`?
     };
 
     kind what = kind::none;
     std::string user;
     secret_bytes password;                  // as sent: may hold any byte, NUL too
-    std::optional<crypto::public_key> key;  // of public_key_query and public_key
-    std::string algorithm;                  // the signature's: "rsa-sha2-512"
+    secret_bytes new_password;              // likewise
+    std::optional<crypto::public_key> key;  // of public keys and of host_based
+    /// The certificate that `key` was shown in. It is well-formed and bears a good signature of its
+    /// authority, nothing more: whether that authority is trusted and the certificate good for
+    /// `user` is part of the question (`user_certificate_fault`).
+    std::optional<crypto::certificate> certificate;
+    std::string algorithm;  // "rsa-sha2-512", "ssh-ed25519-cert-v01@openssh.com"
     /// Of public_key, when the key is a security key: what it asserted. Whoever accepts the key
-    /// judges it; authorized_key::judge does.
+    /// judges it; key_options::judge and user_certificate_fault do.
     std::optional<crypto::sk_assertion> assertion;
+
+    std::string submethods;               // of interactive: what the client would like, often empty
+    std::vector<secret_bytes> responses;  // one for each prompt
+
+    // Of host_based, as the client says it.
+    std::string client_host;  // without a dot at its end
+    std::string client_user;
 };
 
 enum class auth_answer { refuse, accept };
+
+/// An answer to `interactive` and `interactive_responses`: the user is asked this (RFC 4256 §3.2).
+/// At most limits::auth_prompts_max prompts; none shows `instruction` alone.
+struct auth_prompts {
+    struct prompt {
+        std::string text;   // UTF-8
+        bool echo = false;  // whether what is typed may be seen
+    };
+
+    std::string name{};  // a title
+    std::string instruction{};
+    std::vector<prompt> prompts{};
+};
+
+/// An answer to `password` and `password_change`: not before another password is set
+/// (RFC 4252 §8).
+struct auth_password_expired {
+    std::string prompt;
+};
+
+/// How a user may log in, where not all may in the same way: in place of what server_auth_config
+/// says for all.
+struct auth_policy {
+    std::vector<std::vector<std::string>> method_chains;
+    unsigned attempts_max = 6;
+    std::string banner{};
+    std::vector<std::string> public_key_algorithms{};  // empty: those of server_auth_config
+};
+
+/// The answer to `user` is a policy; refusing leaves what holds for all.
+using auth_reply = std::variant<auth_answer, auth_prompts, auth_password_expired, auth_policy>;
+
+/// Whether a reply is one to such a question; those that accept or refuse always are.
+bool fits(const auth_reply& reply, enum auth_question::kind what);
+
+inline bool accepts(const auth_reply& reply) {
+    const auto* answer = std::get_if<auth_answer>(&reply);
+    return answer != nullptr && *answer == auth_answer::accept;
+}
 
 }  // namespace sluice

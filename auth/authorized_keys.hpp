@@ -1,6 +1,6 @@
 #pragma once
 
-#include "sluice/auth/address_patterns.hpp"
+#include "sluice/auth/key_options.hpp"
 #include "sluice/crypto/key.hpp"
 #include "sluice/wire/error.hpp"
 
@@ -15,45 +15,17 @@
 namespace sluice {
 
 /// One key of an authorized_keys file, with its options (sshd(8), AUTHORIZED_KEYS FILE FORMAT).
-///
-/// Whoever accepts the key must honour `command`, `environment` and the permissions; what has no
-/// member here is in `unsupported` and refuses the key.
 struct authorized_key {
     explicit authorized_key(crypto::public_key k) : key(std::move(k)) {}
 
     crypto::public_key key;
     std::string comment{};
     std::size_t line = 0;  // in the file, from 1
+    key_options options{};
 
-    std::optional<std::string> command{};  // to be run instead of whatever the client asks for
-    std::vector<std::pair<std::string, std::string>> environment{};  // name, value
-    std::optional<address_patterns> from{};
-    std::optional<std::int64_t> expires{};  // seconds since 1970; the last second it is good
-    std::string unsupported{};              // the first option that we know and do not serve
+    using verdict = key_options::verdict;
 
-    // What "restrict" and the no-… options take away.
-    bool permits_pty = true;
-    bool permits_port_forwarding = true;
-    bool permits_agent_forwarding = true;
-    bool permits_x11_forwarding = true;
-    bool permits_user_rc = true;
-
-    // What a security key must assert.
-    bool presence_required = true;
-    bool verification_required = false;  // of any key: one that cannot is refused
-
-    enum class verdict {
-        allowed,
-        unsupported_option,
-        wrong_address,
-        expired,
-        user_not_present,
-        user_not_verified
-    };
-
-    /// Whether the key is good for a client at `address` (text of an IP address) now. `assertion`
-    /// is what came with the signature. Where nothing is signed yet, `may_assert_all` finds out
-    /// whether a signature can be good.
+    /// `key_options::judge` of this key.
     verdict judge(std::string_view address, std::int64_t system_seconds,
                   const std::optional<crypto::sk_assertion>& assertion = std::nullopt) const;
     bool allows(std::string_view address, std::int64_t system_seconds,
@@ -61,7 +33,7 @@ struct authorized_key {
         return judge(address, system_seconds, assertion) == verdict::allowed;
     }
 
-    static constexpr crypto::sk_assertion may_assert_all{true, true, 0};
+    static constexpr crypto::sk_assertion may_assert_all = key_options::may_assert_all;
 };
 
 /// A line that cannot be understood. Its key is not in the list.
@@ -86,7 +58,7 @@ public:
     const authorized_key* find(const crypto::public_key& key) const;
 
     /// The first entry for `key` that allows this client, or null: a key may stand in several
-    /// lines with other conditions.
+    /// lines with other conditions. Lines of authorities let no key in itself.
     const authorized_key* find_allowed(
         const crypto::public_key& key, std::string_view address, std::int64_t system_seconds,
         const std::optional<crypto::sk_assertion>& assertion = std::nullopt) const;

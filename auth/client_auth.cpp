@@ -2,7 +2,6 @@
 
 #include "sluice/auth/messages.hpp"
 #include "sluice/auth/methods.hpp"
-#include "sluice/crypto/signature_algorithms.hpp"
 #include "sluice/wire/codec.hpp"
 #include "sluice/wire/expects.hpp"
 #include "sluice/wire/limits.hpp"
@@ -18,6 +17,7 @@ bool fits(const client_auth_answer& answer, client_auth_question::kind what) {
     if (std::holds_alternative<auth_declined>(answer)) return true;
     switch (what) {
     case client_auth_question::kind::signature:
+    case client_auth_question::kind::host_signature:
         return std::holds_alternative<auth_signature>(answer);
     case client_auth_question::kind::password:
     case client_auth_question::kind::new_password:
@@ -30,10 +30,11 @@ bool fits(const client_auth_answer& answer, client_auth_question::kind what) {
 }  // namespace
 
 std::vector<std::string> client_auth_config::all_public_key_algorithms() {
-    std::vector<std::string> names;
-    for (const auto& algorithm : crypto::signature_algorithms())
-        names.emplace_back(algorithm.name);
-    return names;
+    return names_of_signature_algorithms();
+}
+
+std::vector<std::string> client_auth_config::host_key_algorithms() {
+    return names_of_host_key_algorithms();
 }
 
 client_auth::client_auth(const client_auth_config& config, bytes session_id, bytes host_key_blob,
@@ -64,6 +65,7 @@ client_method_context client_auth::context() const {
             config_.public_key_algorithms,
             server_sig_algs_,
             server_hostbound_ && config_.hostbound,
+            config_.host_based,
             config_.prompts_max};
 }
 

@@ -2,7 +2,7 @@
 
 #include "sluice/auth/client_method.hpp"
 #include "sluice/auth/client_question.hpp"
-#include "sluice/crypto/key.hpp"
+#include "sluice/crypto/certificate.hpp"
 #include "sluice/wire/bytes.hpp"
 #include "sluice/wire/error.hpp"
 #include "sluice/wire/payload_sink.hpp"
@@ -18,17 +18,20 @@ namespace sluice {
 struct client_auth_config {
     std::string user{};
 
-    /// Tried in this order, as far as the server lists them. Known: "publickey",
+    /// Tried in this order, as far as the server lists them. Known: "publickey", "hostbased",
     /// "keyboard-interactive", "password". "none" goes first always: it brings the server's list.
     std::vector<std::string> methods = {"publickey", "keyboard-interactive", "password"};
 
-    /// Public halves of the keys to be tried, in order. Who holds the private half, a file or an
-    /// agent, is the application's business: it is asked for a signature when the server would
-    /// accept the key.
-    std::vector<crypto::public_key> keys{};
+    /// Public halves of the keys to be tried, in order, or certificates of them: a key that has one
+    /// may stand there twice. Who holds the private half, a file or an agent, is the application's
+    /// business: it is asked for a signature when the server would accept the key.
+    std::vector<crypto::presented_key> keys{};
 
     /// Signature algorithms that we use, in order of preference; all that we know by default.
     std::vector<std::string> public_key_algorithms = all_public_key_algorithms();
+
+    /// For "hostbased", which is not among `methods` by default.
+    client_host_based host_based{.algorithms = host_key_algorithms()};
 
     /// How often each of password and keyboard-interactive is begun (NumberOfPasswordPrompts).
     unsigned prompts_max = 3;
@@ -41,6 +44,7 @@ struct client_auth_config {
     bool require_proof = false;
 
     static std::vector<std::string> all_public_key_algorithms();
+    static std::vector<std::string> host_key_algorithms();
 };
 
 /// The client's side of user authentication (RFC 4252). Payloads in; payloads and questions out.

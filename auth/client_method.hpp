@@ -1,7 +1,7 @@
 #pragma once
 
 #include "sluice/auth/client_question.hpp"
-#include "sluice/crypto/key.hpp"
+#include "sluice/crypto/certificate.hpp"
 #include "sluice/wire/bytes.hpp"
 #include "sluice/wire/error.hpp"
 #include "sluice/wire/payload_sink.hpp"
@@ -9,18 +9,30 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace sluice {
+
+/// How the host that a client runs on vouches for its user (RFC 4252 §9).
+struct client_host_based {
+    /// The host's public keys, or certificates of them, to be tried in order. The application signs
+    /// with the private half, or has somebody sign who may read it (ssh-keysign(8)).
+    std::vector<crypto::presented_key> keys{};
+    std::vector<std::string> algorithms{};  // to sign by, in order of preference
+    std::string client_host{};              // its name, fully qualified; the server looks it up
+    std::string client_user{};              // who we are there
+};
 
 /// What a method may know of the connection. Lives as long as the call.
 struct client_method_context {
     std::string_view user_name;
     bytes_view session_id;
-    bytes_view host_key_blob;                  // the server's, as the key exchange sent it
-    std::span<const crypto::public_key> keys;  // to be tried, in order
+    bytes_view host_key_blob;                     // the server's, as the key exchange sent it
+    std::span<const crypto::presented_key> keys;  // to be tried, in order
     std::span<const std::string> public_key_algorithms;  // that we use, in order of preference
     std::span<const std::string> server_sig_algs;        // empty: not announced
     bool hostbound = false;  // the server serves publickey-hostbound-v00@openssh.com
+    const client_host_based& host_based;
     unsigned prompts_max = 0;
 };
 

@@ -14,10 +14,11 @@ namespace sluice {
 /// server's and may hold anything: escape them before they are shown.
 struct client_auth_question {
     enum class kind {
-        signature,     // of `data` by config.keys[key_index] with `algorithm`: auth_signature
-        password,      // the user's, for the `attempt`th time: auth_password
-        new_password,  // in place of the one just given, `instruction` says why: auth_password
-        prompts,       // of keyboard-interactive, none or several: auth_responses, one each
+        signature,       // of `data` by config.keys[key_index] with `algorithm`: auth_signature
+        password,        // the user's, for the `attempt`th time: auth_password
+        new_password,    // in place of the one just given, `instruction` says why: auth_password
+        host_signature,  // of `data` by config.host_based.keys[key_index], likewise
+        prompts,         // of keyboard-interactive, none or several: auth_responses, one each
     };
 
     struct prompt {
@@ -29,7 +30,7 @@ struct client_auth_question {
     unsigned attempt = 0;  // from 1
 
     std::size_t key_index = 0;
-    std::string algorithm;  // the signature's: "rsa-sha2-512"
+    std::string algorithm;  // the signature's, as its blob names it: "rsa-sha2-512"
     bytes data;
 
     std::string name;  // a title for the prompts, often empty

@@ -208,6 +208,39 @@ known_hosts::match known_hosts::lookup(std::string_view host, std::uint16_t port
     return found;
 }
 
+known_hosts::match known_hosts::lookup(std::string_view host, std::uint16_t port,
+                                       const crypto::certificate& cert, std::int64_t system_seconds,
+                                       std::span<const std::string> signature_algorithms) const {
+    const std::string name = known_hosts_name(host, port);
+    const std::string principal = lower(host);
+    const bytes& authority = cert.signature_key().blob();
+    match found;
+    for (const entry& e : entries_) {
+        const bool same_authority = e.blob == authority;
+        switch (e.mark) {
+        case marker::none: continue;
+        case marker::revoked:
+            if ((same_authority || e.blob == cert.key().blob() || e.blob == cert.blob()) &&
+                covers(e, name))
+                return {verdict::revoked, e.file, e.line};
+            continue;
+        case marker::authority: break;
+        }
+        if (found.what == verdict::known || !same_authority || !covers(e, name)) continue;
+        found = {verdict::known, e.file, e.line};
+        const auto judged =
+            cert.judge({.kind = crypto::certificate_kind::host,
+                        .principal = principal,
+                        .system_seconds = static_cast<std::uint64_t>(system_seconds),
+                        .for_all_is_enough = true,
+                        .signature_algorithms = signature_algorithms});
+        if (judged == crypto::certificate::verdict::good) continue;
+        found.what = verdict::unknown;
+        found.fault = to_text(judged);
+    }
+    return found;
+}
+
 std::vector<std::string> known_hosts::ordered(const std::vector<std::string>& algorithms,
                                               std::string_view host, std::uint16_t port) const {
     const std::string name = known_hosts_name(host, port);
@@ -216,14 +249,51 @@ std::vector<std::string> known_hosts::ordered(const std::vector<std::string>& al
         if (e.mark == marker::none && std::ranges::find(types, e.type) == types.end() &&
             covers(e, name))
             types.push_back(e.type);
+    const bool has_authority = std::ranges::any_of(
+        entries_, [&](const entry& e) { return e.mark == marker::authority && covers(e, name); });
     const auto is_known = [&](const std::string& algorithm) {
         const auto* known = crypto::find_signature_algorithm(algorithm);
-        return known != nullptr && std::ranges::find(types, known->key_type) != types.end();
+        if (known == nullptr) return false;
+        return known->certified() ? has_authority
+                                  : std::ranges::find(types, known->key_type) != types.end();
     };
     std::vector<std::string> sorted;
     std::ranges::copy_if(algorithms, std::back_inserter(sorted), is_known);
     std::ranges::copy_if(algorithms, std::back_inserter(sorted), std::not_fn(is_known));
     return sorted;
+}
+
+known_hosts::update known_hosts::changes_for(std::string_view host, std::uint16_t port,
+                                             std::span<const bytes_view> announced) const {
+    const std::string name = known_hosts_name(host, port);
+    const auto is_announced = [&](const bytes& blob) {
+        return std::ranges::any_of(
+            announced, [&](bytes_view other) { return std::ranges::equal(other, blob); });
+    };
+    update changes;
+    std::vector<bytes_view> known;
+    for (const entry& e : entries_) {
+        const bool about_it = covers(e, name);
+        if (e.mark == marker::authority && about_it) return {};
+        if (e.mark != marker::none) continue;
+        if (!about_it) {
+            if (is_announced(e.blob)) return {};
+            continue;
+        }
+        known.emplace_back(e.blob);
+        if (e.file != 0 || is_announced(e.blob)) continue;
+        if (e.hash.empty() && e.hosts != name) return {};
+        changes.forget.push_back(e.line);
+    }
+    for (const bytes_view blob : announced) {
+        const auto same = [&](bytes_view other) { return std::ranges::equal(other, blob); };
+        if (std::ranges::any_of(known, same)) continue;
+        auto key = crypto::public_key::from_blob(blob);
+        if (!key || lookup(host, port, *key).what == verdict::revoked) continue;
+        known.push_back(blob);
+        changes.learn.push_back(std::move(*key));
+    }
+    return changes;
 }
 
 std::vector<crypto::public_key> known_hosts::authorities(std::string_view host,

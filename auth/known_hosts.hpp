@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sluice/crypto/certificate.hpp"
 #include "sluice/crypto/key.hpp"
 #include "sluice/crypto/random.hpp"
 #include "sluice/wire/bytes.hpp"
@@ -7,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -56,15 +58,36 @@ public:
         verdict what = verdict::unknown;
         std::size_t file = 0;  // in the order of append(), from 0
         std::size_t line = 0;  // that decides, from 1; of changed: a key of the same type if any
+        std::string_view
+            fault{};  // of a certificate whose authority is known, and that is not good
     };
 
     match lookup(std::string_view host, std::uint16_t port, const crypto::public_key& key) const;
 
+    /// Of a certificate: known where some @cert-authority line has its authority for the server and
+    /// it is good for that name, otherwise unknown; never changed. Revoked with its key, with its
+    /// authority, or itself. `signature_algorithms` are CASignatureAlgorithms; empty: all.
+    match lookup(std::string_view host, std::uint16_t port, const crypto::certificate& cert,
+                 std::int64_t system_seconds,
+                 std::span<const std::string> signature_algorithms = {}) const;
+
     /// `algorithms` (signature algorithms for host keys) with those first whose type of key is
     /// known for the server, otherwise in their order: to be offered in the key exchange, so that
-    /// the server shows a key that can be recognised.
+    /// the server shows a key that can be recognised. Certificates are where an authority is.
     std::vector<std::string> ordered(const std::vector<std::string>& algorithms,
                                      std::string_view host, std::uint16_t port) const;
+
+    /// What a server's announcement of its keys (hostkeys-00@openssh.com, PROTOCOL 2.5) changes.
+    struct update {
+        std::vector<crypto::public_key> learn{};  // not known yet, and not revoked
+        std::vector<std::size_t> forget{};  // lines of the first file: keys it no longer announces
+    };
+
+    /// Nothing is to be changed where a line is about other servers too, where one of the keys is
+    /// known under another name, or where certificates are expected, as OpenSSH's client has it.
+    /// Keys whose types we do not know are passed over.
+    update changes_for(std::string_view host, std::uint16_t port,
+                       std::span<const bytes_view> announced) const;
 
     /// The keys that may sign certificates of the server and that are not revoked.
     std::vector<crypto::public_key> authorities(std::string_view host, std::uint16_t port) const;

@@ -1,13 +1,65 @@
-// "keyboard-interactive" (RFC 4256): the server asks what it likes, the user answers. Client only.
+// "keyboard-interactive" (RFC 4256): the server asks what it likes, the user answers.
 
 #include "sluice/auth/methods.hpp"
 #include "sluice/wire/codec.hpp"
 #include "sluice/wire/expects.hpp"
+#include "sluice/wire/limits.hpp"
 
 #include <algorithm>
 
 namespace sluice {
 namespace {
+
+// --- server -------------------------------------------------------------------------------------
+
+class server_keyboard_interactive final : public server_method {
+public:
+    result<method_verdict> on_request(const userauth_request& request, const server_method_context&,
+                                      auth_question& question) override {
+        wire::reader r(request.method_specific.data);
+        std::string_view language_tag;
+        std::string_view submethods;
+        r.read(language_tag);
+        r.read(submethods);
+        if (r.error()) return r.error();
+        if (!r.at_end()) return errc::trailing_bytes;
+        if (submethods.size() > limits::auth_submethods_length_max) return method_verdict::failed;
+        question.what = auth_question::kind::interactive;
+        question.submethods = submethods;
+        return method_verdict::asking;
+    }
+
+    method_verdict on_answer(const auth_reply& reply, const auth_question&,
+                             wire::payload_sink& out) override {
+        const auto* ask = std::get_if<auth_prompts>(&reply);
+        if (ask == nullptr)
+            return accepts(reply) ? method_verdict::successful : method_verdict::failed;
+        userauth_info_request m{ask->name, ask->instruction, "", {}};
+        for (const auto& p : ask->prompts)
+            m.prompts.push_back({p.text, p.echo});
+        out.send(wire::encoded(m));
+        prompts_ = ask->prompts.size();
+        return method_verdict::prompted;
+    }
+
+    result<method_verdict> on_message(bytes_view payload, auth_question& question) override {
+        const auto m = wire::decode<userauth_info_response>(payload);
+        if (!m) return m.error();
+        // RFC 4256 §3.4: another number of responses than of prompts is a failure.
+        if (m->responses.size() != prompts_) return method_verdict::failed;
+        for (const bytes_view response : m->responses) {
+            if (response.size() > limits::password_length_max) return method_verdict::failed;
+            question.responses.emplace_back(response);
+        }
+        question.what = auth_question::kind::interactive_responses;
+        return method_verdict::asking;
+    }
+
+private:
+    std::size_t prompts_ = 0;  // of the latest request
+};
+
+// --- client -------------------------------------------------------------------------------------
 
 class client_keyboard_interactive final : public client_method {
 public:
@@ -73,6 +125,10 @@ private:
 };
 
 }  // namespace
+
+std::unique_ptr<server_method> make_server_keyboard_interactive() {
+    return std::make_unique<server_keyboard_interactive>();
+}
 
 std::unique_ptr<client_method> make_client_keyboard_interactive() {
     return std::make_unique<client_keyboard_interactive>();

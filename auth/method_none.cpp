@@ -18,10 +18,9 @@ public:
         return method_verdict::asking;
     }
 
-    method_verdict on_answer(auth_answer answer, const auth_question&,
+    method_verdict on_answer(const auth_reply& reply, const auth_question&,
                              wire::payload_sink&) override {
-        return answer == auth_answer::accept ? method_verdict::successful
-                                             : method_verdict::unproven;
+        return accepts(reply) ? method_verdict::successful : method_verdict::unproven;
     }
 };
 

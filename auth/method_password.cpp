@@ -1,5 +1,4 @@
-// "password" (RFC 4252 §8). Changing a password over SSH is not served: such a request fails. As a
-// client we do change one where a server asks for it.
+// "password" (RFC 4252 §8), and changing it.
 
 #include "sluice/auth/methods.hpp"
 #include "sluice/wire/codec.hpp"
@@ -24,15 +23,23 @@ public:
         if (change) r.read(new_password);
         if (r.error()) return r.error();
         if (!r.at_end()) return errc::trailing_bytes;
-        if (change || password.size() > limits::password_length_max) return method_verdict::failed;
-        question.what = auth_question::kind::password;
+        if (password.size() > limits::password_length_max ||
+            new_password.size() > limits::password_length_max)
+            return method_verdict::failed;
+        question.what =
+            change ? auth_question::kind::password_change : auth_question::kind::password;
         question.password = secret_bytes(password);
+        question.new_password = secret_bytes(new_password);
         return method_verdict::asking;
     }
 
-    method_verdict on_answer(auth_answer answer, const auth_question&,
-                             wire::payload_sink&) override {
-        return answer == auth_answer::accept ? method_verdict::successful : method_verdict::failed;
+    method_verdict on_answer(const auth_reply& reply, const auth_question&,
+                             wire::payload_sink& out) override {
+        if (const auto* expired = std::get_if<auth_password_expired>(&reply)) {
+            out.send(wire::encoded(userauth_passwd_changereq{expired->prompt, ""}));
+            return method_verdict::replied;
+        }
+        return accepts(reply) ? method_verdict::successful : method_verdict::failed;
     }
 };
 

@@ -2,6 +2,7 @@
 // (OpenSSH's PROTOCOL §3.1).
 
 #include "sluice/auth/methods.hpp"
+#include "sluice/auth/shown_key.hpp"
 #include "sluice/crypto/signature_algorithms.hpp"
 #include "sluice/wire/codec.hpp"
 #include "sluice/wire/limits.hpp"
@@ -65,49 +66,42 @@ public:
         if (!f) return f.error();
         // Queries try nothing, so they are not counted: a client may ask for all keys it has.
         const auto refused = f->has_signature ? method_verdict::failed : method_verdict::unproven;
-        auto key = acceptable_key(*f, context);
-        if (!key) return refused;
+        auto shown = acceptable_key(*f, context);
+        if (!shown) return refused;
         if (f->has_signature) {
             const bytes data = signed_data(request, *f, context.session_id);
-            const auto assertion = key->verify_assertion(f->algorithm, data, f->signature);
+            const auto assertion = shown->verify(f->algorithm, data, f->signature);
             if (!assertion) return refused;
             question.assertion = *assertion;
         }
         question.what = f->has_signature ? auth_question::kind::public_key
                                          : auth_question::kind::public_key_query;
         question.algorithm = f->algorithm;
-        question.key = std::move(key);
+        question.key = std::move(shown->key);
+        question.certificate = std::move(shown->cert);
         return method_verdict::asking;
     }
 
-    method_verdict on_answer(auth_answer answer, const auth_question& question,
+    method_verdict on_answer(const auth_reply& reply, const auth_question& question,
                              wire::payload_sink& out) override {
         const bool query = question.what == auth_question::kind::public_key_query;
-        if (answer == auth_answer::refuse)
-            return query ? method_verdict::unproven : method_verdict::failed;
+        if (!accepts(reply)) return query ? method_verdict::unproven : method_verdict::failed;
         if (!query) return method_verdict::successful;
-        out.send(wire::encoded(userauth_pk_ok{question.algorithm, question.key->blob()}));
+        out.send(wire::encoded(userauth_pk_ok{question.algorithm, question.certificate
+                                                                      ? question.certificate->blob()
+                                                                      : question.key->blob()}));
         return method_verdict::replied;
     }
 
 private:
-    static std::optional<crypto::public_key> acceptable_key(const publickey_fields& f,
-                                                            const server_method_context& context) {
-        if (f.signature.size() > limits::signature_length_max ||
-            f.key_blob.size() > limits::public_key_blob_length_max)
-            return std::nullopt;
+    static std::optional<crypto::presented_key> acceptable_key(
+        const publickey_fields& f, const server_method_context& context) {
+        if (f.signature.size() > limits::signature_length_max) return std::nullopt;
         if (f.hostbound && !std::ranges::equal(f.host_key_blob, context.host_key_blob))
             return std::nullopt;
-        const auto* algorithm = crypto::find_signature_algorithm(f.algorithm);
-        if (algorithm == nullptr || std::ranges::find(context.public_key_algorithms, f.algorithm) ==
-                                        context.public_key_algorithms.end())
-            return std::nullopt;
-        auto key = crypto::public_key::from_blob(f.key_blob);
-        if (!key || key->type() != algorithm->key_type) return std::nullopt;
         // Two steps of a chain want two keys.
-        if (std::ranges::find(context.keys_accepted, *key) != context.keys_accepted.end())
-            return std::nullopt;
-        return std::move(*key);
+        return shown_key(f.algorithm, f.key_blob, context.public_key_algorithms,
+                         context.keys_accepted);
     }
 };
 
@@ -119,19 +113,21 @@ bool lists(std::span<const std::string> names, std::string_view name) {
 
 // The signature algorithm for a key, or nothing. Only RSA keys leave a choice, and only there does
 // the server's list decide: the lists of released servers lack other key types that these accept.
-std::string_view algorithm_for(const crypto::public_key& key,
+std::string_view algorithm_for(const crypto::presented_key& shown,
                                const client_method_context& context) {
+    const std::string_view type = shown.key.type();
     std::string_view preferred;
     for (const std::string& name : context.public_key_algorithms) {
+        if (!shown.fits(name)) continue;
+        // Servers list what signs; of names for certificates some list none.
         const auto* known = crypto::find_signature_algorithm(name);
-        if (known == nullptr || known->key_type != key.type()) continue;
-        if (key.type() != "ssh-rsa" || context.server_sig_algs.empty() ||
-            lists(context.server_sig_algs, name))
+        if (type != "ssh-rsa" || context.server_sig_algs.empty() ||
+            lists(context.server_sig_algs, known->signs_as))
             return known->name;
         if (preferred.empty()) preferred = known->name;
     }
     // OpenSSH 7.4 takes SHA-2 signatures and announces the key type only.
-    return lists(context.server_sig_algs, key.type()) ? preferred : std::string_view();
+    return lists(context.server_sig_algs, type) ? preferred : std::string_view();
 }
 
 class client_publickey final : public client_method {
@@ -169,7 +165,7 @@ public:
         fields_.has_signature = true;
         question.what = client_auth_question::kind::signature;
         question.key_index = key_;
-        question.algorithm = fields_.algorithm;
+        question.algorithm = crypto::find_signature_algorithm(fields_.algorithm)->signs_as;
         question.data = signed_data(base(context), fields_, context.session_id);
         return client_step::asking;
     }
@@ -180,7 +176,7 @@ public:
         // An agent may sign with another hash than it was asked for; a faulty signer may give its
         // key away. Neither goes out.
         if (signature == nullptr ||
-            !context.keys[key_].verify_assertion(fields_.algorithm, question.data, signature->blob))
+            !context.keys[key_].verify(fields_.algorithm, question.data, signature->blob))
             return next(context, question, out);
         fields_.signature = signature->blob;
         state_ = state::proving;

@@ -1,7 +1,6 @@
 #include "sluice/auth/server_auth.hpp"
 
 #include "sluice/auth/methods.hpp"
-#include "sluice/crypto/signature_algorithms.hpp"
 #include "sluice/wire/codec.hpp"
 #include "sluice/wire/expects.hpp"
 #include "sluice/wire/limits.hpp"
@@ -11,10 +10,11 @@
 namespace sluice {
 
 std::vector<std::string> server_auth_config::all_public_key_algorithms() {
-    std::vector<std::string> names;
-    for (const auto& algorithm : crypto::signature_algorithms())
-        names.emplace_back(algorithm.name);
-    return names;
+    return names_of_signature_algorithms();
+}
+
+std::vector<std::string> server_auth_config::host_key_algorithms() {
+    return names_of_host_key_algorithms();
 }
 
 server_auth::server_auth(const server_auth_config& config, bytes session_id, bytes host_key_blob,
@@ -22,8 +22,9 @@ server_auth::server_auth(const server_auth_config& config, bytes session_id, byt
     : config_(config),
       session_id_(std::move(session_id)),
       host_key_blob_(std::move(host_key_blob)),
-      out_(out),
-      steps_done_(config.method_chains.size(), 0) {}
+      out_(out) {
+    adopt({config.method_chains, config.attempts_max, config.banner, {}});
+}
 
 server_auth::~server_auth() = default;
 
@@ -36,6 +37,12 @@ result<> server_auth::on_message(bytes_view payload) {
 
     case state::awaiting_answer: return fail(errc::unexpected_message);
 
+    case state::awaiting_message:
+        if (payload.empty()) return fail(errc::truncated);
+        if (payload.front() != userauth_request::number) return on_method_message(payload);
+        if (++attempts_failed_ >= policy_.attempts_max) return fail(errc::too_many_attempts);
+        return on_request(payload);
+
     case state::succeeded: return {};
 
     case state::failed: return error_;
@@ -45,10 +52,20 @@ result<> server_auth::on_message(bytes_view payload) {
 
 const auth_question* server_auth::question() const { return waiting() ? &question_ : nullptr; }
 
-result<> server_auth::answer(auth_answer answer) {
-    expects(waiting());
+result<> server_auth::answer(const auth_reply& reply) {
+    expects(waiting() && fits(reply, question_.what));
+    if (question_.what == auth_question::kind::user) {
+        if (const auto* policy = std::get_if<auth_policy>(&reply)) adopt(*policy);
+        state_ = state::awaiting_request;
+        bytes payload = std::exchange(first_request_, {});
+        const auto request = wire::decode<userauth_request>(payload);
+        expects(request.has_value());
+        const auto begun = begin_method(*request);
+        wipe(payload);  // it may hold a password
+        return begun;
+    }
     send_banner();
-    return settle(method_->on_answer(answer, question_, out_));
+    return settle(method_->on_answer(reply, question_, out_));
 }
 
 std::optional<authenticated_user> server_auth::take_user() {
@@ -58,27 +75,62 @@ std::optional<authenticated_user> server_auth::take_user() {
 // --- one request ------------------------------------------------------------------------------
 
 result<> server_auth::on_request(bytes_view payload) {
-    if (++requests_ > limits::auth_requests_max) return fail(errc::too_many_attempts);
+    if (const auto counted = count_request(); !counted) return counted;
+    state_ = state::awaiting_request;
     const auto request = wire::decode<userauth_request>(payload);
     if (!request) return fail(request.error());
+    const bool first = !user_known_;
     const auto who = check_who(*request);
     if (!who) return who;
+    if (first && config_.asks_for_policy) {
+        first_request_ = to_bytes(payload);
+        begin_question();
+        question_.what = auth_question::kind::user;
+        state_ = state::awaiting_answer;
+        return {};
+    }
+    return begin_method(*request);
+}
 
+// The application may have another policy for this user than for others.
+void server_auth::adopt(auth_policy policy) {
+    policy_ = std::move(policy);
+    if (policy_.public_key_algorithms.empty())
+        policy_.public_key_algorithms = config_.public_key_algorithms;
+    steps_done_.assign(policy_.method_chains.size(), 0);
+}
+
+result<> server_auth::begin_method(const userauth_request& request) {
     // RFC 4252 §5: what we do not know, or do not want now, is simply rejected.
-    const auth_method* known = find_auth_method(request->method_name);
+    const auth_method* known = find_auth_method(request.method_name);
     if (known == nullptr || !is_next(known->counts_as) ||
         (known->name == publickey_hostbound && !config_.hostbound))
-        return fail_attempt(request->method_name != "none");
+        return fail_attempt(request.method_name != "none");
 
     method_name_ = known->counts_as;
     method_ = known->make_server();
-    question_ = {};
-    question_.user = user_name_;
-    const server_method_context context{session_id_, host_key_blob_, config_.public_key_algorithms,
-                                        keys_accepted_};
-    const auto verdict = method_->on_request(*request, context, question_);
+    begin_question();
+    const server_method_context context{session_id_, host_key_blob_, policy_.public_key_algorithms,
+                                        config_.host_based_algorithms, keys_accepted_};
+    const auto verdict = method_->on_request(request, context, question_);
     if (!verdict) return fail(verdict.error());
     return settle(*verdict);
+}
+
+result<> server_auth::on_method_message(bytes_view payload) {
+    if (const auto counted = count_request(); !counted) return counted;
+    begin_question();
+    const auto verdict = method_->on_message(payload, question_);
+    return verdict ? settle(*verdict) : fail(verdict.error());
+}
+
+result<> server_auth::count_request() {
+    return ++requests_ > limits::auth_requests_max ? fail(errc::too_many_attempts) : result<>();
+}
+
+void server_auth::begin_question() {
+    question_ = {};
+    question_.user = user_name_;
 }
 
 // RFC 4252 §5: user and service may change if all that was reached is forgotten. Nobody needs it,
@@ -104,6 +156,11 @@ result<> server_auth::settle(method_verdict verdict) {
         state_ = state::awaiting_answer;
         return {};
     }
+    if (verdict == method_verdict::prompted) {
+        question_ = {};  // no response stays longer than it is needed
+        state_ = state::awaiting_message;
+        return {};
+    }
     state_ = state::awaiting_request;
     const auto done = [&]() -> result<> {
         switch (verdict) {
@@ -111,6 +168,7 @@ result<> server_auth::settle(method_verdict verdict) {
         case method_verdict::unproven: return fail_attempt(false);
         case method_verdict::successful: return finish_method();
         case method_verdict::replied:
+        case method_verdict::prompted:
         case method_verdict::asking: return {};
         }
         unreachable();
@@ -121,7 +179,7 @@ result<> server_auth::settle(method_verdict verdict) {
 }
 
 result<> server_auth::fail_attempt(bool counts) {
-    if (counts && ++attempts_failed_ >= config_.attempts_max) return fail(errc::too_many_attempts);
+    if (counts && ++attempts_failed_ >= policy_.attempts_max) return fail(errc::too_many_attempts);
     send_banner();
     send_failure(false);
     return {};
@@ -137,7 +195,7 @@ result<> server_auth::fail(error_code error) {
 
 bool server_auth::is_next(std::string_view method) const {
     for (std::size_t i = 0; i < steps_done_.size(); ++i) {
-        const auto& chain = config_.method_chains[i];
+        const auto& chain = policy_.method_chains[i];
         if (steps_done_[i] < chain.size() && chain[steps_done_[i]] == method) return true;
     }
     return false;
@@ -145,10 +203,11 @@ bool server_auth::is_next(std::string_view method) const {
 
 result<> server_auth::finish_method() {
     methods_done_.push_back(method_name_);
-    if (question_.key) keys_accepted_.push_back(*question_.key);
+    if (question_.key && question_.what == auth_question::kind::public_key)
+        keys_accepted_.push_back(*question_.key);
     bool complete = false;
     for (std::size_t i = 0; i < steps_done_.size(); ++i) {
-        const auto& chain = config_.method_chains[i];
+        const auto& chain = policy_.method_chains[i];
         if (steps_done_[i] < chain.size() && chain[steps_done_[i]] == method_name_)
             complete |= ++steps_done_[i] == chain.size();
     }
@@ -165,7 +224,7 @@ result<> server_auth::finish_method() {
 void server_auth::send_failure(bool partial_success) {
     std::vector<std::string_view> next;
     for (std::size_t i = 0; i < steps_done_.size(); ++i) {
-        const auto& chain = config_.method_chains[i];
+        const auto& chain = policy_.method_chains[i];
         if (steps_done_[i] >= chain.size()) continue;
         const std::string_view name = chain[steps_done_[i]];
         // RFC 4252 §5.2: "none" must not be listed.
@@ -176,8 +235,8 @@ void server_auth::send_failure(bool partial_success) {
 }
 
 void server_auth::send_banner() {
-    if (std::exchange(banner_sent_, true) || config_.banner.empty()) return;
-    out_.send(wire::encoded(userauth_banner{config_.banner, ""}));
+    if (std::exchange(banner_sent_, true) || policy_.banner.empty()) return;
+    out_.send(wire::encoded(userauth_banner{policy_.banner, ""}));
 }
 
 }  // namespace sluice

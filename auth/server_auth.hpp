@@ -15,7 +15,8 @@ namespace sluice {
 
 struct server_auth_config {
     /// Any one chain of methods logs in, its methods in their order (sshd_config's
-    /// AuthenticationMethods). Known: "publickey", "password", "none".
+    /// AuthenticationMethods). Known: "publickey", "password", "keyboard-interactive", "hostbased",
+    /// "none".
     std::vector<std::vector<std::string>> method_chains = {{"publickey"}, {"password"}};
 
     /// The failed attempt of this number ends the connection (MaxAuthTries). "none" and public key
@@ -28,10 +29,17 @@ struct server_auth_config {
     /// Signature algorithms accepted from users; all that we know by default.
     std::vector<std::string> public_key_algorithms = all_public_key_algorithms();
 
+    /// The same of hosts that vouch for their users by "hostbased" (HostbasedAcceptedAlgorithms).
+    std::vector<std::string> host_based_algorithms = host_key_algorithms();
+
     /// Serve publickey-hostbound-v00@openssh.com too.
     bool hostbound = true;
 
+    /// Ask for an auth_policy when the user's name is known (sshd_config's Match).
+    bool asks_for_policy = false;
+
     static std::vector<std::string> all_public_key_algorithms();
+    static std::vector<std::string> host_key_algorithms();
 };
 
 /// Proof that this connection's peer is `name()`. Only server_auth can make one, and it does so in
@@ -40,7 +48,7 @@ class authenticated_user {
 public:
     const std::string& name() const { return name_; }
 
-    /// The methods that convinced us, in order: "publickey", "password", "none".
+    /// The methods that convinced us, in order: "publickey", "password" …
     const std::vector<std::string>& methods() const { return methods_; }
 
     /// The keys of the publickey steps, in order.
@@ -76,15 +84,19 @@ public:
     /// Any error ends the connection: too_many_attempts; unknown_service; protocol_error when the
     /// user or service changes; too_long or bad_value for an impossible user name;
     /// unexpected_message, also while waiting(); those of the encoding.
+    ///
+    /// A client that makes another request in the middle of keyboard-interactive has given that up
+    /// (RFC 4256 §3.1), which counts as a failed attempt.
     result<> on_message(bytes_view payload);
 
     /// What the application must decide now, or null.
     const auth_question* question() const;
     bool waiting() const { return state_ == state::awaiting_answer; }
 
-    /// Settles the question: sends FAILURE, PK_OK or SUCCESS. Only while waiting().
+    /// Settles the question, or asks the client something: sends FAILURE, PK_OK, SUCCESS,
+    /// INFO_REQUEST or PASSWD_CHANGEREQ. Only while waiting(), and what `fits` the question.
     /// Errors: too_many_attempts.
-    result<> answer(auth_answer answer);
+    result<> answer(const auth_reply& reply);
 
     /// The proof, once, after SUCCESS was sent; else nothing.
     std::optional<authenticated_user> take_user();
@@ -98,12 +110,18 @@ public:
 private:
     enum class state {
         awaiting_request,
-        awaiting_answer,  // of the application, to question_
+        awaiting_answer,   // of the application, to question_
+        awaiting_message,  // of the client, for method_; or another request
         succeeded,
         failed,  // error_ says why
     };
 
     result<> on_request(bytes_view payload);
+    result<> begin_method(const userauth_request& request);
+    result<> on_method_message(bytes_view payload);
+    result<> count_request();
+    void begin_question();
+    void adopt(auth_policy policy);
     result<> check_who(const userauth_request& request);
     result<> settle(method_verdict verdict);
     result<> fail_attempt(bool counts);
@@ -114,6 +132,7 @@ private:
     void send_banner();
 
     const server_auth_config& config_;
+    auth_policy policy_;
     const bytes session_id_;
     const bytes host_key_blob_;
     wire::payload_sink& out_;
@@ -122,6 +141,7 @@ private:
     error_code error_;
     std::string user_name_;
     bool user_known_ = false;  // a first request named the user
+    bytes first_request_;      // while the policy is awaited
     bool banner_sent_ = false;
     unsigned requests_ = 0;
     unsigned attempts_failed_ = 0;
@@ -130,7 +150,7 @@ private:
     std::unique_ptr<server_method> method_;
     auth_question question_;
 
-    std::vector<std::size_t> steps_done_;  // of each chain in config_
+    std::vector<std::size_t> steps_done_;  // of each chain in policy_
     std::vector<std::string> methods_done_;
     std::vector<crypto::public_key> keys_accepted_;
     std::optional<authenticated_user> user_;

@@ -15,7 +15,8 @@ namespace sluice {
 struct server_method_context {
     bytes_view session_id;
     bytes_view host_key_blob;                              // ours, as the key exchange sent it
-    std::span<const std::string> public_key_algorithms;    // signature algorithms that we accept
+    std::span<const std::string> public_key_algorithms;    // that we accept of users
+    std::span<const std::string> host_based_algorithms;    // that we accept of their hosts
     const std::vector<crypto::public_key>& keys_accepted;  // in earlier steps of this login
 };
 
@@ -25,10 +26,12 @@ enum class method_verdict {
     unproven,    // FAILURE, but nothing was tried: not counted
     asking,      // the question is filled in; on_answer comes next
     replied,     // the method sent its own reply; the client goes on with another request
+    prompted,    // the method sent a message; the client goes on with one of the method's own
     successful,  // this method is done
 };
 
-/// Seam: one way a server is convinced. Made for one request, and gone when that is settled.
+/// Seam: one way a server is convinced. Made for one request, and gone when that is settled or the
+/// client makes another.
 class server_method {
 public:
     virtual ~server_method() = default;
@@ -38,9 +41,15 @@ public:
                                               const server_method_context& context,
                                               auth_question& question) = 0;
 
-    /// Gives failed, unproven, replied or successful.
-    virtual method_verdict on_answer(auth_answer answer, const auth_question& question,
+    /// Gives any verdict but asking. The reply fits the question.
+    virtual method_verdict on_answer(const auth_reply& reply, const auth_question& question,
                                      wire::payload_sink& out) = 0;
+
+    /// A message from 60 to 79, after `prompted`. Gives failed or asking. Errors end the
+    /// connection: unexpected_message, those of the encoding.
+    virtual result<method_verdict> on_message(bytes_view, auth_question&) {
+        return errc::unexpected_message;
+    }
 };
 
 }  // namespace sluice

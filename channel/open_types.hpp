@@ -69,9 +69,16 @@ struct forwarded_streamlocal_channel {
     static constexpr auto fields(auto& m, auto&& visit) { return visit(m.socket_path, m.reserved); }
 };
 
+// RFC 9987 §7, in the form that OpenSSH made common: a connection to the agent.
+struct auth_agent_channel {
+    static constexpr std::string_view name = "auth-agent@openssh.com";
+
+    static constexpr auto fields(auto&, auto&& visit) { return visit(); }
+};
+
 using channel_open_type =
     std::variant<session_channel, direct_tcpip_channel, forwarded_tcpip_channel,
-                 direct_streamlocal_channel, forwarded_streamlocal_channel>;
+                 direct_streamlocal_channel, forwarded_streamlocal_channel, auth_agent_channel>;
 
 using open_type_list = named::list<channel_open_type>;
 

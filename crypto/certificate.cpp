@@ -3,6 +3,7 @@
 #include "sluice/crypto/base64.hpp"
 #include "sluice/crypto/key_impl.hpp"
 #include "sluice/crypto/signature_algorithms.hpp"
+#include "sluice/wire/expects.hpp"
 #include "sluice/wire/limits.hpp"
 
 #include <algorithm>
@@ -166,12 +167,6 @@ result<public_key> read_key(wire::reader& in, std::string_view certificate_type)
     return public_key::from_blob(blob);
 }
 
-std::string_view preferred_algorithm(const public_key& key) {
-    const auto known = signature_algorithms();
-    const auto found = std::ranges::find(known, key.type(), &signature_algorithm::key_type);
-    return found->name;  // every key type has one
-}
-
 }  // namespace
 
 std::string certificate_type_of(std::string_view key_type) {
@@ -273,7 +268,8 @@ result<certificate> certificate::issue(const public_key& key, certificate_fields
     w.append(parts.left());
     write_fields(w, fields);
     w.write(bytes_view(authority.public_half().blob()));
-    const auto signature = authority.sign(preferred_algorithm(authority.public_half()), blob);
+    const auto signature =
+        authority.sign(preferred_signature_algorithm(authority.public_half().type()), blob);
     if (!signature) return signature.error();
     w.write(bytes_view(*signature));
     return from_blob(blob);  // what we would refuse is not issued
@@ -286,11 +282,60 @@ certificate::verdict certificate::judge(const use& wanted) const {
     if (wanted.system_seconds < fields_.valid_after) return verdict::not_yet_valid;
     if (wanted.system_seconds >= fields_.valid_before) return verdict::expired;
     if (has_unknown_option_) return verdict::unknown_option;
+    const auto& allowed = wanted.signature_algorithms;
+    if (!allowed.empty() && std::ranges::find(allowed, signature_algorithm_) == allowed.end())
+        return verdict::weak_signature;
     if (fields_.principals.empty())
         return wanted.for_all_is_enough ? verdict::good : verdict::no_principals;
     if (std::ranges::find(fields_.principals, wanted.principal) == fields_.principals.end())
         return verdict::wrong_principal;
     return verdict::good;
+}
+
+std::string_view to_text(certificate::verdict verdict) {
+    switch (verdict) {
+    case certificate::verdict::good: return "good";
+    case certificate::verdict::wrong_kind: return "certificate of the wrong kind";
+    case certificate::verdict::not_yet_valid: return "certificate is not yet valid";
+    case certificate::verdict::expired: return "certificate has expired";
+    case certificate::verdict::wrong_principal: return "certificate is for others";
+    case certificate::verdict::no_principals: return "certificate lists no principals";
+    case certificate::verdict::unknown_option:
+        return "certificate has a critical option that is not known";
+    case certificate::verdict::weak_signature:
+        return "certificate is signed by an algorithm that is not accepted";
+    }
+    unreachable();
+}
+
+// --- what is shown ------------------------------------------------------------------------------
+
+result<presented_key> presented_key::from_blob(bytes_view blob) {
+    wire::reader r(blob);
+    std::string_view type;
+    r.read(type);
+    if (r.error()) return r.error();
+    if (key_type_of_certificate(type).empty()) {
+        auto key = public_key::from_blob(blob);
+        if (!key) return key.error();
+        return presented_key(std::move(*key));
+    }
+    auto c = certificate::from_blob(blob);
+    if (!c) return c.error();
+    return presented_key(std::move(*c));
+}
+
+bool presented_key::fits(std::string_view algorithm) const {
+    const auto* known = find_signature_algorithm(algorithm);
+    return known != nullptr && known->key_type == key.type() &&
+           known->certified() == cert.has_value();
+}
+
+result<std::optional<sk_assertion>> presented_key::verify(std::string_view algorithm,
+                                                          bytes_view data,
+                                                          bytes_view signature) const {
+    if (!fits(algorithm)) return errc::unknown_key_type;
+    return key.verify_assertion(find_signature_algorithm(algorithm)->signs_as, data, signature);
 }
 
 }  // namespace sluice::crypto

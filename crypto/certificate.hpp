@@ -8,8 +8,10 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace sluice::crypto {
@@ -84,6 +86,7 @@ public:
         wrong_principal,
         no_principals,   // it is for all of them, and the caller did not ask for that
         unknown_option,  // a critical option that we do not know
+        weak_signature,  // the authority signed by an algorithm that is not wanted
     };
 
     /// What a certificate is to be good for.
@@ -92,6 +95,8 @@ public:
         std::string_view principal;  // compared as it is
         std::uint64_t system_seconds;
         bool for_all_is_enough = false;  // accept one without principals
+        /// What the authority may have signed by (CASignatureAlgorithms); empty: all that we know.
+        std::span<const std::string> signature_algorithms{};
     };
     verdict judge(const use& wanted) const;
 
@@ -108,6 +113,35 @@ private:
     certificate_fields fields_;
     certificate_rights rights_;
     bool has_unknown_option_ = false;
+};
+
+/// In words, for a log.
+std::string_view to_text(certificate::verdict verdict);
+
+/// A public key as its owner shows it: as it is, or in a certificate.
+struct presented_key {
+    presented_key(public_key k) : key(std::move(k)) {}
+    presented_key(certificate c) : key(c.key()), cert(std::move(c)) {}
+
+    /// By its type in the blob. Errors: those of public_key and certificate.
+    static result<presented_key> from_blob(bytes_view blob);
+
+    public_key key;
+    std::optional<certificate> cert;  // of `key`
+
+    const bytes& blob() const { return cert ? cert->blob() : key.blob(); }
+    std::string_view type() const { return cert ? std::string_view(cert->type()) : key.type(); }
+
+    /// Whether a public key algorithm is for this: "ssh-ed25519-cert-v01@openssh.com" wants a
+    /// certificate, "ssh-ed25519" none.
+    bool fits(std::string_view algorithm) const;
+
+    /// Checks a signature by the key over `data`, as public_key::verify_assertion does.
+    /// Errors: unknown_key_type where `algorithm` does not fit; bad_signature.
+    result<std::optional<sk_assertion>> verify(std::string_view algorithm, bytes_view data,
+                                               bytes_view signature) const;
+
+    bool operator==(const presented_key& other) const { return blob() == other.blob(); }
 };
 
 /// The certificate type of a key type, and the inverse (empty for what is no certificate type).

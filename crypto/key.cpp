@@ -30,7 +30,7 @@ constexpr std::array types{
 
 bool fits(std::string_view algorithm, std::string_view type) {
     const signature_algorithm* known = find_signature_algorithm(algorithm);
-    return known != nullptr && known->key_type == type;
+    return known != nullptr && known->key_type == type && !known->certified();
 }
 
 constexpr std::string_view blanks = " \t\r\n";

@@ -106,11 +106,8 @@ result<std::string> sign_message(const private_key& key, std::string_view name_s
         (options.hash != hash_kind::sha256 && options.hash != hash_kind::sha512) ||
         (options.cert != nullptr && options.cert->key() != key.public_half()))
         return errc::bad_value;
-    const auto algorithms = signature_algorithms();
-    const auto algorithm =
-        std::ranges::find(algorithms, key.public_half().type(), &signature_algorithm::key_type);
-    const auto signature =
-        key.sign(algorithm->name, signed_data(name_space, {}, options.hash, message));
+    const auto signature = key.sign(preferred_signature_algorithm(key.public_half().type()),
+                                    signed_data(name_space, {}, options.hash, message));
     if (!signature) return signature.error();
     bytes data;
     wire::writer w(data);

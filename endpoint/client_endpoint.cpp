@@ -1,8 +1,11 @@
 #include "sluice/endpoint/client_endpoint.hpp"
 
+#include "sluice/crypto/signature_algorithms.hpp"
 #include "sluice/transport/messages.hpp"
 #include "sluice/wire/expects.hpp"
 #include "sluice/wire/limits.hpp"
+#include "sluice/wire/reader.hpp"
+#include "sluice/wire/writer.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -120,7 +123,7 @@ result<client_endpoint::maybe_event> client_endpoint::on_host_key(transport_host
         transport_.accept_host_key(now);
         return std::nullopt;
     }
-    auto key = crypto::public_key::from_blob(shown.blob);
+    auto key = crypto::presented_key::from_blob(shown.blob);
     if (!key) return errc::host_key_rejected;
     awaiting_trust_ = true;
     server_deadline_ = time_point::max();
@@ -183,15 +186,29 @@ void client_endpoint::answer(client_auth_answer answer, time_point now) {
 // --- channels -----------------------------------------------------------------------------------
 
 void client_endpoint::global(const global_request& request, bool want_reply) {
-    if (want_reply) replies_due_.push_back(false);
+    if (want_reply) replies_due_.push_back(waiting::application);
     channels().global(request, want_reply);
+}
+
+void client_endpoint::ask_for_proof(std::vector<crypto::public_key> keys) {
+    expects(to_prove_.empty() && !keys.empty() && keys.size() <= limits::host_keys_max);
+    to_prove_ = std::move(keys);
+    hostkeys_prove_request request;
+    for (const auto& key : to_prove_)
+        request.host_keys.emplace_back(key.blob());
+    replies_due_.push_back(waiting::proof);
+    channels().global(request, true);
 }
 
 client_endpoint::maybe_event client_endpoint::next_channel_event() {
     if (!mux_) return std::nullopt;
     while (auto event = mux_->next_event()) {
         note(*event);
-        if (!answered_here(*event)) return client_event{std::move(*event)};
+        if (const auto* reply = std::get_if<global_reply_event>(&*event)) {
+            if (auto told = on_global_reply(*reply)) return told;
+        } else if (!answered_here(*event)) {
+            return client_event{std::move(*event)};
+        }
     }
     return std::nullopt;
 }
@@ -199,27 +216,59 @@ client_endpoint::maybe_event client_endpoint::next_channel_event() {
 // What concerns the connection and no channel is settled without the application, which only hears
 // of the server's host keys. No server may have us listen, or prove a key.
 bool client_endpoint::answered_here(channel_event& event) {
-    if (std::holds_alternative<global_reply_event>(event)) return own_reply();
     auto* global = std::get_if<global_request_event>(&event);
     if (global == nullptr) return false;
     if (std::exchange(global->want_reply, false)) mux_->global_reply(false);
     return !std::holds_alternative<hostkeys_request>(global->request);
 }
 
-// Whether the oldest reply that is due is to a keepalive.
-bool client_endpoint::own_reply() {
-    if (replies_due_.empty()) return false;
-    const bool own = replies_due_.front();
-    replies_due_.pop_front();
-    if (own) --keepalives_asked_;
-    return own;
+// A reply that nobody waits for is told all the same.
+client_endpoint::maybe_event client_endpoint::on_global_reply(const global_reply_event& reply) {
+    auto who = waiting::application;
+    if (!replies_due_.empty()) {
+        who = replies_due_.front();
+        replies_due_.pop_front();
+    }
+    switch (who) {
+    case waiting::application: return client_event{channel_event{reply}};
+    case waiting::keepalive: --keepalives_asked_; return std::nullopt;
+    case waiting::proof: {
+        const bool proven = proves(reply);
+        auto keys = std::exchange(to_prove_, {});
+        if (!proven) keys.clear();
+        return client_event{host_keys_proven_event{std::move(keys)}};
+    }
+    }
+    unreachable();
+}
+
+// A signature by each key in its turn, by whatever sound algorithm it says.
+bool client_endpoint::proves(const global_reply_event& reply) const {
+    if (!reply.success) return false;
+    wire::reader r(reply.data);
+    for (const auto& key : to_prove_) {
+        bytes_view signature;
+        r.read(signature);
+        wire::reader s(signature);
+        std::string_view algorithm;
+        s.read(algorithm);
+        if (r.error() || s.error() || !crypto::is_sound_signature_algorithm(algorithm))
+            return false;
+        bytes data;
+        wire::writer w(data);
+        w.write(hostkeys_prove_request::name);
+        w.write(bytes_view(transport_.session_id()));
+        w.write(bytes_view(key.blob()));
+        if (!key.verify(algorithm, data, signature)) return false;
+    }
+    return r.at_end();
 }
 
 // A server that sends and never answers is alive; it is not asked for ever.
 void client_endpoint::ask_for_life() {
     if (keepalives_asked_ >= config_.keepalive_count_max) return;
     ++keepalives_asked_;
-    replies_due_.push_back(true);
+    replies_due_.push_back(waiting::keepalive);
     mux_->global(global_keepalive_request{}, true);
 }
 

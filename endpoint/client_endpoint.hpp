@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sluice/auth/agent_bindings.hpp"
 #include "sluice/auth/client_auth.hpp"
 #include "sluice/endpoint/config.hpp"
 #include "sluice/endpoint/endpoint.hpp"
@@ -14,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace sluice {
 
@@ -49,11 +51,22 @@ public:
         return auth_ ? std::string_view(auth_->can_continue()) : std::string_view();
     }
 
+    /// What an agent is told of this connection before it signs for it, or before the server may
+    /// ask (OpenSSH's PROTOCOL.agent §1). Once there are keys; views live as long as the endpoint.
+    agent_session_binding agent_binding(bool is_forwarding) const {
+        return {transport_.host_key_blob(), transport_.session_id(), transport_.session_signature(),
+                is_forwarding};
+    }
+
     // --- channels ---
 
     /// Sends a global request; with `want_reply`, one global_reply_event each follows, in order.
     /// Not `mux::global` where a reply is wanted: the keepalive's replies come between.
     void global(const global_request& request, bool want_reply);
+
+    /// Asks the server to prove that it holds keys that it announced (PROTOCOL 2.5):
+    /// host_keys_proven_event. Once at a time, at most limits::host_keys_max keys.
+    void ask_for_proof(std::vector<crypto::public_key> keys);
 
     /// Asks for a sign that all sent so far was taken: pong_event. False where the server does not
     /// serve ping@openssh.com.
@@ -80,7 +93,8 @@ private:
     result<> on_payload(bytes_view payload);
     result<> on_service_accept(bytes_view payload);
     bool answered_here(channel_event& event);
-    bool own_reply();
+    maybe_event on_global_reply(const global_reply_event& reply);
+    bool proves(const global_reply_event& reply) const;
     void await_server(time_point now);
 
     const client_config& config_;
@@ -88,8 +102,11 @@ private:
     bool awaiting_trust_ = false;
     std::unique_ptr<client_auth> auth_;
     bool question_told_ = false;
-    std::deque<bool> replies_due_;   // to global requests of ours: is it a keepalive?
-    unsigned keepalives_asked_ = 0;  // of those
+    // Who waits for a reply to a global request of ours.
+    enum class waiting { application, keepalive, proof };
+    std::deque<waiting> replies_due_;
+    unsigned keepalives_asked_ = 0;             // of those
+    std::vector<crypto::public_key> to_prove_;  // what the proof is of
     time_point server_deadline_ = time_point::max();
 };
 

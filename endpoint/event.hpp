@@ -2,7 +2,7 @@
 
 #include "sluice/auth/server_auth.hpp"
 #include "sluice/channel/events.hpp"
-#include "sluice/crypto/key.hpp"
+#include "sluice/crypto/certificate.hpp"
 #include "sluice/wire/bytes.hpp"
 
 #include <cstdint>
@@ -39,8 +39,8 @@ using server_event = std::variant<auth_question_event, authenticated_event, keys
 /// The host key of the first key exchange; the server has proved that it holds it. Whether it is
 /// that server's is for the application to say: `accept_host_key` or `refuse_host_key`.
 struct host_key_event {
-    crypto::public_key key;
-    std::string algorithm;  // of its signature
+    crypto::presented_key shown;
+    std::string algorithm;  // that it was proven by: "ssh-ed25519-cert-v01@openssh.com"
 };
 
 /// A text for the user before the login (RFC 4252 §5.4). The server's: escape it before it is
@@ -59,9 +59,14 @@ struct pong_event {
     bytes data;
 };
 
+/// The answer to `ask_for_proof`: the keys if the server has proven all of them, none otherwise.
+struct host_keys_proven_event {
+    std::vector<crypto::public_key> keys;
+};
+
 /// What the application of a client sees of one connection.
-using client_event =
-    std::variant<host_key_event, banner_event, auth_question_event, logged_in_event,
-                 keys_changed_event, pong_event, peer_disconnected_event, channel_event>;
+using client_event = std::variant<host_key_event, banner_event, auth_question_event,
+                                  logged_in_event, keys_changed_event, pong_event,
+                                  host_keys_proven_event, peer_disconnected_event, channel_event>;
 
 }  // namespace sluice

@@ -4,6 +4,7 @@
 #include "sluice/transport/messages.hpp"
 #include "sluice/wire/expects.hpp"
 #include "sluice/wire/limits.hpp"
+#include "sluice/wire/reader.hpp"
 #include "sluice/wire/writer.hpp"
 
 #include <algorithm>
@@ -15,6 +16,14 @@ constexpr std::uint8_t auth_numbers_first = 50;  // RFC 4251 §7
 constexpr std::uint8_t channel_numbers_first = 80;
 
 constexpr std::string_view userauth_service = "ssh-userauth";
+
+// A certificate is for the key exchange only: what is learned and proven later are bare keys.
+bool is_certificate(const host_key& key) {
+    wire::reader r(key.blob());
+    std::string_view type;
+    r.read(type);
+    return !crypto::key_type_of_certificate(type).empty();
+}
 
 }  // namespace
 
@@ -132,9 +141,9 @@ const auth_question* server_endpoint::question() const {
     return auth_ && !finished() ? auth_->question() : nullptr;
 }
 
-void server_endpoint::answer(auth_answer answer, time_point now) {
+void server_endpoint::answer(const auth_reply& reply, time_point now) {
     expects(question() != nullptr);
-    if (const auto taken = auth_->answer(answer); !taken) fail(taken.error(), now);
+    if (const auto taken = auth_->answer(reply); !taken) fail(taken.error(), now);
 }
 
 // --- channels -----------------------------------------------------------------------------------
@@ -176,8 +185,9 @@ void server_endpoint::prove_host_keys(const hostkeys_prove_request& request) {
     if (request.host_keys.size() > keys.size()) return mux_->global_reply(false);
     bytes signatures;
     for (const bytes_view blob : request.host_keys) {
-        const auto key = std::ranges::find_if(
-            keys, [&](const auto& k) { return std::ranges::equal(k->blob(), blob); });
+        const auto key = std::ranges::find_if(keys, [&](const auto& k) {
+            return !is_certificate(*k) && std::ranges::equal(k->blob(), blob);
+        });
         if (key == keys.end()) return mux_->global_reply(false);
         std::string algorithm;
         if ((*key)->signs(negotiated)) algorithm = negotiated;
@@ -199,6 +209,7 @@ void server_endpoint::prove_host_keys(const hostkeys_prove_request& request) {
 void server_endpoint::announce_host_keys() {
     hostkeys_request request;
     for (const auto& key : config_.transport.host_keys) {
+        if (is_certificate(*key)) continue;
         const bytes_view blob = key->blob();
         const auto same = [&](bytes_view other) { return std::ranges::equal(other, blob); };
         if (std::ranges::none_of(request.host_keys, same)) request.host_keys.push_back(blob);

@@ -31,7 +31,7 @@ public:
 
     /// What is to be decided, after auth_question_event.
     const auth_question* question() const;
-    void answer(auth_answer answer, time_point now);
+    void answer(const auth_reply& reply, time_point now);
 
     time_point next_deadline() const override;
 

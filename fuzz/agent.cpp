@@ -16,10 +16,12 @@ struct outcome {
 outcome run(std::uint8_t asked, bytes_view data, std::size_t chunk) {
     agent_client agent;
     for (int i = 0; i < 4; ++i)
-        if ((asked >> i & 1) != 0)
-            agent.request_identities();
-        else
-            agent.request_signature(data.first(data.size() / 2), "rsa-sha2-256", data);
+        switch (asked >> (2 * i) & 3) {
+        case 0: agent.request_signature(data.first(data.size() / 2), "rsa-sha2-256", data); break;
+        case 1: agent.request_identities(); break;
+        case 2: agent.query(); break;
+        case 3: agent.extend("x@y", data); break;
+        }
     outcome out;
     while (!data.empty() && !out.error) {
         const bytes_view piece = data.first(std::min(chunk, data.size()));

@@ -20,7 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         expects((one == nullptr) == (again == nullptr));
         expects(one == nullptr || one->line == again->line);
         (void)entry.allows("2001:db8::1", 1'700'000'000);
-        if (!entry.unsupported.empty()) expects(!entry.allows("192.0.2.1", 0));
+        if (!entry.options.unsupported.empty()) expects(!entry.allows("192.0.2.1", 0));
     }
     (void)ip_address::parse(text);
     if (const auto patterns = address_patterns::parse(text)) (void)patterns->allows("192.0.2.1");

@@ -21,12 +21,34 @@ public:
     unsigned sent = 0;
 };
 
+auth_reply reply_to(const auth_question& question, std::size_t choice) {
+    switch (question.what) {
+    case auth_question::kind::public_key_query: return auth_answer::accept;
+    case auth_question::kind::interactive:
+    case auth_question::kind::interactive_responses:
+        if (choice % 4 != 0) return auth_prompts{.prompts = {choice % 4, {"?", choice % 2 == 0}}};
+        return auth_answer::refuse;
+    case auth_question::kind::password:
+    case auth_question::kind::password_change:
+        if (choice % 2 != 0) return auth_password_expired{"another"};
+        return auth_answer::refuse;
+    case auth_question::kind::public_key:
+    case auth_question::kind::host_based: expects(question.key.has_value()); break;
+    case auth_question::kind::user:
+    case auth_question::kind::none: break;
+    }
+    return auth_answer::refuse;
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    static const server_auth_config config{
-        .method_chains = {{"publickey", "password"}, {"password", "publickey"}, {"none"}},
-        .banner = "hello"};
+    static const server_auth_config config{.method_chains = {{"publickey", "password"},
+                                                             {"password", "publickey"},
+                                                             {"keyboard-interactive"},
+                                                             {"hostbased"},
+                                                             {"none"}},
+                                           .banner = "hello"};
     fuzz::input in(data, size);
     checking_sink sink;
     server_auth server(config, {1, 2, 3}, {4, 5, 6}, sink);
@@ -42,9 +64,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         }
         ++messages;
         if (const auto* question = server.question()) {
-            const bool query = question->what == auth_question::kind::public_key_query;
-            expects(query == (question->key && question->what != auth_question::kind::public_key));
-            if (!server.answer(query ? auth_answer::accept : auth_answer::refuse)) break;
+            if (!server.answer(reply_to(*question, high))) break;
         }
         expects(sink.sent > before && sink.sent <= before + 2);  // a banner, and one reply
     }

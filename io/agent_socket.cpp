@@ -5,7 +5,6 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include <cstdlib>
 #include <utility>
 
 namespace asio = boost::asio;
@@ -18,11 +17,6 @@ constexpr std::size_t read_size = 4096;
 constexpr std::size_t path_length_max = 107;  // of sockaddr_un, without its zero
 
 }  // namespace
-
-std::string environment_agent() {
-    const char* path = std::getenv("SSH_AUTH_SOCK");
-    return path == nullptr ? "" : path;
-}
 
 asio::awaitable<result<>> agent_socket::connect(std::string path) {
     if (path.size() > path_length_max) co_return errc::too_long;
@@ -55,6 +49,21 @@ asio::awaitable<result<bytes>> agent_socket::sign(bytes key_blob, std::string al
     auto* signature = std::get_if<agent_signature>(&*reply);
     if (signature == nullptr) co_return errc::auth_denied;
     co_return std::move(signature->blob);
+}
+
+asio::awaitable<result<>> agent_socket::bind_session(const agent_session_binding& binding) {
+    agent_.bind_session(binding);
+    const auto reply = co_await converse();
+    if (!reply) co_return reply.error();
+    if (std::holds_alternative<agent_refusal>(*reply)) co_return errc::auth_denied;
+    co_return result<>();
+}
+
+asio::awaitable<result<agent_reply>> agent_socket::ask(request ask) {
+    const auto made = ask(agent_);
+    if (!made) co_return made.error();
+    auto reply = co_await converse();
+    co_return std::move(reply);
 }
 
 asio::awaitable<result<agent_reply>> agent_socket::converse() {

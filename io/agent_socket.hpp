@@ -7,16 +7,19 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace sluice {
 
-/// An authentication agent at the other end of a unix socket. One request at a time. After an error
-/// it is finished.
+/// Private to io/: an authentication agent at the other end of a unix socket. One request at a
+/// time. After an error of the connection it is finished.
 class agent_socket {
 public:
+    using socket_type = boost::asio::local::stream_protocol::socket;
+
     explicit agent_socket(boost::asio::any_io_executor executor) : socket_(std::move(executor)) {}
 
     /// Errors: those of the system.
@@ -28,14 +31,22 @@ public:
     boost::asio::awaitable<result<std::vector<agent_identity>>> list();
     boost::asio::awaitable<result<bytes>> sign(bytes key_blob, std::string algorithm, bytes data);
 
+    /// Its views are not needed any more when it returns.
+    boost::asio::awaitable<result<>> bind_session(const agent_session_binding& binding);
+
+    /// What `ask` asks for, one request; its own error is given without any being made. Errors: the
+    /// same, but a refusal is a reply.
+    using request = std::function<result<>(agent_client&)>;
+    boost::asio::awaitable<result<agent_reply>> ask(request ask);
+
+    /// The socket, for others to talk to the agent.
+    socket_type release() { return std::move(socket_); }
+
 private:
     boost::asio::awaitable<result<agent_reply>> converse();
 
-    boost::asio::local::stream_protocol::socket socket_;
+    socket_type socket_;
     agent_client agent_;
 };
-
-/// Path of the agent that the environment names ($SSH_AUTH_SOCK), or nothing.
-std::string environment_agent();
 
 }  // namespace sluice

@@ -56,11 +56,8 @@ asio::awaitable<error_code> write_all(session& to, const std::string& input) {
 
 asio::awaitable<std::tuple<error_code, session>> open_session(shared c) {
     co_return co_await asio::async_initiate<decltype(as_result), void(error_code, session)>(
-        [](auto handler, shared over) {
-            over->async_open([](mux& channels) { return channels.open(session_channel{}); },
-                             std::move(handler));
-        },
-        as_result, std::move(c));
+        [](auto handler, shared over) { over->async_open_session(std::move(handler)); }, as_result,
+        std::move(c));
 }
 
 asio::awaitable<error_code> run_on(session& channel, std::string command,
@@ -124,7 +121,7 @@ void connection::start_run(shared c, std::string command, run_options options,
 }
 
 void connection::start_open_session(shared c, completion<session> done) {
-    c->async_open([](mux& channels) { return channels.open(session_channel{}); }, std::move(done));
+    c->async_open_session(std::move(done));
 }
 
 void connection::start_open_sftp(shared c, completion<sftp_client> done) {

@@ -1,9 +1,15 @@
 #include "sluice/io/client_connection.hpp"
 
+#include "sluice/io/agent_connection.hpp"
+#include "sluice/io/agent_socket.hpp"
 #include "sluice/io/clock.hpp"
+#include "sluice/io/coroutine_operation.hpp"
+#include "sluice/io/forwarding.hpp"
+#include "sluice/wire/limits.hpp"
 
 #include <boost/asio/dispatch.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace asio = boost::asio;
@@ -65,16 +71,23 @@ void client_connection::async_login(completion<> done) {
                    });
 }
 
-void client_connection::async_open(open_channel open, completion<session> done) {
-    asio::dispatch(executor(), [self = shared_from_this(), open = std::move(open),
+void client_connection::async_open_session(completion<session> done) {
+    async_open([](mux& channels) { return channels.open(session_channel{}); }, std::move(done),
+               login_->options().forward_agent.has_value());
+}
+
+void client_connection::async_open(open_channel open, completion<session> done,
+                                   bool forwards_agent) {
+    asio::dispatch(executor(), [self = shared_from_this(), open = std::move(open), forwards_agent,
                                 operation = begin(std::move(done))]() mutable {
         if (self->finished_) return operation.post(self->endpoint_.end_error(), {});
         const auto id = open(self->endpoint_.channels());
         if (!id) return operation.post(id.error(), {});
         auto side = std::make_unique<port>(self->endpoint_, self->pump_, *id);
         auto core = std::make_shared<session_core>(*side);
-        self->channels_.emplace(
-            *id, channel_entry{std::move(side), std::move(core), std::move(operation), {}, {}});
+        channel_entry entry{std::move(side), std::move(core), std::move(operation), {}, {}};
+        entry.forwards_agent = forwards_agent;
+        self->channels_.emplace(*id, std::move(entry));
         self->pump_.run_soon();
     });
 }
@@ -132,6 +145,7 @@ void client_connection::drain(duration deadline) {
         self->endpoint_.drain(deadline, now());
         for (const auto& [id, entry] : self->channels_)
             if (entry.sftp) entry.sftp->drain();
+        self->leave_agent_if_last();
         self->pump_.run_soon();
     });
 }
@@ -139,6 +153,7 @@ void client_connection::drain(duration deadline) {
 void client_connection::let_go() {
     asio::dispatch(executor(), [self = shared_from_this()] {
         self->endpoint_.drain(duration::max(), now());
+        self->leave_agent_if_last();
         self->pump_.run_soon();
     });
 }
@@ -212,6 +227,8 @@ void client_connection::on_event(client_event& event) {
         if (logging_in_) logging_in_.post({});
     } else if (const auto* keys = std::get_if<keys_changed_event>(&event)) {
         if (!keys->first) rekeys_.post_all({});
+    } else if (auto* proven = std::get_if<host_keys_proven_event>(&event)) {
+        on_proven(std::move(proven->keys));
     } else if (std::holds_alternative<pong_event>(event)) {
         complete_next(pongs_due_);
     } else if (auto* channel = std::get_if<channel_event>(&event)) {
@@ -247,19 +264,107 @@ void client_connection::on_channel_event(channel_event& event) {
     } else if (const auto* closed = std::get_if<channel_closed_event>(&event)) {
         on_channel_closed(*closed);
     } else if (const auto* open = std::get_if<channel_open_event>(&event)) {
+        if (std::holds_alternative<auth_agent_channel>(open->type) && agent_asked_for_ &&
+            agent_channels() < limits::agent_channels_max)
+            return on_agent_open(open->id);
         channels.refuse_open(open->id, open_failure::administratively_prohibited,
                              "nothing was asked for");
+    } else if (const auto* global = std::get_if<global_request_event>(&event)) {
+        if (const auto* announced = std::get_if<hostkeys_request>(&global->request))
+            on_announced(announced->host_keys);
     } else if (std::holds_alternative<global_reply_event>(event)) {
         complete_next(global_replies_due_);
     }
+}
+
+// --- host keys that the server announces --------------------------------------------------------
+
+// Once a connection: a server that goes on announcing is not listened to.
+void client_connection::on_announced(std::span<const bytes_view> keys) {
+    if (std::exchange(heard_of_host_keys_, true)) return;
+    host_key_changes_ = login_->changes_for(keys);
+    if (!host_key_changes_.learn.empty())
+        endpoint_.ask_for_proof(host_key_changes_.learn);
+    else if (!host_key_changes_.forget.empty())
+        ask(update_host_keys(shared_from_this()));
+}
+
+// A server that cannot prove what it announced changes nothing at all.
+void client_connection::on_proven(std::vector<crypto::public_key> keys) {
+    if (keys.empty()) return login_->host_keys_not_proven();
+    ask(update_host_keys(shared_from_this()));
+}
+
+asio::awaitable<void> client_connection::update_host_keys(std::shared_ptr<client_connection>) {
+    co_await login_->update(std::exchange(host_key_changes_, {}));
 }
 
 void client_connection::on_opened(channel_id id) {
     const auto found = channels_.find(id);
     if (found == channels_.end()) return;
     auto& entry = found->second;
+    // Ahead of the command; as in OpenSSH's client no answer is wanted, which would be told nobody.
+    if (entry.forwards_agent) {
+        entry.side->request(auth_agent_request{}, false);
+        agent_asked_for_ = true;
+    }
     if (entry.opening) entry.opening.post({}, session(entry.core));
     if (entry.opening_sftp) entry.sftp->on_opened();
+}
+
+// --- the agent, for the server's programs -------------------------------------------------------
+
+std::size_t client_connection::agent_channels() const {
+    const auto is_agent = [](const auto& one) { return one.second.is_agent; };
+    return static_cast<std::size_t>(std::ranges::count_if(channels_, is_agent));
+}
+
+void client_connection::on_agent_open(channel_id id) {
+    auto side = std::make_unique<port>(endpoint_, pump_, id);
+    auto core = std::make_shared<session_core>(*side);
+    channel_entry entry{std::move(side), core, {}, {}, {}};
+    entry.is_agent = true;
+    channels_.emplace(id, std::move(entry));
+    ask(forward_to_agent(shared_from_this(), id, session(std::move(core))));
+}
+
+// The agent learns first for whom it is asked; one that does not know of sessions serves without.
+asio::awaitable<void> client_connection::forward_to_agent(std::shared_ptr<client_connection>,
+                                                          channel_id id, session channel) {
+    const connect_options& options = login_->options();
+    std::string path = *options.forward_agent;
+    if (path.empty()) path = options.agent_socket.value_or(environment_agent());
+    agent_socket agent(executor());
+    const auto connected = co_await agent.connect(std::move(path));
+    if (connected) static_cast<void>(co_await agent.bind_session(endpoint_.agent_binding(true)));
+    if (!answer_agent_open(id, agent.connected())) co_return;
+    asio::generic::stream_protocol::socket to(agent.release());
+    static_cast<void>(co_await relay(std::move(to), std::move(channel), as_result));
+}
+
+// False where there is nothing to carry.
+bool client_connection::answer_agent_open(channel_id id, bool reached) {
+    const auto found = channels_.find(id);
+    if (found == channels_.end()) return false;
+    if (reached) {
+        found->second.is_accepted = true;
+        found->second.side->accept_open();
+        leave_agent_if_last();
+        return true;
+    }
+    found->second.side->refuse_open(open_failure::connect_failed, "the agent cannot be reached");
+    const channel_entry refused = std::move(found->second);
+    channels_.erase(found);
+    refused.core->on_closed();
+    return false;
+}
+
+// Channels that only the server's programs hold open do not keep a connection that ends.
+void client_connection::leave_agent_if_last() {
+    const endpoint& end = endpoint_;
+    if (end.state() == connection_state::open || agent_channels() != channels_.size()) return;
+    for (const auto& [id, entry] : channels_)
+        if (entry.is_accepted) entry.core->close();
 }
 
 // The channel is gone: its handler is told, and what is left of it is the caller's.
@@ -293,6 +398,7 @@ void client_connection::on_channel_closed(const channel_closed_event& event) {
     const auto error =
         end.state() == connection_state::open ? errc::channel_closed : errc::draining;
     if (entry->opening_sftp) entry->opening_sftp.post(error, {});
+    leave_agent_if_last();
 }
 
 void client_connection::on_sftp_ready(channel_id id, error_code e) {
@@ -320,7 +426,8 @@ void client_connection::ask(asio::awaitable<void> task) {
 
 asio::awaitable<void> client_connection::judge(std::shared_ptr<client_connection>,
                                                host_key_event shown) {
-    const bool trusted = co_await login_->trusts(std::move(shown.key), std::move(shown.algorithm));
+    const bool trusted =
+        co_await login_->trusts(std::move(shown.shown), std::move(shown.algorithm));
     if (!endpoint_.awaiting_trust()) co_return;
     if (trusted)
         endpoint_.accept_host_key(now());
@@ -331,7 +438,8 @@ asio::awaitable<void> client_connection::judge(std::shared_ptr<client_connection
 
 asio::awaitable<void> client_connection::answer(std::shared_ptr<client_connection>) {
     client_auth_question question = *endpoint_.question();
-    client_auth_answer given = co_await login_->answer(std::move(question));
+    client_auth_answer given =
+        co_await login_->answer(std::move(question), endpoint_.agent_binding(false));
     if (endpoint_.question() == nullptr) co_return;
     endpoint_.answer(std::move(given), now());
     pump_.run();

@@ -34,7 +34,9 @@ public:
     void async_login(completion<> done);
 
     using open_channel = std::function<result<channel_id>(mux&)>;
-    void async_open(open_channel open, completion<session> done);
+    void async_open(open_channel open, completion<session> done, bool forwards_agent = false);
+    /// A session, which forwards the agent where the options say so.
+    void async_open_session(completion<session> done);
     void async_open_sftp(completion<sftp_client> done);
     void async_ping(completion<> done);
     void async_rekey(completion<> done);
@@ -65,6 +67,9 @@ private:
         pending_operation<session> opening;
         std::shared_ptr<sftp_core> sftp;
         pending_operation<sftp_client> opening_sftp;
+        bool forwards_agent = false;  // to be asked for when it is open
+        bool is_agent = false;        // opened by the server for its programs ...
+        bool is_accepted = false;     // ... and the agent has been reached
 
         channel_handler& handler() const {
             if (sftp) return *sftp;
@@ -87,10 +92,19 @@ private:
     void on_open_failed(const channel_open_failed_event& event);
     void on_channel_closed(const channel_closed_event& event);
     channel_handler* find(channel_id id) const;
+    void on_agent_open(channel_id id);
+    boost::asio::awaitable<void> forward_to_agent(std::shared_ptr<client_connection> self,
+                                                  channel_id id, session channel);
+    bool answer_agent_open(channel_id id, bool reached);
+    std::size_t agent_channels() const;
+    void leave_agent_if_last();
     void on_sftp_ready(channel_id id, error_code e);
     void on_sftp_end(channel_id id, const sftp_core& ended);
     close_report report() const;
     void ask(boost::asio::awaitable<void> task);
+    void on_announced(std::span<const bytes_view> keys);
+    void on_proven(std::vector<crypto::public_key> keys);
+    boost::asio::awaitable<void> update_host_keys(std::shared_ptr<client_connection> alive);
     boost::asio::awaitable<void> judge(std::shared_ptr<client_connection> self,
                                        host_key_event shown);
     boost::asio::awaitable<void> answer(std::shared_ptr<client_connection> self);
@@ -107,9 +121,12 @@ private:
     std::unordered_map<channel_id, channel_entry> channels_;
     std::deque<pending_operation<>> pongs_due_;  // those whose wait was cancelled are empty
     std::deque<pending_operation<>> global_replies_due_;  // likewise
+    known_hosts::update host_key_changes_;                // that the server is to prove
+    bool heard_of_host_keys_ = false;
     waiting_list<> rekeys_;
     waiting_list<close_report> closed_waiters_;
     close_report sftp_;  // what became of the SFTP sessions
+    bool agent_asked_for_ = false;
     bool finished_ = false;
     bool told_closed_ = false;
 };

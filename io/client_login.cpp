@@ -1,6 +1,10 @@
 #include "sluice/io/client_login.hpp"
 
+#include "sluice/auth/revoked_keys.hpp"
+#include "sluice/io/clock.hpp"
+#include "sluice/io/file_authenticator.hpp"
 #include "sluice/wire/expects.hpp"
+#include "sluice/wire/limits.hpp"
 
 #include <pwd.h>
 #include <unistd.h>
@@ -25,6 +29,16 @@ std::string of_this_user(Field field) {
     return field(*found);
 }
 
+std::string this_user() {
+    return of_this_user([](const passwd& p) { return std::string(p.pw_name); });
+}
+
+std::string this_host() {
+    std::array<char, limits::host_name_length_max + 1> name{};
+    return ::gethostname(name.data(), name.size() - 1) == 0 ? std::string(name.data())
+                                                            : std::string();
+}
+
 }  // namespace
 
 std::string ssh_folder() {
@@ -41,15 +55,17 @@ asio::awaitable<void> client_login::prepare() {
     if (const error_code e = hosts_.load(); e && options_.log)
         options_.log({log_severity::error, "known_hosts_unusable", {{"reason", e.message()}}});
     auto& protocol = options_.protocol;
-    protocol.transport.host_key_algorithms = hosts_.hosts().ordered(
-        protocol.transport.host_key_algorithms, options_.host, options_.port);
+    protocol.transport.host_key_algorithms =
+        hosts_.hosts().ordered(protocol.transport.host_key_algorithms, known_as(), known_port());
 
     co_await identities_.load(options_);
     auto& auth = protocol.auth;
-    auth.keys = identities_.public_halves();
-    auth.user = options_.user.empty()
-                    ? of_this_user([](const passwd& p) { return std::string(p.pw_name); })
-                    : options_.user;
+    auth.keys = identities_.shown();
+    for (const auto& key : options_.host_based_keys)
+        auth.host_based.keys.emplace_back(key.public_half());
+    if (auth.host_based.client_user.empty()) auth.host_based.client_user = this_user();
+    if (auth.host_based.client_host.empty()) auth.host_based.client_host = this_host();
+    auth.user = options_.user.empty() ? this_user() : options_.user;
 }
 
 void client_login::banner(std::string_view text) const {
@@ -59,6 +75,10 @@ void client_login::banner(std::string_view text) const {
 void client_login::finish() {
     options_.password.reset();
     options_.keys.clear();
+    options_.host_based_keys.clear();
+    options_.on_host_signature = {};
+    options_.external_keys.clear();
+    options_.jump_hosts.clear();  // with their secrets
     options_.on_unknown_host_key = {};
     options_.on_passphrase = {};
     options_.on_password = {};
@@ -68,19 +88,56 @@ void client_login::finish() {
 
 // --- who the server is --------------------------------------------------------------------------
 
-std::string client_login::server_name() const {
-    return known_hosts_name(options_.host, options_.port);
+std::string_view client_login::known_as() const {
+    return options_.host_key_alias.empty() ? options_.host : options_.host_key_alias;
 }
 
-asio::awaitable<bool> client_login::trusts(crypto::public_key key, std::string algorithm) {
-    const auto found = hosts_.hosts().lookup(options_.host, options_.port, key);
-    const std::string shown =
-        std::string(key.type()) + " key of " + server_name() + " (" + key.fingerprint() + ")";
+std::uint16_t client_login::known_port() const {
+    return options_.host_key_alias.empty() ? options_.port : ssh_port;
+}
+
+std::string client_login::server_name() const { return known_hosts_name(known_as(), known_port()); }
+
+asio::awaitable<bool> client_login::trusts(crypto::presented_key shown, std::string algorithm) {
+    if (revoked_by_file(shown)) co_return false;
+    std::string note;
+    if (shown.cert) {
+        const auto found =
+            hosts_.hosts().lookup(known_as(), known_port(), *shown.cert, system_seconds(),
+                                  options_.ca_signature_algorithms);
+        if (found.what == known_hosts::verdict::known) co_return true;
+        if (found.what == known_hosts::verdict::revoked) {
+            host_key_problem_ = "the certificate of " + server_name() +
+                                " or its authority is revoked: " + hosts_.place(found);
+            co_return false;
+        }
+        // As ssh(1): what no authority of ours vouches for is a key like any other.
+        if (!found.fault.empty()) note = "; its " + std::string(found.fault);
+    }
+    co_return co_await trusts_bare(std::move(shown.key), std::move(algorithm), std::move(note));
+}
+
+bool client_login::revoked_by_file(const crypto::presented_key& shown) {
+    if (options_.revoked_host_keys.empty()) return false;
+    const auto file = read_text_file(options_.revoked_host_keys, limits::krl_length_max);
+    const auto revoked = file ? revoked_keys::parse(as_bytes(*file)) : file.error();
+    if (revoked && !revoked->revokes(shown)) return false;
+    host_key_problem_ = revoked ? "the host key of " + server_name() + " is revoked by "
+                                : "host keys may be revoked: " + revoked.error().message() + ", ";
+    host_key_problem_ += options_.revoked_host_keys;
+    return true;
+}
+
+asio::awaitable<bool> client_login::trusts_bare(crypto::public_key key, std::string algorithm,
+                                                std::string note) {
+    const auto found = hosts_.hosts().lookup(known_as(), known_port(), key);
+    const std::string shown = std::string(key.type()) + " key of " + server_name() + " (" +
+                              key.fingerprint() + ")" + note;
     switch (found.what) {
     case known_hosts::verdict::revoked:
         host_key_problem_ = "the " + shown + " is revoked: " + hosts_.place(found);
         co_return false;
-    case known_hosts::verdict::known: co_return true;
+    case known_hosts::verdict::known: known_key_ = key.blob(); co_return true;
     case known_hosts::verdict::changed:
         if (std::ranges::find(options_.host_keys, key) != options_.host_keys.end()) co_return true;
         host_key_problem_ =
@@ -107,7 +164,7 @@ asio::awaitable<bool> client_login::trusts(crypto::public_key key, std::string a
 }
 
 void client_login::save(const crypto::public_key& key) {
-    const error_code e = hosts_.add(options_.host, options_.port, key, options_.hash_known_hosts);
+    const error_code e = hosts_.add(known_as(), known_port(), key, options_.hash_known_hosts);
     if (!options_.log) return;
     if (e)
         options_.log({log_severity::error,
@@ -119,13 +176,48 @@ void client_login::save(const crypto::public_key& key) {
                       {{"host", server_name()}, {"key", key.fingerprint()}}});
 }
 
+// An announcement that lacks the very key that we were shown is not believed.
+known_hosts::update client_login::changes_for(std::span<const bytes_view> announced) const {
+    const auto is_shown = [&](bytes_view blob) { return std::ranges::equal(blob, known_key_); };
+    if (options_.update_host_keys == host_key_updates::off || known_key_.empty() ||
+        std::ranges::none_of(announced, is_shown))
+        return {};
+    return hosts_.hosts().changes_for(known_as(), known_port(), announced);
+}
+
+asio::awaitable<void> client_login::update(known_hosts::update changes) {
+    if (options_.update_host_keys == host_key_updates::ask) {
+        host_key_update_question question{changes.learn, changes.forget.size()};
+        if (!options_.on_host_key_update) co_return;
+        if (!co_await options_.on_host_key_update(std::move(question))) co_return;
+    }
+    for (const auto& key : changes.learn)
+        save(key);
+    if (changes.forget.empty()) co_return;
+    const error_code e = hosts_.remove(changes.forget);
+    if (options_.log)
+        options_.log({e ? log_severity::error : log_severity::info,
+                      e ? "host_keys_not_removed" : "host_keys_removed",
+                      {{"host", server_name()},
+                       {"keys", std::to_string(changes.forget.size())},
+                       {"reason", e.message()}}});
+}
+
+void client_login::host_keys_not_proven() const {
+    if (options_.log)
+        options_.log({log_severity::error, "host_keys_not_proven", {{"host", server_name()}}});
+}
+
 // --- who we are ---------------------------------------------------------------------------------
 
-asio::awaitable<client_auth_answer> client_login::answer(client_auth_question question) {
+asio::awaitable<client_auth_answer> client_login::answer(client_auth_question question,
+                                                         agent_session_binding binding) {
     switch (question.what) {
     case client_auth_question::kind::signature:
         co_return co_await identities_.sign(question.key_index, std::move(question.algorithm),
-                                            std::move(question.data), options_);
+                                            std::move(question.data), binding, options_);
+    case client_auth_question::kind::host_signature:
+        co_return co_await answer_host_signature(std::move(question));
     case client_auth_question::kind::password:
     case client_auth_question::kind::new_password:
         co_return co_await answer_password(std::move(question));
@@ -133,6 +225,23 @@ asio::awaitable<client_auth_answer> client_login::answer(client_auth_question qu
         co_return co_await answer_prompts(std::move(question));
     }
     unreachable();
+}
+
+asio::awaitable<client_auth_answer> client_login::answer_host_signature(
+    client_auth_question question) {
+    // The keys that were given come behind those that the configuration names.
+    const std::size_t own = options_.host_based_keys.size();
+    const std::size_t named = options_.protocol.auth.host_based.keys.size() - own;
+    if (question.key_index >= named) {
+        const auto& key = options_.host_based_keys[question.key_index - named];
+        auto signature = key.sign(question.algorithm, question.data);
+        if (!signature) co_return auth_declined{};
+        co_return auth_signature{std::move(*signature)};
+    }
+    if (!options_.on_host_signature) co_return auth_declined{};
+    auto signature = co_await options_.on_host_signature(std::move(question));
+    if (!signature) co_return auth_declined{};
+    co_return auth_signature{std::move(*signature)};
 }
 
 asio::awaitable<client_auth_answer> client_login::answer_password(client_auth_question question) {
@@ -147,7 +256,11 @@ asio::awaitable<client_auth_answer> client_login::answer_password(client_auth_qu
 
 asio::awaitable<client_auth_answer> client_login::answer_prompts(client_auth_question question) {
     const std::size_t count = question.prompts.size();
-    if (count == 0) co_return auth_responses{};
+    if (count == 0) {
+        // Something to be shown, and nothing to be said to it.
+        if (options_.on_prompts) co_await options_.on_prompts(std::move(question));
+        co_return auth_responses{};
+    }
     const bool for_password = count == 1 && !question.prompts.front().echo && question.attempt <= 1;
     if (options_.password && for_password) {
         auth_responses answer;

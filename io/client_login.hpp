@@ -9,7 +9,9 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 
 namespace sluice {
 
@@ -25,9 +27,18 @@ public:
     const client_config& config() const { return options_.protocol; }
     const connect_options& options() const { return options_; }
 
-    boost::asio::awaitable<bool> trusts(crypto::public_key key, std::string algorithm);
-    boost::asio::awaitable<client_auth_answer> answer(client_auth_question question);
+    boost::asio::awaitable<bool> trusts(crypto::presented_key shown, std::string algorithm);
+    /// `binding` is for the agent; its views must last.
+    boost::asio::awaitable<client_auth_answer> answer(client_auth_question question,
+                                                      agent_session_binding binding);
     void banner(std::string_view text) const;
+
+    /// What the server's announcement would have us change in the known hosts; nothing where that
+    /// is off, or where it is not by a key there that the server is known.
+    known_hosts::update changes_for(std::span<const bytes_view> announced) const;
+    /// Makes those changes, after a question where one is to be asked.
+    boost::asio::awaitable<void> update(known_hosts::update changes);
+    void host_keys_not_proven() const;
 
     /// We are logged in: forgets every secret and whom to ask, and leaves the agent.
     void finish();
@@ -36,15 +47,23 @@ public:
     const std::string& host_key_problem() const { return host_key_problem_; }
 
 private:
+    boost::asio::awaitable<client_auth_answer> answer_host_signature(client_auth_question question);
     boost::asio::awaitable<client_auth_answer> answer_password(client_auth_question question);
     boost::asio::awaitable<client_auth_answer> answer_prompts(client_auth_question question);
+    boost::asio::awaitable<bool> trusts_bare(crypto::public_key key, std::string algorithm,
+                                             std::string note);
+    bool revoked_by_file(const crypto::presented_key& shown);
     void save(const crypto::public_key& key);
+    // How known_hosts files name the server: by its alias alone where it has one.
+    std::string_view known_as() const;
+    std::uint16_t known_port() const;
     std::string server_name() const;
 
     connect_options options_;
     known_hosts_files hosts_;
     identities identities_;
     std::string host_key_problem_;
+    bytes known_key_;  // blob of the host key, if it is in the known hosts; else empty
 };
 
 }  // namespace sluice

@@ -1,15 +1,23 @@
 // From a name to a connection that is logged in.
 
+#include "sluice/io/channel_stream.hpp"
 #include "sluice/io/client.hpp"
 #include "sluice/io/client_connection.hpp"
+#include "sluice/io/command_stream.hpp"
 #include "sluice/io/connect_tcp.hpp"
 #include "sluice/io/coroutine_operation.hpp"
 #include "sluice/io/socket_stream.hpp"
 #include "sluice/io/weak_algorithms.hpp"
+#include "sluice/wire/limits.hpp"
 
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/this_coro.hpp>
 
+#include <memory>
+#include <string>
+#include <tuple>
 #include <utility>
 
 namespace asio = boost::asio;
@@ -17,6 +25,8 @@ using asio::ip::tcp;
 
 namespace sluice {
 namespace {
+
+using namespace asio::experimental::awaitable_operators;
 
 result<connection> fail(const connect_options& options, connect_failure why) {
     if (options.on_failure) options.on_failure(why);
@@ -28,15 +38,15 @@ asio::awaitable<bool> cancelled() {
     co_return state.cancelled() != asio::cancellation_type::none;
 }
 
-asio::awaitable<result<std::unique_ptr<byte_stream>>> connect_stream(asio::any_io_executor strand,
-                                                                     const connect_options& options,
-                                                                     std::string& what) {
-    auto socket =
-        co_await connect_tcp(strand, options.host, options.port, options.connect_timeout, what);
+using opened_stream = result<std::unique_ptr<byte_stream>>;
+
+asio::awaitable<opened_stream> connect_socket(asio::any_io_executor strand,
+                                              const connect_options& options, std::string& what) {
+    auto socket = co_await connect_tcp(strand, options, what);
     if (!socket) co_return socket.error();
     error_code ignored;
     socket->set_option(tcp::no_delay(true), ignored);
-    socket->set_option(asio::socket_base::keep_alive(true), ignored);
+    socket->set_option(asio::socket_base::keep_alive(options.tcp_keep_alive), ignored);
     co_return std::make_unique<socket_stream>(std::move(*socket));
 }
 
@@ -56,6 +66,85 @@ asio::awaitable<result<connection>> log_in(std::unique_ptr<byte_stream> stream,
 
 asio::awaitable<result<connection>> connect_over(std::unique_ptr<byte_stream> stream,
                                                  asio::any_io_executor strand,
+                                                 connect_options options);
+
+asio::awaitable<std::tuple<error_code, session>> open_channel(connection& over, std::string host,
+                                                              std::uint16_t port) {
+    co_return co_await over.open_direct_tcpip(std::move(host), port, as_result);
+}
+
+asio::awaitable<void> pass(asio::steady_timer& timer) {
+    static_cast<void>(co_await timer.async_wait(as_result));
+}
+
+// A channel of `over` to there. Like a socket it has connect_timeout to be connected.
+asio::awaitable<opened_stream> connect_channel(connection over, const connect_options& to) {
+    error_code failed;
+    session channel;
+    if (to.connect_timeout <= to.connect_timeout.zero()) {
+        std::tie(failed, channel) = co_await open_channel(over, to.host, to.port);
+    } else {
+        asio::steady_timer timer(over.get_executor(), to.connect_timeout);
+        auto first = co_await (open_channel(over, to.host, to.port) || pass(timer));
+        if (first.index() == 1)
+            failed = asio::error::timed_out;
+        else
+            std::tie(failed, channel) = std::move(std::get<0>(first));
+    }
+    if (failed) co_return failed;
+    // `over` is let go of: it says goodbye when the channel is closed.
+    co_return make_channel_stream(std::move(channel));
+}
+
+// By way of jump_hosts: the first as it is reached itself, each of the others by a channel of the
+// one before. `what` is behind the last one's words.
+asio::awaitable<opened_stream> connect_by_jumps(asio::any_io_executor strand,
+                                                const connect_options& options, std::string& what) {
+    what = "too many jump hosts";
+    if (options.jump_hosts.size() > limits::jump_hosts_max) co_return errc::bad_config;
+    const auto why = std::make_shared<std::string>();  // the hop's connection may keep it
+    std::unique_ptr<byte_stream> stream;
+    for (std::size_t i = 0; i < options.jump_hosts.size(); ++i) {
+        connect_options hop = options.jump_hosts[i];
+        const bool last = i + 1 == options.jump_hosts.size();
+        const connect_options& next = last ? options : options.jump_hosts[i + 1];
+        const std::string name = hop.host;
+        hop.on_failure = [why, told = hop.on_failure](const connect_failure& f) {
+            *why = f.text;
+            if (told) told(f);
+        };
+        auto over = co_await connect_over(std::move(stream), strand, std::move(hop));
+        if (!over) {
+            what = "jump host " + name + ": " + *why;
+            co_return over.error();
+        }
+        what = "jump host " + name + " cannot connect to " + next.host + " port " +
+               std::to_string(next.port);
+        auto connected = co_await connect_channel(std::move(*over), next);
+        if (!connected) {
+            what += ": " + connected.error().message();
+            co_return connected.error();
+        }
+        stream = std::move(*connected);
+    }
+    co_return std::move(stream);
+}
+
+asio::awaitable<opened_stream> connect_stream(asio::any_io_executor strand,
+                                              const connect_options& options, std::string& what) {
+    if (!options.jump_hosts.empty()) co_return co_await connect_by_jumps(strand, options, what);
+    if (options.proxy_command.empty()) {
+        auto socket = co_await connect_socket(strand, options, what);
+        if (!socket) what += ": " + socket.error().message();
+        co_return socket;
+    }
+    auto command = start_command_stream(strand, options.proxy_command);
+    if (!command) what = "cannot run the proxy command: " + command.error().message();
+    co_return command;
+}
+
+asio::awaitable<result<connection>> connect_over(std::unique_ptr<byte_stream> stream,
+                                                 asio::any_io_executor strand,
                                                  connect_options options) {
     co_await asio::this_coro::throw_if_cancelled(false);
     warn_of_weak_algorithms(options.protocol.transport, options.protocol.auth.public_key_algorithms,
@@ -65,10 +154,7 @@ asio::awaitable<result<connection>> connect_over(std::unique_ptr<byte_stream> st
     if (!stream) {
         std::string what;
         auto connected = co_await connect_stream(strand, login->options(), what);
-        if (!connected) {
-            const error_code e = connected.error();
-            co_return fail(login->options(), {e, what + ": " + e.message(), {}});
-        }
+        if (!connected) co_return fail(login->options(), {connected.error(), what, {}});
         stream = std::move(*connected);
     }
     if (co_await cancelled()) {

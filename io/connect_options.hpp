@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sluice/auth/client_question.hpp"
+#include "sluice/crypto/certificate.hpp"
 #include "sluice/crypto/key.hpp"
 #include "sluice/endpoint/config.hpp"
 #include "sluice/io/log.hpp"
@@ -54,8 +55,8 @@ private:
 struct host_key_question {
     std::string host;
     std::uint16_t port = 0;
-    crypto::public_key key;
-    std::string algorithm;  // of its signature
+    crypto::public_key key;  // shown bare, or in a certificate of nobody we know
+    std::string algorithm;   // that it was proven by
 };
 
 enum class host_key_answer {
@@ -70,6 +71,36 @@ enum class host_key_policy {
     accept_new,  // accepted and saved (StrictHostKeyChecking=accept-new)
     ask,         // `on_unknown_host_key` decides
 };
+
+/// What a server's announcement of its host keys changes in the first of known_hosts_files.
+enum class host_key_updates {
+    off,
+    on,   // what it has proven is added, what it has no more is removed
+    ask,  // the same if `on_host_key_update` says so
+};
+
+/// What is about to be changed there.
+struct host_key_update_question {
+    std::vector<crypto::public_key> learn;  // that the server has proven
+    std::size_t forget = 0;                 // how many keys it has no more
+};
+
+/// What a private key that is elsewhere is to sign.
+struct signing_question {
+    std::string algorithm;  // of the signature: "rsa-sha2-512"
+    bytes data;
+};
+
+/// A key whose private half the application can reach and we cannot: in a hardware module or a key
+/// service, say.
+struct external_key {
+    crypto::presented_key key;  // or a certificate of it
+    /// A signature blob (string algorithm, string signature), or none: then another key is tried,
+    /// as with a signature that is not good.
+    asked<std::optional<bytes>, signing_question> sign;
+};
+
+enum class address_family { any, v4, v6 };
 
 /// Why `connect` failed, in words; given to `connect_options::on_failure`.
 struct connect_failure {
@@ -94,26 +125,79 @@ struct connect_options {
     /// limit of its own (ConnectTimeout); a network that swallows packets would take minutes.
     std::chrono::nanoseconds connect_timeout = std::chrono::seconds(30);
 
+    // --- the way there ---
+
+    address_family family = address_family::any;
+    std::string bind_address = {};     // ours; of a name, its first address that fits
+    std::string bind_interface = {};   // whose address is ours; bind_address goes first
+    unsigned connection_attempts = 1;  // rounds of all addresses, a second apart
+    bool tcp_keep_alive = true;
+
+    /// Servers to go through, one after the other (ProxyJump): this one is reached by a channel of
+    /// the last. Each says how to log in there and who it is. At most limits::jump_hosts_max. They
+    /// say goodbye when this connection has ended. Of the first, the way there counts too.
+    std::vector<connect_options> jump_hosts = {};
+
+    /// A command whose standard input and output are the connection (ProxyCommand), run by the
+    /// user's shell. It gets SIGHUP when the connection has ended, SIGKILL two seconds later.
+    /// Not with jump_hosts. Whoever may set it runs commands here.
+    std::string proxy_command = {};
+
     // --- who the server is ---
+
+    /// The name that known_hosts goes by, in place of host and port (HostKeyAlias).
+    std::string host_key_alias = {};
 
     /// nullopt: ~/.ssh/known_hosts, known_hosts2 and the system's. New keys go to the first.
     std::optional<std::vector<std::string>> known_hosts_files = {};
     std::vector<crypto::public_key> host_keys = {};  // that are trusted beside the files
     host_key_policy host_keys_unknown = host_key_policy::strict;  // ssh asks
     bool hash_known_hosts = false;
+
+    /// UpdateHostKeys, so that a server can change its keys without surprising anybody. Only for
+    /// servers that are known by a key in those files.
+    host_key_updates update_host_keys = host_key_updates::off;
+    asked<bool, host_key_update_question> on_host_key_update = {};
+
+    /// Keys and authorities of hosts that are trusted no more: a key revocation list, or public
+    /// keys, one a line (RevokedHostKeys). A file that cannot be read revokes all. Empty: none.
+    std::string revoked_host_keys = {};
+
+    /// What authorities may have signed host certificates by (CASignatureAlgorithms); empty: all
+    /// that we know.
+    std::vector<std::string> ca_signature_algorithms = {};
+
     asked<host_key_answer, host_key_question> on_unknown_host_key = {};
 
     // --- who we are ---
 
-    /// Private keys to log in with, tried first, then those of the agent, then files.
+    /// Private keys to log in with, tried first, then external ones, then those of the agent, then
+    /// files.
     std::vector<crypto::private_key> keys = {};
+    std::vector<external_key> external_keys = {};
 
     /// nullopt: ~/.ssh/id_ed25519, id_ecdsa and id_rsa, as far as they are there.
     std::optional<std::vector<std::string>> identity_files = {};
     bool identities_only = false;  // of an agent, only the keys of identity_files
 
+    /// Certificates of keys that are among the others (CertificateFile). "FILE-cert.pub" beside an
+    /// identity file is used without being named here.
+    std::vector<std::string> certificate_files = {};
+
+    /// Keys of the host we run on, to vouch for us by "hostbased"; `protocol.auth.host_based` says
+    /// the rest, and `protocol.auth.methods` must name it.
+    std::vector<crypto::private_key> host_based_keys = {};
+    /// Signs in place of those keys, as ssh-keysign(8) does for ssh(1): a signature blob of `data`
+    /// by `protocol.auth.host_based.keys[key_index]`.
+    asked<std::optional<bytes>, client_auth_question> on_host_signature = {};
+
     /// Path of an agent's socket; nullopt: $SSH_AUTH_SOCK; empty: none.
     std::optional<std::string> agent_socket = {};
+
+    /// Lets the server's programs use an agent (ssh -A): path of its socket; empty: the one above.
+    /// Every session asks for it. Whoever controls the server can then log in with the agent's keys
+    /// while we are connected, unless they are restricted to destinations.
+    std::optional<std::string> forward_agent = {};
 
     std::optional<secret_bytes> password = {};
 

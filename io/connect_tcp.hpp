@@ -1,22 +1,26 @@
 #pragma once
 
+#include "sluice/io/connect_options.hpp"
 #include "sluice/wire/error.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
-#include <chrono>
 #include <cstdint>
 #include <string>
 
 namespace sluice {
 
-/// Private to io/: resolves `host` and connects to each of its addresses in turn until one takes
-/// it, with `timeout` for each (0: the system's). The error is that of the last; `what` says, for
-/// people, what was tried then.
+/// Private to io/: resolves the host of `options` and connects to each of its addresses in turn
+/// until one takes it, as family, bind_address, bind_interface, connect_timeout and
+/// connection_attempts say. The error is that of the last; `what` says, for people, what was tried
+/// then.
 boost::asio::awaitable<result<boost::asio::ip::tcp::socket>> connect_tcp(
-    boost::asio::any_io_executor executor, std::string host, std::uint16_t port,
-    std::chrono::nanoseconds timeout, std::string& what);
+    boost::asio::any_io_executor executor, const connect_options& options, std::string& what);
+
+/// The same without such wishes, as long as the system takes.
+boost::asio::awaitable<result<boost::asio::ip::tcp::socket>> connect_tcp(
+    boost::asio::any_io_executor executor, std::string host, std::uint16_t port, std::string& what);
 
 }  // namespace sluice

@@ -1,6 +1,12 @@
 #include "sluice/io/file_authenticator.hpp"
 
 #include "sluice/auth/authorized_keys.hpp"
+#include "sluice/auth/authorized_principals.hpp"
+#include "sluice/auth/hosts_equiv.hpp"
+#include "sluice/auth/known_hosts.hpp"
+#include "sluice/auth/revoked_keys.hpp"
+#include "sluice/auth/user_certificate.hpp"
+#include "sluice/io/clock.hpp"
 #include "sluice/io/file_descriptor.hpp"
 #include "sluice/wire/limits.hpp"
 
@@ -8,8 +14,9 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <fcntl.h>
+#include <netdb.h>
 
-#include <chrono>
+#include <memory>
 #include <optional>
 
 namespace asio = boost::asio;
@@ -40,9 +47,81 @@ std::optional<std::string> expand(std::string_view pattern, std::string_view use
     return path;
 }
 
-std::int64_t system_seconds() {
-    const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
-    return std::chrono::duration_cast<std::chrono::seconds>(since_epoch).count();
+login_verdict refusal(std::string_view reason) { return {.reason = std::string(reason)}; }
+
+// What a security key has asserted, or may yet.
+std::optional<crypto::sk_assertion> asserted(const auth_question& question) {
+    return question.what == auth_question::kind::public_key ? question.assertion
+                                                            : key_options::may_assert_all;
+}
+
+session_rights rights_of(const key_options& options) {
+    session_rights rights;
+    rights.forced_command = options.command;
+    rights.environment = options.environment;
+    rights.port_forwarding = options.permits_port_forwarding;
+    rights.permit_open = options.permit_open;
+    return rights;
+}
+
+session_rights rights_of(const crypto::certificate_rights& permitted) {
+    session_rights rights;
+    rights.forced_command = permitted.force_command;
+    rights.port_forwarding = permitted.permits_port_forwarding;
+    return rights;
+}
+
+// The file that a pattern means for a user, if it is there.
+std::optional<std::string> file_of(std::string_view pattern, std::string_view user) {
+    const auto path = expand(pattern, user);
+    if (!path) return std::nullopt;
+    auto text = read_text_file(*path, limits::policy_file_length_max);
+    if (!text) return std::nullopt;
+    return std::move(*text);
+}
+
+// The lines of an authorized_keys file that have this key.
+std::vector<authorized_key> listed_keys(std::string_view pattern, std::string_view user,
+                                        const crypto::public_key& key) {
+    const auto text = file_of(pattern, user);
+    if (!text) return {};
+    const auto keys = authorized_keys::parse(*text, &key);
+    return keys ? keys->keys() : std::vector<authorized_key>();
+}
+
+std::vector<authorized_principal> listed_principals(std::string_view pattern,
+                                                    std::string_view user) {
+    const auto text = file_of(pattern, user);
+    if (!text) return {};
+    auto names = parse_authorized_principals(*text);
+    return names ? std::move(*names) : std::vector<authorized_principal>();
+}
+
+// Whether a file of public keys has this one.
+bool is_listed(const std::string& path, const crypto::public_key& key) {
+    if (path.empty()) return false;
+    const auto text = read_text_file(path, limits::policy_file_length_max);
+    const auto keys = authorized_keys::parse(text ? *text : std::string(), &key);
+    return keys && !keys->keys().empty();
+}
+
+// Whether a host's name has that address.
+bool has_address(const std::string& host, std::string_view address) {
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_STREAM;
+    addrinfo* list = nullptr;
+    if (::getaddrinfo(host.c_str(), nullptr, &hints, &list) != 0) return false;
+    const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(list, ::freeaddrinfo);
+    const auto wanted = ip_address::parse(address);
+    for (const addrinfo* one = list; one != nullptr; one = one->ai_next) {
+        char text[NI_MAXHOST];
+        if (::getnameinfo(one->ai_addr, one->ai_addrlen, text, sizeof text, nullptr, 0,
+                          NI_NUMERICHOST) != 0)
+            continue;
+        const auto found = ip_address::parse(text);
+        if (wanted && found && found->raw == wanted->raw) return true;
+    }
+    return false;
 }
 
 }  // namespace
@@ -71,47 +150,166 @@ asio::awaitable<login_verdict> file_authenticator::check(login_attempt attempt) 
     co_return co_await asio::co_spawn(pool_, decision(std::move(attempt)), asio::use_awaitable);
 }
 
+// For clients that know no other way to give a password.
+asio::awaitable<login_verdict> file_authenticator::converse(login_attempt attempt,
+                                                            conversation& user) {
+    auth_prompts prompts{.prompts = {{"Password: ", false}}};
+    auto responses = co_await user.ask(std::move(prompts));
+    if (!responses || responses->size() != 1) co_return refusal("no answer");
+    attempt.question.what = auth_question::kind::password;
+    attempt.question.password = std::move(responses->front());
+    co_return co_await check(std::move(attempt));
+}
+
 login_verdict file_authenticator::decide(const login_attempt& attempt) const {
     // All the work is done for everybody, and only then thrown away for those who may not come in.
     login_verdict verdict;
-    if (attempt.question.what == auth_question::kind::password)
-        verdict.answer = check_password(attempt) ? auth_answer::accept : auth_answer::refuse;
-    else
-        verdict = check_key(attempt);
-    if (options_.admits && !options_.admits(attempt.question.user, attempt.peer_address)) return {};
+    switch (attempt.question.what) {
+    case auth_question::kind::password: verdict = check_password(attempt); break;
+    case auth_question::kind::public_key_query:
+    case auth_question::kind::public_key:
+        verdict = attempt.question.certificate ? check_certificate(attempt) : check_key(attempt);
+        break;
+    case auth_question::kind::host_based: verdict = check_host(attempt); break;
+    case auth_question::kind::password_change: return refusal("passwords are not changed here");
+    case auth_question::kind::user:
+    case auth_question::kind::none:
+    case auth_question::kind::interactive:
+    case auth_question::kind::interactive_responses: return {};
+    }
+    if (options_.admits && !options_.admits(attempt.question.user, attempt.peer_address))
+        return refusal("user or address is not allowed");
     return verdict;
 }
 
-bool file_authenticator::check_password(const login_attempt& attempt) const {
-    if (options_.users_file.empty()) return false;
+// --- passwords --------------------------------------------------------------------------------
+
+login_verdict file_authenticator::check_password(const login_attempt& attempt) const {
+    if (options_.users_file.empty()) return {};
     const auto text = read_text_file(options_.users_file, limits::policy_file_length_max);
     const auto users = password_file::parse(text ? *text : std::string());
-    return users && users->check(attempt.question.user, attempt.question.password);
+    if (!users || !users->check(attempt.question.user, attempt.question.password)) return {};
+    return {.answer = auth_answer::accept};
+}
+
+// --- keys -------------------------------------------------------------------------------------
+
+std::string_view file_authenticator::revocation(const crypto::presented_key& shown) const {
+    if (options_.revoked_keys_file.empty()) return {};
+    const auto file = read_text_file(options_.revoked_keys_file, limits::krl_length_max);
+    if (!file) return "the revoked keys cannot be read";
+    const auto revoked = revoked_keys::parse(as_bytes(*file));
+    if (!revoked) return "the revoked keys cannot be understood";
+    return revoked->revokes(shown) ? "key is revoked" : std::string_view();
 }
 
 login_verdict file_authenticator::check_key(const login_attempt& attempt) const {
-    if (!attempt.question.key) return {};
-    const bool signed_already = attempt.question.what == auth_question::kind::public_key;
-    const auto assertion =
-        signed_already ? attempt.question.assertion : authorized_key::may_assert_all;
+    const auto& question = attempt.question;
+    if (!question.key) return {};
+    if (const auto why = revocation(*question.key); !why.empty()) return refusal(why);
+    login_verdict verdict = refusal("key is not listed");
     for (const auto& pattern : options_.authorized_keys_files) {
-        const auto path = expand(pattern, attempt.question.user);
-        if (!path) continue;
-        const auto text = read_text_file(*path, limits::policy_file_length_max);
-        if (!text) continue;
-        const auto keys = authorized_keys::parse(*text, &*attempt.question.key);
-        if (!keys) continue;
-        const auto* found = keys->find_allowed(*attempt.question.key, attempt.peer_address,
-                                               system_seconds(), assertion);
-        if (found == nullptr) continue;
-        login_verdict verdict;
-        verdict.answer = auth_answer::accept;
-        verdict.rights.forced_command = found->command;
-        verdict.rights.environment = found->environment;
-        verdict.rights.port_forwarding = found->permits_port_forwarding;
-        return verdict;
+        const auto keys = listed_keys(pattern, question.user, *question.key);
+        for (const auto& listed : keys) {
+            if (listed.options.cert_authority) continue;
+            const auto judged =
+                listed.judge(attempt.peer_address, system_seconds(), asserted(question));
+            if (judged == authorized_key::verdict::allowed)
+                return {.answer = auth_answer::accept, .rights = rights_of(listed.options)};
+            verdict = refusal(to_text(judged));
+        }
     }
-    return {};
+    return verdict;
+}
+
+// --- certificates -----------------------------------------------------------------------------
+
+// By TrustedUserCAKeys, then by the authorities of authorized_keys. What the certificate permits
+// and what the line permits bind together.
+login_verdict file_authenticator::check_certificate(const login_attempt& attempt) const {
+    const auto& question = attempt.question;
+    const crypto::certificate& cert = *question.certificate;
+    if (const auto why = revocation(cert); !why.empty()) return refusal(why);
+
+    login_verdict verdict = refusal("authority is not trusted");
+    const auto now = system_seconds();
+    const auto try_as = [&](const std::vector<std::string>& principals,
+                            const key_options& options) {
+        const auto judged =
+            options.judge(cert.key(), attempt.peer_address, now, asserted(question));
+        auto why = user_certificate_fault(
+            cert, {.principals = principals,
+                   .address = attempt.peer_address,
+                   .system_seconds = now,
+                   .assertion = asserted(question),
+                   .signature_algorithms = options_.ca_signature_algorithms});
+        if (why.empty() && judged != key_options::verdict::allowed) why = to_text(judged);
+        session_rights rights = rights_of(cert.rights());
+        if (why.empty() && !restrict(rights, rights_of(options)))
+            why = "certificate and its authority's line force different commands";
+        verdict = refusal(why);
+        if (why.empty()) verdict = {.answer = auth_answer::accept, .rights = std::move(rights)};
+        return why.empty();
+    };
+
+    if (is_listed(options_.trusted_user_ca_keys_file, cert.signature_key())) {
+        if (options_.authorized_principals_file.empty()) {
+            if (try_as({question.user}, {})) return verdict;
+        } else {
+            verdict = refusal("no principal is authorized");
+            const auto names =
+                listed_principals(options_.authorized_principals_file, question.user);
+            for (const authorized_principal& one : names)
+                if (try_as({one.name}, one.options)) return verdict;
+        }
+    }
+    for (const auto& pattern : options_.authorized_keys_files) {
+        const auto keys = listed_keys(pattern, question.user, cert.signature_key());
+        for (const auto& listed : keys) {
+            if (!listed.options.cert_authority) continue;
+            const auto& named = listed.options.principals;
+            if (try_as(named.empty() ? std::vector{question.user} : named, listed.options))
+                return verdict;
+        }
+    }
+    return verdict;
+}
+
+// --- hosts ------------------------------------------------------------------------------------
+
+login_verdict file_authenticator::check_host(const login_attempt& attempt) const {
+    const auto& question = attempt.question;
+    const auto& options = options_.host_based;
+    if (!question.key) return {};
+    const crypto::presented_key shown = question.certificate
+                                            ? crypto::presented_key(*question.certificate)
+                                            : crypto::presented_key(*question.key);
+    if (const auto why = revocation(shown); !why.empty()) return refusal(why);
+
+    bool known = false;
+    for (const auto& path : options.known_hosts_files) {
+        const auto text = read_text_file(path, limits::known_hosts_length_max);
+        const auto hosts = text ? known_hosts::parse(*text) : result<known_hosts>(text.error());
+        if (!hosts) continue;
+        const auto found =
+            question.certificate
+                ? hosts->lookup(question.client_host, ssh_port, *question.certificate,
+                                system_seconds(), options_.ca_signature_algorithms)
+                : hosts->lookup(question.client_host, ssh_port, *question.key);
+        if (found.what == known_hosts::verdict::revoked) return refusal("host key is revoked");
+        known = known || found.what == known_hosts::verdict::known;
+    }
+    bool permitted = false;
+    for (const auto& pattern : options.shosts_files) {
+        const auto text = file_of(pattern, question.user);
+        permitted = permitted || (text && hosts_equiv_permits(*text, question.client_host,
+                                                              question.client_user, question.user));
+    }
+    if (!known) return refusal("host key is not known");
+    if (!permitted) return refusal("host is not trusted with its users");
+    if (!options.name_from_packet_only && !has_address(question.client_host, attempt.peer_address))
+        return refusal("host has another address");
+    return {.answer = auth_answer::accept};
 }
 
 }  // namespace sluice

@@ -12,20 +12,52 @@
 
 namespace sluice {
 
+/// Who may come by "hostbased" (RFC 4252 §9).
+struct host_based_options {
+    /// Keys of the hosts that may vouch for their users, and authorities. Empty: nobody may come.
+    std::vector<std::string> known_hosts_files = {};
+
+    /// Which users of which hosts, in the form of hosts.equiv(5); %u stands for the user who they
+    /// want to be.
+    std::vector<std::string> shosts_files = {};
+
+    /// Take the client's word for its name (HostbasedUsesNameFromPacketOnly). Otherwise the name
+    /// must have the address that the client comes from.
+    bool name_from_packet_only = false;
+};
+
 struct file_authenticator_options {
     /// authorized_keys files; %u stands for the user, %% for a percent sign. Empty: no keys.
     std::vector<std::string> authorized_keys_files = {};
 
+    /// Public keys, one a line, of authorities whose certificates let in whom they name
+    /// (TrustedUserCAKeys). Empty: none, but for those of authorized_keys lines.
+    std::string trusted_user_ca_keys_file = {};
+
+    /// Names that a certificate of those may have in place of the user's own
+    /// (AuthorizedPrincipalsFile); %u as above. Empty: the user's own.
+    std::string authorized_principals_file = {};
+
+    /// Keys, certificates and authorities that let in nobody (RevokedKeys): a key revocation list,
+    /// or public keys, one a line. A file that cannot be read revokes all.
+    std::string revoked_keys_file = {};
+
+    /// What authorities may have signed by (CASignatureAlgorithms); empty: all that we know.
+    std::vector<std::string> ca_signature_algorithms = {};
+
     /// Password hashes (password_file.hpp). Empty: no passwords.
     std::string users_file = {};
+
+    host_based_options host_based = {};
 
     /// Who may log in at all; empty: everybody. Asked for every attempt, and a refusal looks to the
     /// client like a wrong password or key.
     std::function<bool(std::string_view user, std::string_view peer_address)> admits = {};
 };
 
-/// Lets in who has a key in an authorized_keys file or a password in a users file. Files are read
-/// at each attempt, so a change counts at once.
+/// Lets in who has a key in an authorized_keys file, a certificate of an authority, a password in a
+/// users file, or comes from a host that is trusted. Files are read at each attempt, so a change
+/// counts at once. By keyboard-interactive it asks for the password.
 class file_authenticator final : public authenticator {
 public:
     /// Reading files and hashing passwords is done on `pool`, which outlives the authenticator.
@@ -33,11 +65,16 @@ public:
         : options_(std::move(options)), pool_(pool) {}
 
     boost::asio::awaitable<login_verdict> check(login_attempt attempt) override;
+    boost::asio::awaitable<login_verdict> converse(login_attempt attempt,
+                                                   conversation& user) override;
 
 private:
     login_verdict decide(const login_attempt& attempt) const;
+    login_verdict check_password(const login_attempt& attempt) const;
     login_verdict check_key(const login_attempt& attempt) const;
-    bool check_password(const login_attempt& attempt) const;
+    login_verdict check_certificate(const login_attempt& attempt) const;
+    login_verdict check_host(const login_attempt& attempt) const;
+    std::string_view revocation(const crypto::presented_key& shown) const;
 
     const file_authenticator_options options_;
     boost::asio::thread_pool& pool_;

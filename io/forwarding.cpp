@@ -157,7 +157,7 @@ asio::awaitable<void> closed(session& channel) {
 
 asio::awaitable<void> connect_through(session channel, std::string host, std::uint16_t port) {
     std::string what;
-    auto first = co_await (connect_tcp(channel.get_executor(), std::move(host), port, {}, what) ||
+    auto first = co_await (connect_tcp(channel.get_executor(), std::move(host), port, what) ||
                            closed(channel));
     if (first.index() == 1) co_return;
     auto& socket = std::get<0>(first);

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 
 namespace sluice {
@@ -21,6 +23,17 @@ bool ends_within_a_line(int fd) {
     char last = '\n';
     const off_t end = ::lseek(fd, 0, SEEK_END);
     return end > 0 && ::pread(fd, &last, 1, end - 1) == 1 && last != '\n';
+}
+
+// With their ends.
+std::vector<std::string_view> lines_of(std::string_view text) {
+    std::vector<std::string_view> lines;
+    while (!text.empty()) {
+        const auto end = std::min(text.find('\n'), text.size() - 1) + 1;
+        lines.push_back(text.substr(0, end));
+        text.remove_prefix(end);
+    }
+    return lines;
 }
 
 }  // namespace
@@ -38,6 +51,7 @@ error_code known_hosts_files::load() {
     bool any = false;
     for (const std::string& path : paths_) {
         const auto text = read_text_file(path, limits::known_hosts_length_max);
+        if (text && path == paths_.front()) first_text_ = *text;
         auto file = text ? known_hosts::parse(*text) : known_hosts::parse({});
         const bool absent = !text && text.error() == boost::system::errc::no_such_file_or_directory;
         if (!first && !text && !absent) first = text.error();
@@ -73,6 +87,41 @@ error_code known_hosts_files::add(std::string_view host, std::uint16_t port,
     if (n < 0) return last_system_error();
     if (static_cast<std::size_t>(n) != line->size()) return errc::truncated;
     return file.close();
+}
+
+error_code known_hosts_files::remove(const std::vector<std::size_t>& lines) {
+    if (paths_.empty()) return errc::bad_config;
+    const std::string& path = paths_.front();
+    const auto text = read_text_file(path, limits::known_hosts_length_max);
+    if (!text) return text.error();
+    // Others may have added lines meanwhile; a line that is not where it was is looked for no more.
+    const auto before = lines_of(first_text_);
+    const auto after = lines_of(*text);
+    std::string kept;
+    for (std::size_t i = 0; i < after.size(); ++i) {
+        const bool goes = std::ranges::find(lines, i + 1) != lines.end() && i < before.size() &&
+                          before[i] == after[i];
+        if (!goes) kept += after[i];
+    }
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0) return last_system_error();
+    std::string temporary = path + ".XXXXXX";
+    file_descriptor file(::mkostemp(temporary.data(), O_CLOEXEC));
+    if (!file) return last_system_error();
+    error_code e;
+    if (::fchmod(file.get(), status.st_mode & 0777) != 0) e = last_system_error();
+    std::string_view left = kept;
+    while (!e && !left.empty()) {
+        const ssize_t n = ::write(file.get(), left.data(), left.size());
+        if (n < 0)
+            e = last_system_error();
+        else
+            left.remove_prefix(static_cast<std::size_t>(n));
+    }
+    if (!e) e = file.close();
+    if (!e && ::rename(temporary.c_str(), path.c_str()) != 0) e = last_system_error();
+    if (e) ::unlink(temporary.c_str());
+    return e;
 }
 
 }  // namespace sluice

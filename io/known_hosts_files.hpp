@@ -31,9 +31,14 @@ public:
     error_code add(std::string_view host, std::uint16_t port, const crypto::public_key& key,
                    bool hashed);
 
+    /// Takes these lines, which were there when the files were read, out of the first file; those
+    /// that have changed since stay. Errors: those of the system.
+    error_code remove(const std::vector<std::size_t>& lines);
+
 private:
     std::vector<std::string> paths_;
     known_hosts hosts_;
+    std::string first_text_;  // of the first file, as it was read
 };
 
 /// Where ssh(1) keeps a user's files: the .ssh folder of the home directory, or nothing.

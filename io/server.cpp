@@ -71,7 +71,7 @@ public:
     }
 
     void serve(std::unique_ptr<byte_stream> stream, const std::string& peer_address) {
-        if (!ending_) admit(std::move(stream), peer_address, peer_address);
+        if (!ending_) admit(std::move(stream), {peer_address, peer_address, 0});
     }
 
     void drain(const drain_options& how, drained_handler done) {
@@ -169,14 +169,14 @@ private:
                                  std::to_string(peer.port());
         socket.set_option(tcp::no_delay(true), e);
         socket.set_option(asio::socket_base::keep_alive(true), e);
-        admit(std::make_unique<socket_stream>(std::move(socket)), address, name);
+        const std::uint16_t local_port = socket.local_endpoint(e).port();
+        admit(std::make_unique<socket_stream>(std::move(socket)), {address, name, local_port});
     }
 
-    void admit(std::unique_ptr<byte_stream> stream, const std::string& address,
-               const std::string& name) {
+    void admit(std::unique_ptr<byte_stream> stream, server_connection::place between) {
         if (connections_.size() >= options_->connections_max || startup_refused())
             return log(log_severity::info, "refused",
-                       {{"peer", name}, {"reason", "too many connections"}});
+                       {{"peer", between.peer_name}, {"reason", "too many connections"}});
         const std::uint64_t number = next_number_++;
         server_connection::observer told;
         told.authenticated = [self = shared_from_this(), number] {
@@ -186,7 +186,7 @@ private:
             asio::post(self->executor_,
                        [self, number, report] { self->on_closed(number, report); });
         };
-        auto connection = std::make_shared<server_connection>(std::move(stream), address, name,
+        auto connection = std::make_shared<server_connection>(std::move(stream), std::move(between),
                                                               options_, std::move(told));
         connections_.emplace(number, member{connection});
         ++starting_;

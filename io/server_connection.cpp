@@ -1,6 +1,7 @@
 #include "sluice/io/server_connection.hpp"
 
 #include "sluice/io/clock.hpp"
+#include "sluice/io/login_conversation.hpp"
 #include "sluice/io/session_port.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -15,11 +16,11 @@ namespace asio = boost::asio;
 
 namespace sluice {
 
-server_connection::server_connection(std::unique_ptr<byte_stream> stream, std::string peer_address,
-                                     std::string peer_name,
+server_connection::server_connection(std::unique_ptr<byte_stream> stream, place between,
                                      std::shared_ptr<const server_options> options, observer told)
-    : peer_address_(std::move(peer_address)),
-      peer_name_(std::move(peer_name)),
+    : peer_address_(std::move(between.peer_address)),
+      peer_name_(std::move(between.peer_name)),
+      local_port_(between.local_port),
       options_(std::move(options)),
       told_(std::move(told)),
       endpoint_(options_->protocol, now()),
@@ -71,6 +72,7 @@ void server_connection::on_finished() {
         for (const auto& port : ports_)
             port->cancel();
     stop_following();
+    if (conversation_) conversation_->abandon();
     if (deciding_) deciding_->emit(asio::cancellation_type::terminal);
 }
 

@@ -12,6 +12,7 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -21,6 +22,7 @@
 
 namespace sluice {
 
+class login_conversation;
 class session_port;
 
 /// Private to io/: one connection of a server: what its endpoint tells is answered here, and the
@@ -36,10 +38,15 @@ public:
         std::function<void(const close_report&)> closed;
     };
 
-    /// `peer_address` is numeric and without a port; `peer_name` has it, for the log.
-    server_connection(std::unique_ptr<byte_stream> stream, std::string peer_address,
-                      std::string peer_name, std::shared_ptr<const server_options> options,
-                      observer told);
+    /// What a connection is between.
+    struct place {
+        std::string peer_address;  // numeric, without a port
+        std::string peer_name;     // with it, for the log
+        std::uint16_t local_port;  // 0: none
+    };
+
+    server_connection(std::unique_ptr<byte_stream> stream, place between,
+                      std::shared_ptr<const server_options> options, observer told);
     ~server_connection() override;
 
     boost::asio::any_io_executor executor() { return pump_.executor(); }
@@ -84,7 +91,9 @@ private:
     // What the events ask for, in server_sessions.cpp.
     void on_event(server_event& event);
     void on_question();
-    void on_answer(login_verdict verdict);
+    void on_verdict(login_verdict verdict);
+    void answer(auth_reply reply);
+    void log_refusal(const std::string& reason) const;
     void on_authenticated(const authenticated_user& user);
     void on_channel_event(channel_event& event);
     void on_open(const channel_open_event& event);
@@ -103,8 +112,9 @@ private:
     void release(session_port& port);
     void close_sessions();
 
-    std::string peer_address_;
-    std::string peer_name_;
+    const std::string peer_address_;
+    const std::string peer_name_;
+    const std::uint16_t local_port_;
     std::shared_ptr<const server_options> options_;
     observer told_;
     server_endpoint endpoint_;
@@ -119,6 +129,7 @@ private:
 
     std::unique_ptr<boost::asio::cancellation_signal> deciding_;  // while an authenticator works
     login_attempt attempt_;                                       // that is being decided
+    std::shared_ptr<login_conversation> conversation_;            // keyboard-interactive
     session_info session_;
     std::vector<std::unique_ptr<session_port>> ports_;
     bool had_sessions_ = false;

@@ -4,6 +4,7 @@
 #include "sluice/io/clock.hpp"
 #include "sluice/io/coroutine_handler.hpp"
 #include "sluice/io/forwarding.hpp"
+#include "sluice/io/login_conversation.hpp"
 #include "sluice/io/process.hpp"
 #include "sluice/io/server_connection.hpp"
 #include "sluice/io/session_port.hpp"
@@ -22,10 +23,15 @@ namespace {
 
 std::string_view name_of(enum auth_question::kind kind) {
     switch (kind) {
+    case auth_question::kind::user:
     case auth_question::kind::none: return "none";
-    case auth_question::kind::password: return "password";
+    case auth_question::kind::password:
+    case auth_question::kind::password_change: return "password";
     case auth_question::kind::public_key_query:
     case auth_question::kind::public_key: return "publickey";
+    case auth_question::kind::interactive:
+    case auth_question::kind::interactive_responses: return "keyboard-interactive";
+    case auth_question::kind::host_based: return "hostbased";
     }
     return "";
 }
@@ -33,21 +39,34 @@ std::string_view name_of(enum auth_question::kind kind) {
 // Runs a session's forced command in place of SFTP or of what was asked for.
 constexpr std::string_view internal_sftp = "internal-sftp";
 
-// A coroutine of our own around the application's, so that whatever it throws is a refusal.
-asio::awaitable<login_verdict> decide(std::shared_ptr<authenticator> logins,
-                                      login_attempt attempt) {
+// Whose key it was, for a log.
+void add_key(std::vector<std::pair<std::string_view, std::string>>& fields,
+             const auth_question& question) {
+    if (question.key) fields.emplace_back("key", question.key->fingerprint());
+    if (!question.certificate) return;
+    const auto& cert = *question.certificate;
+    fields.emplace_back("certificate", cert.fields().key_id);
+    fields.emplace_back("serial", std::to_string(cert.fields().serial));
+    fields.emplace_back("authority", cert.signature_key().fingerprint());
+}
+
+// Coroutines of our own around the application's, so that whatever it throws is a refusal.
+asio::awaitable<login_verdict> check(std::shared_ptr<authenticator> logins, login_attempt attempt) {
     co_return co_await logins->check(std::move(attempt));
 }
 
-// Every step of a login restricts the session. False where two of them force different commands.
-bool restrict(session_rights& rights, session_rights&& more) {
-    if (rights.forced_command && more.forced_command &&
-        *rights.forced_command != *more.forced_command)
-        return false;
-    if (more.forced_command) rights.forced_command = std::move(more.forced_command);
-    std::ranges::move(more.environment, std::back_inserter(rights.environment));
-    rights.port_forwarding = rights.port_forwarding && more.port_forwarding;
-    return true;
+asio::awaitable<login_verdict> converse(std::shared_ptr<authenticator> logins,
+                                        login_attempt attempt,
+                                        std::shared_ptr<login_conversation> user) {
+    co_return co_await logins->converse(std::move(attempt), *user);
+}
+
+bool may_open(const session_rights& rights, std::string_view host, std::uint16_t port) {
+    const auto fits = [&](const open_destination& d) {
+        return d.host == host && (!d.port || *d.port == port);
+    };
+    return rights.port_forwarding &&
+           (!rights.permit_open || std::ranges::any_of(*rights.permit_open, fits));
 }
 
 }  // namespace
@@ -72,43 +91,86 @@ void server_connection::on_event(server_event& event) {
 // --- logins -------------------------------------------------------------------------------------
 
 void server_connection::on_question() {
-    attempt_ = {*endpoint_.question(), peer_address_};
+    const auth_question& question = *endpoint_.question();
+    if (conversation_ && question.what == auth_question::kind::interactive_responses) {
+        attempt_.question.what = question.what;
+        return conversation_->on_responses(question.responses);
+    }
+    if (conversation_) {
+        // The client has begun something else. What it gave up ends before that is looked at.
+        conversation_->abandon();
+        deciding_->emit(asio::cancellation_type::terminal);
+        return;
+    }
+    attempt_ = {question, peer_address_, local_port_};
+    if (question.what == auth_question::kind::user) {
+        auto policy = options_->logins->policy(attempt_);
+        return answer(policy ? auth_reply(std::move(*policy)) : auth_answer::refuse);
+    }
     deciding_ = std::make_unique<asio::cancellation_signal>();
     auto done = [self = shared_from_this()](std::exception_ptr failed, login_verdict verdict) {
-        self->deciding_.reset();
-        if (self->finished_) return self->finish_if_idle();
-        self->on_answer(failed ? login_verdict{} : std::move(verdict));
+        self->on_verdict(failed ? login_verdict{} : std::move(verdict));
     };
-    asio::co_spawn(executor(), decide(options_->logins, attempt_),
-                   asio::bind_cancellation_slot(deciding_->slot(), std::move(done)));
+    const auto slot = deciding_->slot();
+    if (question.what != auth_question::kind::interactive)
+        return asio::co_spawn(executor(), check(options_->logins, attempt_),
+                              asio::bind_cancellation_slot(slot, std::move(done)));
+    conversation_ = std::make_shared<login_conversation>(
+        executor(), [this](auth_prompts prompts) { answer(std::move(prompts)); });
+    asio::co_spawn(executor(), converse(options_->logins, attempt_, conversation_),
+                   asio::bind_cancellation_slot(slot, std::move(done)));
 }
 
-void server_connection::on_answer(login_verdict verdict) {
-    bool accepted = verdict.answer == auth_answer::accept;
-    const bool query = attempt_.question.what == auth_question::kind::public_key_query;
-    if (accepted && !query) accepted = restrict(session_.rights, std::move(verdict.rights));
-    if (endpoint_.question() != nullptr) {
-        if (!accepted && attempt_.question.what != auth_question::kind::none) {
-            std::vector<std::pair<std::string_view, std::string>> fields{
-                {"user", attempt_.question.user},
-                {"method", std::string(name_of(attempt_.question.what))}};
-            if (attempt_.question.key)
-                fields.emplace_back("key", attempt_.question.key->fingerprint());
-            log(query ? log_severity::verbose : log_severity::info, "login_failed",
-                std::move(fields));
-        }
-        endpoint_.answer(accepted ? auth_answer::accept : auth_answer::refuse, now());
+void server_connection::on_verdict(login_verdict verdict) {
+    deciding_.reset();
+    const auto talked = std::exchange(conversation_, nullptr);
+    if (finished_) return finish_if_idle();
+    if (talked && talked->abandoned()) {
+        if (endpoint_.question() != nullptr) on_question();
+        return;
+    }
+    const auto what = attempt_.question.what;
+    const bool query = what == auth_question::kind::public_key_query;
+    bool accepted = accepts(verdict.answer);
+    if (accepted && !query && !restrict(session_.rights, std::move(verdict.rights))) {
+        accepted = false;
+        verdict.reason = "forces another command than the step before";
+    }
+    if (accepted || std::holds_alternative<auth_password_expired>(verdict.answer)) {
+        answer(std::move(verdict.answer));
+    } else {
+        if (what != auth_question::kind::none) log_refusal(verdict.reason);
+        answer(auth_answer::refuse);
     }
     attempt_.question.password = {};
+    attempt_.question.new_password = {};
+}
+
+void server_connection::answer(auth_reply reply) {
+    if (endpoint_.question() != nullptr) {
+        const bool fitting = fits(reply, endpoint_.question()->what);
+        endpoint_.answer(fitting ? std::move(reply) : auth_answer::refuse, now());
+    }
     pump_.run();
+}
+
+void server_connection::log_refusal(const std::string& reason) const {
+    const auth_question& question = attempt_.question;
+    std::vector<std::pair<std::string_view, std::string>> fields{
+        {"user", question.user}, {"method", std::string(name_of(question.what))}};
+    add_key(fields, question);
+    if (!reason.empty()) fields.emplace_back("reason", reason);
+    const bool query = question.what == auth_question::kind::public_key_query;
+    log(query ? log_severity::verbose : log_severity::info, "login_failed", std::move(fields));
 }
 
 void server_connection::on_authenticated(const authenticated_user& user) {
     session_.user = user.name();
     session_.peer_address = peer_address_;
+    session_.local_port = local_port_;
     std::vector<std::pair<std::string_view, std::string>> fields{
         {"user", session_.user}, {"method", std::string(name_of(attempt_.question.what))}};
-    if (attempt_.question.key) fields.emplace_back("key", attempt_.question.key->fingerprint());
+    add_key(fields, attempt_.question);
     log(log_severity::info, "login", std::move(fields));
     attempt_ = {};
     if (told_.authenticated) told_.authenticated();
@@ -186,8 +248,8 @@ void server_connection::on_open(const channel_open_event& event) {
 void server_connection::on_open_through(channel_id id, const direct_tcpip_channel& channel) {
     std::string host(channel.host_to_connect);
     const auto& permits = options_->permit_connect;
-    if (!session_.rights.port_forwarding || !permits || channel.port_to_connect == 0 ||
-        channel.port_to_connect > 65535 ||
+    if (!permits || channel.port_to_connect == 0 || channel.port_to_connect > 65535 ||
+        !may_open(session_.rights, host, static_cast<std::uint16_t>(channel.port_to_connect)) ||
         !permits(session_, host, static_cast<std::uint16_t>(channel.port_to_connect))) {
         log(log_severity::info, "forwarding_refused",
             {{"user", session_.user},

@@ -19,6 +19,7 @@ namespace sluice {
 struct session_info {
     std::string user;
     std::string peer_address;
+    std::uint16_t local_port = 0;  // that the client came to; 0: none
     session_rights rights;
 };
 

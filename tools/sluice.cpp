@@ -1,5 +1,7 @@
 // sluice: the client program. Arguments only; each command is a sluice_<command>.cpp.
 
+#include "sluice/tools/sluice_agent.hpp"
+#include "sluice/tools/sluice_config.hpp"
 #include "sluice/tools/sluice_files.hpp"
 #include "sluice/tools/sluice_forward.hpp"
 #include "sluice/tools/sluice_options.hpp"
@@ -15,8 +17,8 @@
 
 namespace {
 
-constexpr int exit_error = 255;                  // as ssh(1)
-constexpr std::string_view with_value = "lpio";  // options that take one
+constexpr int exit_error = 255;                    // as ssh(1)
+constexpr std::string_view with_value = "lpioFJ";  // options that take one
 
 void declare(CLI::App& command, sluice::client_arguments& a) {
     command.add_option("-p", a.port, "Port to connect to; 22")->type_name("PORT");
@@ -26,6 +28,10 @@ void declare(CLI::App& command, sluice::client_arguments& a) {
     command.add_option("-o", a.settings, "One setting, as in ssh_config(5): Keyword=value")
         ->type_name("SETTING")
         ->allow_extra_args(false);
+    command.add_option("-F", a.config_file, "Settings of this file only; none: of no file")
+        ->type_name("FILE");
+    command.add_option("-J", a.jump, "Servers to go through, with commas between them")
+        ->type_name("[USER@]HOST[:PORT]");
 }
 
 void declare_files(CLI::App& command, sluice::client_arguments& a, sluice::file_arguments& files) {
@@ -67,6 +73,8 @@ int main(int argc, char** argv) {
     declare(run, common);
     run.add_option("-l", common.user, "User to log in as")->type_name("USER");
     run.add_option("HOST", common.host, "Server: [USER@]HOST")->required();
+    bool forward_agent = false;
+    run.add_flag("-A", forward_agent, "Let the server's programs use the agent");
     run.add_flag("-n", running.no_input, "Give the command no input");
     run.add_flag("-v", running.verbose, "Say more, and how the connection ended");
     run.footer("COMMAND... follows the host; its exit status is that of sluice, 255 on errors.");
@@ -97,6 +105,22 @@ int main(int argc, char** argv) {
         ->required();
     forward.footer("Runs until it is interrupted; connections that are open then may finish.");
 
+    sluice::agent_arguments holding;
+    CLI::App& agent = *app.add_subcommand("agent", "Hold keys for ssh and sluice");
+    agent.add_option("-a", holding.socket_path, "Socket to listen on; one below $TMPDIR")
+        ->type_name("SOCKET");
+    agent.add_option("-t", holding.lifetime, "How long keys are held that say nothing: 3600, 1h")
+        ->type_name("TIME");
+    agent.add_flag("-D", holding.foreground, "Stay in the foreground");
+    agent.prefix_command();
+    agent.footer(
+        "COMMAND... is run with the agent, which ends with it. Without one the agent goes "
+        "to the background, and what a shell is to evaluate is printed.");
+    CLI::App& config = *app.add_subcommand("config", "Print what holds for a server, as ssh -G");
+    declare(config, common);
+    config.add_option("-l", common.user, "User to log in as")->type_name("USER");
+    config.add_option("HOST", common.host, "Server: [USER@]HOST")->required();
+
     const int command =
         argc > 1 && std::string_view(argv[1]) == "run" ? behind_host(argc, argv) : argc;
     const bool mark = command < argc && std::string_view(argv[command]) == "--";
@@ -107,6 +131,12 @@ int main(int argc, char** argv) {
     } catch (const CLI::ParseError& e) {
         return app.exit(e) == 0 ? 0 : exit_error;
     }
+    if (agent.parsed()) {
+        holding.command = agent.remaining();
+        return sluice::run_agent(holding);
+    }
+    const auto system = sluice::ssh_config_system::here(true);
+    if (config.parsed()) return sluice::print_config(common, system);
     if (!run.parsed() && !forward.parsed()) {
         const std::string& text = put.parsed() ? files.to : files.from;
         const auto place = sluice::place_of(text);
@@ -116,20 +146,21 @@ int main(int argc, char** argv) {
         }
         common.host = place->host;
     }
-    auto settings = sluice::understand(common);
+    auto settings = sluice::understand(common, system);
     if (!settings) {
-        std::fprintf(stderr, "sluice: %s\n", settings.error().c_str());
+        std::fprintf(stderr, "sluice: %s\n", sluice::printable(settings.error()).c_str());
         return exit_error;
     }
-    if (!settings->batch_mode) sluice::ask_on_terminal(settings->connect);
+    if (!settings->batch_mode) {
+        sluice::ask_on_terminal(settings->connect);
+        for (auto& hop : settings->connect.jump_hosts)
+            sluice::ask_on_terminal(hop);
+    }
 
+    if (forward_agent) settings->connect.forward_agent.emplace();
     if (get.parsed()) return sluice::get_files(std::move(*settings), files);
     if (put.parsed()) return sluice::put_files(std::move(*settings), files);
     if (ls.parsed()) return sluice::list_files(std::move(*settings), files);
     if (forward.parsed()) return sluice::forward_connections(std::move(*settings), forwarding);
-    if (running.command.empty()) {
-        std::fprintf(stderr, "sluice: no command\n");
-        return exit_error;
-    }
     return sluice::run_command(std::move(*settings), running);
 }

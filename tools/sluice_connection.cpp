@@ -28,6 +28,22 @@ asio::awaitable<work_done> run(client_settings settings, bool verbose,
     co_return done;
 }
 
+// Banners and what is logged go to standard error, as LogLevel and -v say.
+void speak_of(connect_options& o, bool tells, bool verbose) {
+    if (tells)
+        o.on_banner = [](std::string_view text) { std::fputs(printable(text).c_str(), stderr); };
+    o.log = [tells, verbose](const log_record& r) {
+        if (r.level > (verbose ? log_severity::debug
+                       : tells ? log_severity::info
+                               : log_severity::error))
+            return;
+        std::string line(r.event);
+        for (const auto& [name, value] : r.fields)
+            line += ' ' + std::string(name) + '=' + value;
+        complain(line);
+    };
+}
+
 }  // namespace
 
 void complain(std::string_view text) {
@@ -36,17 +52,17 @@ void complain(std::string_view text) {
 
 work_done with_connection(client_settings settings, bool verbose,
                           std::function<asio::awaitable<int>(connection&)> work) {
-    settings.connect.on_failure = [](const connect_failure& f) { complain(f.text); };
-    settings.connect.on_banner = [](std::string_view text) {
-        std::fputs(printable(text).c_str(), stderr);
-    };
-    settings.connect.log = [verbose](const log_record& r) {
-        if (!verbose && r.level > log_severity::info) return;
-        std::string line(r.event);
-        for (const auto& [name, value] : r.fields)
-            line += ' ' + std::string(name) + '=' + value;
-        complain(line);
-    };
+    const std::string& level = *settings.config.log_level;
+    verbose = verbose || level == "VERBOSE" || level.starts_with("DEBUG");
+    const bool tells = verbose || level == "INFO";
+    if (verbose)
+        for (const std::string& note : settings.config.notes)
+            complain(note);
+    for (connect_options& hop : settings.connect.jump_hosts)
+        speak_of(hop, tells, verbose);
+    speak_of(settings.connect, tells, verbose);
+    if (level != "SILENT")
+        settings.connect.on_failure = [](const connect_failure& f) { complain(f.text); };
     asio::io_context context(1);
     work_done done;
     asio::co_spawn(context, run(std::move(settings), verbose, std::move(work)),

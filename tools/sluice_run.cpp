@@ -113,9 +113,19 @@ int fail(std::string_view text) {
     return exit_no_session;
 }
 
-asio::awaitable<int> talk(connection& c, const run_arguments& arguments) {
+// Without waiting for an answer, as ssh(1): a server need not take them.
+void send_environment(session& channel, const client_settings& settings) {
+    for (const auto& [name, value] : settings.environment)
+        channel.core()->send([name = name, value = value](mux_port& port) {
+            port.request(env_request{name, value}, false);
+        });
+}
+
+asio::awaitable<int> talk(connection& c, const client_settings& settings,
+                          const run_arguments& arguments) {
     auto [unopened, channel] = co_await c.open_session(as_result);
     if (unopened) co_return fail("cannot open a session: " + unopened.message());
+    send_environment(channel, settings);
     const auto [refused] = co_await channel.request_exec(arguments.command, as_result);
     if (refused) co_return fail("the command was refused: " + refused.message());
 
@@ -150,9 +160,15 @@ asio::awaitable<int> talk(connection& c, const run_arguments& arguments) {
 
 }  // namespace
 
-int run_command(client_settings settings, const run_arguments& arguments) {
-    return with_connection(std::move(settings), arguments.verbose,
-                           [&](connection& c) { return talk(c, arguments); })
+int run_command(client_settings settings, run_arguments arguments) {
+    const auto& configured = settings.config.remote_command;
+    if (configured && !arguments.command.empty())
+        return fail("a command and RemoteCommand: one of them is too many");
+    if (configured) arguments.command = *configured;
+    if (arguments.command.empty()) return fail("no command");
+    arguments.no_input = arguments.no_input || *settings.config.stdin_null;
+    return with_connection(settings, arguments.verbose,
+                           [&](connection& c) { return talk(c, settings, arguments); })
         .status;
 }
 

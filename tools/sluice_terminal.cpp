@@ -88,6 +88,16 @@ std::optional<std::string> ask_line(const std::string& prompt) {
 
 void ask_on_terminal(connect_options& o) {
     o.on_unknown_host_key = ask_host_key;
+    o.on_host_key_update = [host = o.host](const host_key_update_question& q) {
+        std::string text = "The server's host keys have changed.\n";
+        for (const auto& key : q.learn)
+            text +=
+                "Learned new hostkey: " + std::string(key.type()) + ' ' + key.fingerprint() + '\n';
+        if (q.forget != 0)
+            text += "Hostkeys that are no longer used: " + std::to_string(q.forget) + '\n';
+        const auto answer = ask_line(text + "Accept updated hostkeys of " + host + "? (yes/no): ");
+        return answer == "yes";
+    };
     o.on_passphrase = [](const std::string& path) {
         return ask_secret("Enter passphrase for key '" + path + "': ");
     };
@@ -102,6 +112,7 @@ void ask_on_terminal(connect_options& o) {
         std::string text =
             printable(q.name.empty() ? q.instruction : q.name + "\n" + q.instruction);
         if (!text.empty()) text += '\n';
+        if (q.prompts.empty()) std::fputs(text.c_str(), stderr);
         for (const auto& prompt : q.prompts) {
             text += printable(prompt.text);
             if (prompt.echo) {

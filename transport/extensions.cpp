@@ -1,6 +1,10 @@
 #include "sluice/transport/extensions.hpp"
 
+#include "sluice/crypto/signature_algorithms.hpp"
 #include "sluice/wire/name_list.hpp"
+
+#include <algorithm>
+#include <string_view>
 
 namespace sluice {
 
@@ -24,7 +28,15 @@ result<> peer_extensions::update(const ext_info& message) {
 
 bytes server_ext_info(const std::vector<std::string>& public_key_algorithms,
                       const std::vector<std::pair<std::string, std::string>>& others) {
-    const std::string sig_algs = wire::join(public_key_algorithms);
+    // RFC 8308 §3.1: names of signatures, whether the key is shown in a certificate or not.
+    std::vector<std::string_view> signatures;
+    for (const std::string& name : public_key_algorithms) {
+        const auto* known = crypto::find_signature_algorithm(name);
+        const std::string_view signature = known != nullptr ? known->signs_as : name;
+        if (std::ranges::find(signatures, signature) == signatures.end())
+            signatures.push_back(signature);
+    }
+    const std::string sig_algs = wire::join(signatures);
     ext_info message;
     message.extensions.push_back({"server-sig-algs", sig_algs});
     for (const auto& [name, value] : others)

@@ -37,19 +37,19 @@ constexpr std::array table{
 
 class private_host_key final : public host_key {
 public:
-    explicit private_host_key(crypto::private_key key) : key_(std::move(key)) {}
+    private_host_key(crypto::private_key key, crypto::presented_key shown)
+        : key_(std::move(key)), shown_(std::move(shown)) {}
 
-    const bytes& blob() const override { return key_.public_half().blob(); }
-    bool signs(std::string_view algorithm) const override {
-        const auto* known = crypto::find_signature_algorithm(algorithm);
-        return known != nullptr && known->key_type == key_.public_half().type();
-    }
+    const bytes& blob() const override { return shown_.blob(); }
+    bool signs(std::string_view algorithm) const override { return shown_.fits(algorithm); }
     result<bytes> sign(std::string_view algorithm, bytes_view data) const override {
-        return key_.sign(algorithm, data);
+        if (!signs(algorithm)) return errc::unknown_key_type;
+        return key_.sign(crypto::find_signature_algorithm(algorithm)->signs_as, data);
     }
 
 private:
-    crypto::private_key key_;
+    const crypto::private_key key_;
+    const crypto::presented_key shown_;
 };
 
 }  // namespace
@@ -66,7 +66,16 @@ std::vector<std::string> offered_kex_methods(role own) {
 }
 
 std::shared_ptr<const host_key> make_host_key(crypto::private_key key) {
-    return std::make_shared<private_host_key>(std::move(key));
+    auto shown = crypto::presented_key(key.public_half());
+    return std::make_shared<private_host_key>(std::move(key), std::move(shown));
+}
+
+result<std::shared_ptr<const host_key>> make_host_key(crypto::private_key key,
+                                                      crypto::certificate cert) {
+    if (cert.key() != key.public_half() || cert.fields().kind != crypto::certificate_kind::host)
+        return errc::bad_value;
+    return std::shared_ptr<const host_key>(
+        std::make_shared<private_host_key>(std::move(key), std::move(cert)));
 }
 
 bytes exchange_hash(const kex_context& context, crypto::hash_kind hash, bytes_view host_key_blob,

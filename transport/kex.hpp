@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sluice/crypto/certificate.hpp"
 #include "sluice/crypto/hash.hpp"
 #include "sluice/crypto/key.hpp"
 #include "sluice/crypto/random.hpp"
@@ -22,7 +23,7 @@ class host_key {
 public:
     virtual ~host_key() = default;
 
-    /// The public key blob K_S (RFC 4253 §6.6).
+    /// K_S: the public key blob (RFC 4253 §6.6), or a certificate's.
     virtual const bytes& blob() const = 0;
 
     /// Whether it can sign with that public key algorithm, such as "rsa-sha2-512".
@@ -33,6 +34,12 @@ public:
 };
 
 std::shared_ptr<const host_key> make_host_key(crypto::private_key key);
+
+/// The same key, shown in a certificate of it. Offered beside the bare key, not in its place: a
+/// client may not trust the authority. Errors: bad_value for a certificate of another key, or one
+/// that is not for hosts.
+result<std::shared_ptr<const host_key>> make_host_key(crypto::private_key key,
+                                                      crypto::certificate cert);
 
 /// What an exchange hashes and works with, whatever its method.
 struct kex_context {

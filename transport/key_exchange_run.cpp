@@ -100,9 +100,9 @@ result<> key_exchange_run::on_message(bytes_view payload, std::vector<bytes>& re
 }
 
 result<> key_exchange_run::check_host_key() const {
-    const auto key = crypto::public_key::from_blob(outcome_.host_key_blob);
-    if (!key) return errc::host_key_rejected;
-    if (!key->verify(chosen_.host_key_algorithm, outcome_.exchange_hash, outcome_.signature))
+    const auto shown = crypto::presented_key::from_blob(outcome_.host_key_blob);
+    if (!shown) return errc::host_key_rejected;
+    if (!shown->verify(chosen_.host_key_algorithm, outcome_.exchange_hash, outcome_.signature))
         return errc::host_key_rejected;
     return {};
 }

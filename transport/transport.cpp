@@ -243,7 +243,10 @@ const negotiated::direction& transport::direction(bool outbound) const {
 void transport::send_newkeys() {
     send_now(wire::encoded(newkeys{}));
     const kex_outcome& outcome = exchange_->outcome();
-    if (session_id_.empty()) session_id_ = outcome.exchange_hash;
+    if (session_id_.empty()) {
+        session_id_ = outcome.exchange_hash;
+        session_signature_ = outcome.signature;
+    }
     host_key_blob_ = outcome.host_key_blob;
     algorithms_ = exchange_->chosen();
 

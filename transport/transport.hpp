@@ -132,6 +132,8 @@ public:
     void release_idle_memory();
 
     const bytes& session_id() const { return session_id_; }
+    /// The host key's, over the session identifier. A client's only.
+    const bytes& session_signature() const { return session_signature_; }
     const bytes& host_key_blob() const { return host_key_blob_; }
     const std::string& peer_identification() const { return peer_identification_; }
     const peer_extensions& extensions() const { return extensions_; }
@@ -194,6 +196,7 @@ private:
     rekey_policy rekey_policy_;
     negotiated algorithms_;
     bytes session_id_;
+    bytes session_signature_;
     bytes host_key_blob_;
     peer_extensions extensions_;
     std::size_t ext_info_messages_ = 0;

@@ -39,13 +39,26 @@ inline constexpr std::size_t signature_length_max = 16 * 1024;        // bytes
 inline constexpr unsigned auth_requests_max = 128;   // requests of any kind a connection
 inline constexpr unsigned auth_banners_max = 64;     // that a client takes, OpenSSH sends a few
 inline constexpr std::size_t auth_prompts_max = 64;  // in one INFO_REQUEST
+inline constexpr std::size_t auth_submethods_length_max = 1024;          // bytes, RFC 4256 §3.1
+inline constexpr std::size_t host_name_length_max = 255;                 // bytes, RFC 1035 §2.3.4
 inline constexpr std::size_t known_hosts_length_max = 16 * 1024 * 1024;  // bytes, as a fleet's
 inline constexpr std::size_t agent_message_length_max = 256 * 1024;      // bytes, as OpenSSH
 inline constexpr std::size_t agent_identities_max = 1024;                // in one answer
-inline constexpr std::size_t policy_line_length_max = 16 * 1024;         // authorized_keys line
-inline constexpr std::size_t policy_file_length_max = 1024 * 1024;       // bytes
-inline constexpr std::size_t policy_errors_max = 64;              // lines reported of one file
-inline constexpr std::size_t key_file_length_max = 1024 * 1024;   // bytes, as OpenSSH
+inline constexpr std::size_t agent_extensions_max = 256;                 // names in one answer
+inline constexpr std::size_t agent_keys_max = 512;                       // that our agent holds
+inline constexpr std::size_t agent_comment_length_max = 1024;    // bytes, of a key that is added
+inline constexpr std::size_t agent_hops_max = 1024;              // of one key, as OpenSSH
+inline constexpr std::size_t agent_hop_keys_max = 1024;          // of one end of a hop, as OpenSSH
+inline constexpr std::size_t agent_bindings_max = 16;            // hops to our agent, as OpenSSH
+inline constexpr std::size_t agent_session_id_length_max = 128;  // bytes; a hash has 64
+inline constexpr std::size_t agent_connections_max = 128;        // to our agent at once
+inline constexpr std::chrono::seconds agent_unlock_pause_max{10};  // after wrong passphrases
+inline constexpr std::size_t agent_channels_max = 16;  // to the agent, that a server has open
+inline constexpr std::size_t policy_line_length_max = 16 * 1024;    // authorized_keys line
+inline constexpr std::size_t policy_file_length_max = 1024 * 1024;  // bytes
+inline constexpr std::size_t policy_errors_max = 64;                // lines reported of one file
+inline constexpr std::size_t key_file_length_max = 1024 * 1024;     // bytes, as OpenSSH
+inline constexpr std::size_t permit_open_max = 256;                 // destinations of one key
 inline constexpr std::uint32_t bcrypt_rounds_max = 4096;          // a key file may not cost minutes
 inline constexpr std::uint32_t pbkdf2_rounds_max = 4'000'000;     // likewise; OpenSSL writes 2048
 inline constexpr std::uint32_t argon2_memory_kib_max = 1 << 20;   // 1 GiB; PuTTY writes 8 MiB
@@ -71,6 +84,15 @@ inline constexpr std::size_t environment_bytes_max = 64 * 1024;
 inline constexpr std::size_t command_length_max = 64 * 1024;  // bytes of exec
 inline constexpr std::size_t host_keys_max = 64;              // in one hostkeys-00 or prove request
 inline constexpr std::size_t lately_closed_channels = 32;     // whose late WINDOW_ADJUST is ignored
+
+// ssh_config(5): a user's own files, which tools write too
+inline constexpr std::size_t ssh_config_file_length_max = 4 * 1024 * 1024;  // bytes: a fleet's
+inline constexpr std::size_t ssh_config_line_length_max = 64 * 1024;        // bytes
+inline constexpr std::size_t ssh_config_files_max = 1024;     // read at once, with included ones
+inline constexpr unsigned ssh_config_include_depth_max = 16;  // as OpenSSH
+inline constexpr std::size_t ssh_config_values_max = 1024;    // of one keyword
+inline constexpr std::size_t ssh_config_text_length_max = 64 * 1024;  // bytes with tokens expanded
+inline constexpr std::size_t jump_hosts_max = 8;  // servers a connection goes through, for loops
 
 // SFTP
 inline constexpr std::size_t sftp_packet_length_max = 256 * 1024;  // bytes, as OpenSSH

@@ -89,6 +89,7 @@ TEST(Agent, BadRepliesAreErrorsAndStaySo) {
     } cases[] = {
         {"a signature", signature, errc::unexpected_message},
         {"success", test::from_hex("00000001 06"), errc::unexpected_message},
+        {"an extension's", test::from_hex("00000006 1d 00000001 61"), errc::unexpected_message},
         {"nothing", test::from_hex("00000000"), errc::truncated},
         {"no count", test::from_hex("00000001 0c"), errc::truncated},
         {"a key less", test::from_hex("0000000e 0c 00000002 00000001aa 00000000"), errc::truncated},
@@ -109,6 +110,130 @@ TEST(Agent, BadRepliesAreErrorsAndStaySo) {
     EXPECT_FALSE(agent.next().value());
     hear(agent, refusal);
     EXPECT_EQ(agent.next().error(), errc::unexpected_message) << "nothing was asked";
+}
+
+TEST(Rfc9987s3, TheOtherRequestsOnTheWire) {
+    agent_client agent;
+    agent.remove(bytes{0xaa, 0xbb});
+    EXPECT_EQ(said(agent),
+              "00000007"
+              "12"
+              "00000002aabb");
+    agent.remove_all();
+    EXPECT_EQ(said(agent),
+              "00000001"
+              "13");
+    agent.lock("ab");
+    EXPECT_EQ(said(agent),
+              "00000007"
+              "16"
+              "000000026162");
+    agent.unlock("ab");
+    EXPECT_EQ(said(agent),
+              "00000007"
+              "17"
+              "000000026162");
+    agent.query();
+    EXPECT_EQ(said(agent),
+              "0000000a"
+              "1b"
+              "000000057175657279");
+    agent.extend("x@y", bytes{1, 2});
+    EXPECT_EQ(said(agent),
+              "0000000a"
+              "1b"
+              "00000003784079"
+              "0102");
+    agent.bind_session({bytes{1}, bytes{2}, bytes{3}, true});
+    EXPECT_EQ(said(agent),
+              "0000002d"
+              "1b"
+              "00000018"
+              "73657373696f6e2d62696e64406f70656e7373682e636f6d"
+              "0000000101"
+              "0000000102"
+              "0000000103"
+              "01");
+    ASSERT_TRUE(agent.add_fields("t", bytes{7}, "c", {}));
+    EXPECT_EQ(said(agent),
+              "0000000c"
+              "11"
+              "0000000174"
+              "07"
+              "0000000163");
+    ASSERT_TRUE(agent.add_fields("t", bytes{7}, "c", {.confirm = true}));
+    EXPECT_EQ(said(agent),
+              "0000000d"
+              "19"
+              "0000000174"
+              "07"
+              "0000000163"
+              "02");
+    EXPECT_EQ(agent.add_fields("t", bytes(limits::agent_message_length_max), "c").error(),
+              errc::too_long);
+    EXPECT_EQ(agent.pending(), 9u);
+}
+
+// Message by message: a key's memory is not shared with the next request's.
+TEST(Agent, RequestsGoOutOneByOne) {
+    agent_client agent;
+    agent.remove_all();
+    agent.request_identities();
+    EXPECT_EQ(test::to_hex(agent.output()), "0000000113");
+    agent.consume_output(3);
+    EXPECT_EQ(test::to_hex(agent.output()), "0113");
+    agent.consume_output(2);
+    EXPECT_EQ(test::to_hex(agent.output()), "000000010b");
+    agent.consume_output(5);
+    EXPECT_TRUE(agent.output().empty());
+}
+
+TEST(Rfc9987s3_8, RepliesOfExtensions) {
+    const auto ask = [](auto request, const char* reply) {
+        agent_client agent;
+        request(agent);
+        bytes framed;
+        wire::writer(framed).write(bytes_view(test::from_hex(reply)));
+        hear(agent, framed);
+        return agent.next();
+    };
+    const auto query = [](agent_client& a) { a.query(); };
+    const auto extend = [](agent_client& a) { a.extend("x@y", {}); };
+    const auto plain = [](agent_client& a) { a.remove_all(); };
+    using names = std::vector<std::string>;
+
+    EXPECT_TRUE(std::holds_alternative<agent_success>(ask(plain, "06").value().value()));
+    EXPECT_TRUE(std::holds_alternative<agent_success>(ask(extend, "06").value().value()));
+    EXPECT_TRUE(std::holds_alternative<agent_refusal>(ask(extend, "05").value().value()));
+    EXPECT_TRUE(std::holds_alternative<agent_refusal>(ask(extend, "1c").value().value()));
+    const struct {
+        const char* reply;
+        names want;
+    } queries[] = {{"1d 00000005 7175657279 00000001 61 00000001 62", {"a", "b"}},
+                   {"1d 00000005 7175657279", {}},
+                   {"06 00000001 61", {"a"}},
+                   {"06", {}}};
+    for (const auto& c : queries) {
+        SCOPED_TRACE(c.reply);
+        EXPECT_EQ(std::get<agent_extensions>(ask(query, c.reply).value().value()).names, c.want);
+    }
+    for (const char* reply : {"1d 00000003 784079 0102", "06 0102"}) {
+        SCOPED_TRACE(reply);
+        EXPECT_EQ(std::get<agent_extension_response>(ask(extend, reply).value().value()).contents,
+                  (bytes{1, 2}));
+    }
+    bytes many{29};
+    wire::writer w(many);
+    w.write("query");
+    for (std::size_t i = 0; i <= limits::agent_extensions_max; ++i)
+        w.write("");
+    EXPECT_EQ(ask(query, test::to_hex(many).c_str()).error(), errc::too_long);
+    EXPECT_EQ(ask(query, "1d 00000003 784079").error(), errc::bad_value);
+    EXPECT_EQ(ask(extend, "1d 00000003 784078").error(), errc::bad_value);
+    EXPECT_EQ(ask(query, "06 000000").error(), errc::truncated);
+    EXPECT_EQ(ask(plain, "1d").error(), errc::unexpected_message);
+    EXPECT_EQ(ask(plain, "06 00").error(), errc::trailing_bytes);
+    EXPECT_EQ(ask(extend, "0c 00000000").error(), errc::unexpected_message);
 }
 
 TEST(Agent, EveryTruncationOfAMessageIsAnError) {

@@ -45,7 +45,7 @@ TEST(AuthorizedKeys, PlainLinesCommentsAndBlankLines) {
     EXPECT_EQ(list->keys()[1].line, 5u);
     ASSERT_NE(list->find(other_key()), nullptr);
     EXPECT_TRUE(list->find(other_key())->allows("192.0.2.1", 0));
-    EXPECT_TRUE(list->find(key())->permits_pty);
+    EXPECT_TRUE(list->find(key())->options.permits_pty);
 }
 
 TEST(AuthorizedKeys, ABadLineCostsOnlyItself) {
@@ -106,24 +106,23 @@ TEST(AuthorizedKeys, RestrictionsAreTakenAndLifted) {
         SCOPED_TRACE(c.options);
         const auto k = with(c.options);
         ASSERT_TRUE(k);
-        EXPECT_EQ(k->permits_pty, c.pty);
-        EXPECT_EQ(k->permits_port_forwarding, c.port);
-        EXPECT_EQ(k->permits_agent_forwarding, c.agent);
-        EXPECT_EQ(k->permits_x11_forwarding, c.x11);
-        EXPECT_EQ(k->permits_user_rc, c.rc);
+        EXPECT_EQ(k->options.permits_pty, c.pty);
+        EXPECT_EQ(k->options.permits_port_forwarding, c.port);
+        EXPECT_EQ(k->options.permits_agent_forwarding, c.agent);
+        EXPECT_EQ(k->options.permits_x11_forwarding, c.x11);
+        EXPECT_EQ(k->options.permits_user_rc, c.rc);
         EXPECT_EQ(k->comment, "a comment");
         EXPECT_TRUE(k->allows("192.0.2.1", 0));
     }
 }
 
 TEST(AuthorizedKeys, WhatWeDoNotServeRefusesTheKey) {
-    for (const char* options :
-         {"cert-authority", "principals=\"ada\"", "permitopen=\"host:22\"", "permitlisten=\"8080\"",
-          "tunnel=\"0\"", "Cert-Authority", "pty,tunnel=\"1\",command=\"x\""}) {
+    for (const char* options : {"permitlisten=\"8080\"", "tunnel=\"0\"", "Tunnel=\"0\"",
+                                "pty,tunnel=\"1\",command=\"x\""}) {
         SCOPED_TRACE(options);
         const auto k = with(options);
         ASSERT_TRUE(k) << "listed, so that it can be reported";
-        EXPECT_NE(k->unsupported, "");
+        EXPECT_NE(k->options.unsupported, "");
         EXPECT_EQ(k->judge("192.0.2.1", 0), verdict::unsupported_option);
     }
 }
@@ -186,16 +185,16 @@ TEST(AuthorizedKeys, CommandsAndQuoting) {
         SCOPED_TRACE(c.options);
         const auto k = with(c.options);
         ASSERT_TRUE(k);
-        EXPECT_EQ(k->command, c.command);
+        EXPECT_EQ(k->options.command, c.command);
     }
 }
 
 TEST(AuthorizedKeys, EnvironmentIsExposed) {
     const auto k = with(R"(environment="A=1",environment="B_2=x=y z")");
     ASSERT_TRUE(k);
-    ASSERT_EQ(k->environment.size(), 2u);
-    EXPECT_EQ(k->environment[0], (std::pair<std::string, std::string>("A", "1")));
-    EXPECT_EQ(k->environment[1], (std::pair<std::string, std::string>("B_2", "x=y z")));
+    ASSERT_EQ(k->options.environment.size(), 2u);
+    EXPECT_EQ(k->options.environment[0], (std::pair<std::string, std::string>("A", "1")));
+    EXPECT_EQ(k->options.environment[1], (std::pair<std::string, std::string>("B_2", "x=y z")));
     std::string many = "environment=\"A=1\"";
     for (std::size_t i = 1; i < limits::environment_variables_max; ++i)
         many += ",environment=\"A=1\"";
@@ -259,20 +258,20 @@ TEST(AuthorizedKeys, KeysExpire) {
         SCOPED_TRACE(c.time);
         const auto k = with("expiry-time=\"" + std::string(c.time) + '"');
         ASSERT_TRUE(k);
-        EXPECT_EQ(k->expires, c.last);
+        EXPECT_EQ(k->options.expires, c.last);
         EXPECT_EQ(k->judge("192.0.2.1", c.last), verdict::allowed);
         EXPECT_EQ(k->judge("192.0.2.1", c.last + 1), verdict::expired);
     }
     const auto both = with("expiry-time=\"20300101Z\",expiry-time=\"20200101Z\"");
     ASSERT_TRUE(both);
-    EXPECT_EQ(both->expires, 1'577'836'800) << "the earlier one";
+    EXPECT_EQ(both->options.expires, 1'577'836'800) << "the earlier one";
 
     std::tm local{};
     local.tm_year = 130;
     local.tm_mday = 1;
     local.tm_hour = 12;
     local.tm_isdst = -1;
-    EXPECT_EQ(with("expiry-time=\"203001011200\"")->expires, std::mktime(&local));
+    EXPECT_EQ(with("expiry-time=\"203001011200\"")->options.expires, std::mktime(&local));
 }
 
 TEST(AuthorizedKeys, AKeyIsLookedForInAllItsLines) {
@@ -280,9 +279,39 @@ TEST(AuthorizedKeys, AKeyIsLookedForInAllItsLines) {
                              " second\n" + key().line() + " third\n" + other_key().line();
     const auto list = authorized_keys::parse(text);
     ASSERT_TRUE(list);
-    EXPECT_EQ(list->find(key())->unsupported, "tunnel");
+    EXPECT_EQ(list->find(key())->options.unsupported, "tunnel");
     EXPECT_EQ(list->find_allowed(key(), "10.1.2.3", 0)->comment, "second");
     EXPECT_EQ(list->find_allowed(key(), "192.0.2.1", 0)->comment, "third");
+}
+
+TEST(AuthorizedKeys, AuthoritiesLetNoKeyInThemselves) {
+    const auto list = authorized_keys::parse("cert-authority,principals=\"ops,night\" " +
+                                             key().line() + "\nCert-Authority " +
+                                             other_key().line() + "\n" + other_key().line());
+    ASSERT_TRUE(list);
+    EXPECT_TRUE(list->find(key())->options.cert_authority);
+    EXPECT_EQ(list->find(key())->options.principals, (std::vector<std::string>{"ops", "night"}));
+    EXPECT_EQ(list->find_allowed(key(), "192.0.2.1", 0), nullptr);
+    EXPECT_EQ(list->find_allowed(other_key(), "192.0.2.1", 0)->line, 3u);
+    for (const char* bad :
+         {"principals=\"\"", "principals=\"a,,b\"", "principals=\"a,\"", "principals",
+          "principals=\"a\",principals=\"b\"", "cert-authority=\"yes\"", "no-cert-authority"})
+        EXPECT_FALSE(with(std::string("cert-authority,") + bad)) << bad;
+}
+
+TEST(AuthorizedKeys, PermitOpenNamesDestinations) {
+    const auto k = with(R"(permitopen="localhost:80",PermitOpen="[2001:db8::1]:*")");
+    ASSERT_TRUE(k);
+    EXPECT_EQ(k->options.permit_open,
+              (std::vector<open_destination>{{"localhost", 80}, {"2001:db8::1", std::nullopt}}));
+    for (const char* bad :
+         {"localhost", ":80", "localhost:0", "localhost:65536", "localhost:x", ""})
+        EXPECT_FALSE(with("permitopen=\"" + std::string(bad) + '"')) << bad;
+    std::string many = "permitopen=\"a:1\"";
+    for (std::size_t i = 1; i < limits::permit_open_max; ++i)
+        many += ",permitopen=\"a:1\"";
+    EXPECT_TRUE(with(many));
+    EXPECT_FALSE(with(many + ",permitopen=\"a:1\""));
 }
 
 TEST(AddressPatterns, WhoIsAllowed) {

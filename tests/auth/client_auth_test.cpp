@@ -3,6 +3,7 @@
 #include "sluice/auth/methods.hpp"
 #include "sluice/auth/server_auth.hpp"
 #include "sluice/tests/support/hex.hpp"
+#include "sluice/tests/support/transport_pair.hpp"
 #include "sluice/wire/codec.hpp"
 #include "sluice/wire/limits.hpp"
 
@@ -153,10 +154,15 @@ struct conversation {
 
     bool knows(const auth_question& q) const {
         switch (q.what) {
+        case auth_question::kind::user: return false;
         case auth_question::kind::none: return true;
         case auth_question::kind::password: return as_text(q.password) == right_password;
         case auth_question::kind::public_key_query:
         case auth_question::kind::public_key: return false;
+        case auth_question::kind::host_based: return q.client_host == "here.example";
+        case auth_question::kind::password_change:
+        case auth_question::kind::interactive:
+        case auth_question::kind::interactive_responses: return false;
         }
         return false;
     }
@@ -168,10 +174,10 @@ struct conversation {
     }
 };
 
-std::vector<crypto::public_key> public_halves(const std::vector<crypto::private_key>& keys) {
-    std::vector<crypto::public_key> out;
+std::vector<crypto::presented_key> public_halves(const std::vector<crypto::private_key>& keys) {
+    std::vector<crypto::presented_key> out;
     for (const auto& key : keys)
-        out.push_back(key.public_half());
+        out.emplace_back(key.public_half());
     return out;
 }
 
@@ -685,6 +691,112 @@ TEST(ClientAuth, EveryTruncationAndOneByteTooManyEndTheConnection) {
         longer.push_back(0);
         EXPECT_EQ(heard(longer).error(), errc::trailing_bytes);
     }
+}
+
+// --- certificates, hosts ------------------------------------------------------------------------
+
+TEST(ClientAuth, ShowsACertificateAndSignsByItsKey) {
+    for (const char* type : {"ssh-ed25519", "ecdsa-sha2-nistp384", "ssh-rsa"}) {
+        SCOPED_TRACE(type);
+        const auto key = test_key(type);
+        const auto cert = test::test_certificate(key.public_half(), {.principals = {"ada"}});
+        client_auth_config config{.user = "ada", .keys = {cert}};
+        server_auth_config server_config{.method_chains = {{"publickey"}}};
+        recording_sink up;
+        recording_sink down;
+        client_auth client(config, session_id, host_key, up);
+        server_auth server(server_config, session_id, host_key, down);
+        client.set_server_extensions(server_config.public_key_algorithms, true);
+        client.start();
+        while (!client.succeeded()) {
+            if (const auto* q = client.question()) {
+                EXPECT_EQ(q->algorithm.find("cert"), std::string::npos);
+                ASSERT_TRUE(client.answer(auth_signature{key.sign(q->algorithm, q->data).value()}));
+            }
+            ASSERT_TRUE(server.on_message(up.take()));
+            if (const auto* q = server.question()) {
+                ASSERT_TRUE(q->certificate);
+                EXPECT_EQ(q->certificate->blob(), cert.blob());
+                ASSERT_TRUE(server.answer(auth_answer::accept));
+            }
+            ASSERT_TRUE(client.on_message(down.take()));
+        }
+        EXPECT_EQ(server.take_user()->keys(), std::vector{key.public_half()});
+    }
+}
+
+TEST(ClientAuth, RefusedCertificatesAreFollowedByTheBareKey) {
+    const auto key = test_key("ssh-ed25519");
+    const auto cert = test::test_certificate(key.public_half(), {.principals = {"ada"}});
+    scripted c({.user = "ada", .keys = {cert, key.public_half()}});
+    EXPECT_EQ(c.said(), "none");
+    ASSERT_TRUE(c.hear(wire::encoded(userauth_failure{{"publickey"}, false})));
+    EXPECT_EQ(c.said(), "query ssh-ed25519-cert-v01@openssh.com");
+    ASSERT_TRUE(c.hear(wire::encoded(userauth_failure{{"publickey"}, false})));
+    EXPECT_EQ(c.said(), "query ssh-ed25519");
+}
+
+// What a server lists are names of signatures (PROTOCOL 1.9): one that lists no certificates takes
+// them all the same, and one that lists only rsa-sha2-256 gets that.
+TEST(ClientAuth, CertificatesFollowServerSigAlgs) {
+    const auto key = test_key("ssh-rsa");
+    const auto cert = test::test_certificate(key.public_half(), {.principals = {"ada"}});
+    client_auth_config config{.user = "ada", .keys = {cert}};
+    recording_sink sink;
+    client_auth client(config, session_id, host_key, sink);
+    const std::vector<std::string> listed{"ssh-ed25519", "rsa-sha2-256"};
+    client.set_server_extensions(listed, false);
+    client.start();
+    sink.take();
+    ASSERT_TRUE(client.on_message(wire::encoded(userauth_failure{{"publickey"}, false})));
+    const bytes said = sink.take();
+    const auto m = wire::decode<userauth_request>(said);
+    ASSERT_TRUE(m);
+    wire::reader r(m->method_specific.data);
+    bool flag = true;
+    std::string_view algorithm;
+    r.read(flag);
+    r.read(algorithm);
+    EXPECT_EQ(algorithm, "rsa-sha2-256-cert-v01@openssh.com");
+}
+
+TEST(Rfc4252s9, TheClientsHostVouchesForIt) {
+    const auto key = test_key("ssh-ed25519");
+    const auto other = test_key("ecdsa-sha2-nistp256");
+    for (const char* host : {"here.example", "elsewhere.example"}) {
+        SCOPED_TRACE(host);
+        client_auth_config config{.user = "ada", .methods = {"hostbased"}};
+        config.host_based.keys = public_halves({other, key});
+        config.host_based.client_host = host;
+        config.host_based.client_user = "there";
+        conversation c(config, {.method_chains = {{"hostbased"}}});
+        ASSERT_NE(c.client.question(), nullptr);
+        EXPECT_EQ(c.client.question()->what, question_kind::host_signature);
+        EXPECT_EQ(c.client.question()->key_index, 0u);
+        c.give(auth_declined{});  // nobody signs by that one
+        ASSERT_NE(c.client.question(), nullptr);
+        EXPECT_EQ(c.client.question()->key_index, 1u);
+        EXPECT_EQ(c.client.question()->algorithm, "ssh-ed25519");
+        c.give(auth_signature{key.sign("ssh-ed25519", c.client.question()->data).value()});
+        const bool known = std::string_view(host) == "here.example";
+        EXPECT_EQ(c.client.succeeded(), known);
+        if (!known) {
+            EXPECT_EQ(c.client_error, errc::auth_denied);
+        }
+    }
+}
+
+TEST(Rfc4252s9, ABadSignatureIsNotSent) {
+    const auto key = test_key("ssh-ed25519");
+    client_auth_config config{.user = "ada", .methods = {"hostbased"}};
+    config.host_based.keys = {key.public_half()};
+    scripted c(config);
+    EXPECT_EQ(c.said(), "none");
+    ASSERT_TRUE(c.hear(wire::encoded(userauth_failure{{"hostbased"}, false})));
+    ASSERT_NE(c.client.question(), nullptr);
+    const auto given = c.client.answer(auth_signature{key.sign("ssh-ed25519", session_id).value()});
+    EXPECT_EQ(given.error(), errc::auth_denied);
+    EXPECT_EQ(c.said(), "nothing");
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "sluice/auth/known_hosts.hpp"
 
 #include "sluice/tests/support/seeded_random.hpp"
+#include "sluice/tests/support/transport_pair.hpp"
 #include "sluice/wire/limits.hpp"
 
 #include <gtest/gtest.h>
@@ -133,6 +134,110 @@ TEST(KnownHosts, Authorities) {
                key(1).line() + "\n@revoked * " + key(1).line() + "\na.example " + key(2).line());
     EXPECT_EQ(list.authorities("a.example", 22), std::vector{key(0)});
     EXPECT_TRUE(list.authorities("a.example", 2222).empty());
+}
+
+TEST(KnownHosts, CertificatesOfAuthorities) {
+    using crypto::certificate_kind;
+    const std::string authority = test::test_authority().public_half().line();
+    const auto cert = [&](crypto::certificate_fields f) {
+        f.kind = certificate_kind::host;
+        return test::test_certificate(key(0), std::move(f));
+    };
+    const auto good =
+        cert({.principals = {"a.example", "b.example"}, .valid_after = 10, .valid_before = 20});
+    const auto trusting = "@cert-authority *.example,!c.example " + authority + '\n';
+    const struct {
+        const char* name;
+        std::string file;
+        const char* host;
+        crypto::certificate cert;
+        std::int64_t now;
+        verdict want;
+        std::string_view fault;
+    } cases[] = {
+        {"good", trusting, "a.example", good, 15, verdict::known, ""},
+        {"in capitals", trusting, "B.Example", good, 15, verdict::known, ""},
+        {"nobody's", "", "a.example", good, 15, verdict::unknown, ""},
+        {"authority of others", trusting, "c.example", good, 15, verdict::unknown, ""},
+        {"authority as a host key", "a.example " + authority, "a.example", good, 15,
+         verdict::unknown, ""},
+        {"another authority", "@cert-authority a.example " + key(1).line(), "a.example", good, 15,
+         verdict::unknown, ""},
+        {"too late", trusting, "a.example", good, 20, verdict::unknown, "certificate has expired"},
+        {"another host's", trusting, "d.example", good, 15, verdict::unknown,
+         "certificate is for others"},
+        {"for all hosts", trusting, "d.example", cert({}), 15, verdict::known, ""},
+        {"a user's", trusting, "a.example",
+         test::test_certificate(key(0), {.serial = 1, .principals = {"a.example"}}), 15,
+         verdict::unknown, "certificate of the wrong kind"},
+        {"critical option", trusting, "a.example", cert({.critical_options = {{"x@y"}}}), 15,
+         verdict::unknown, "certificate has a critical option that is not known"},
+        {"authority revoked", trusting + "@revoked * " + authority, "a.example", good, 15,
+         verdict::revoked, ""},
+        {"key revoked", trusting + "@revoked a.example " + key(0).line(), "a.example", good, 15,
+         verdict::revoked, ""},
+        {"revoked elsewhere", trusting + "@revoked b.example " + key(0).line(), "a.example", good,
+         15, verdict::known, ""},
+    };
+    for (const auto& c : cases) {
+        SCOPED_TRACE(c.name);
+        const auto list = parsed(c.file);
+        const auto found = list.lookup(c.host, 22, c.cert, c.now);
+        EXPECT_EQ(found.what, c.want);
+        EXPECT_EQ(found.fault, c.fault);
+    }
+    const std::vector<std::string> rsa_only{"rsa-sha2-512"};
+    EXPECT_EQ(parsed(trusting).lookup("a.example", 22, good, 15, rsa_only).fault,
+              "certificate is signed by an algorithm that is not accepted");
+}
+
+TEST(KnownHosts, WhatAnAnnouncementChanges) {
+    const std::string zero = key(0).line() + '\n';
+    const std::string one = key(1).line() + '\n';
+    const struct {
+        const char* name;
+        std::string file;
+        std::vector<std::size_t> announced;
+        std::vector<std::size_t> learn;
+        std::vector<std::size_t> forget;
+    } cases[] = {
+        {"the same", "a " + zero, {0}, {}, {}},
+        {"one more", "a " + zero, {0, 1, 2}, {1, 2}, {}},
+        {"twice", "a " + zero, {0, 1, 1}, {1}, {}},
+        {"one less", "# comment\na " + zero + "a " + one, {0}, {}, {3}},
+        {"in its place", "a " + zero + "a " + one, {0, 2}, {2}, {2}},
+        {"of another server", "a " + zero + "b " + key(2).line() + '\n', {0, 1}, {1}, {}},
+        {"of several servers", "a " + zero + "a,b " + one, {0, 2}, {}, {}},
+        {"of a pattern", "a " + zero + "* " + one, {0, 2}, {}, {}},
+        {"known elsewhere", "a " + zero + "b " + one, {0, 1}, {}, {}},
+        {"revoked", "a " + zero + "@revoked * " + one, {0, 1, 2}, {2}, {}},
+        {"with an authority", "a " + zero + "@cert-authority a " + one, {0, 2}, {}, {}},
+    };
+    for (const auto& c : cases) {
+        SCOPED_TRACE(c.name);
+        std::vector<bytes_view> announced;
+        for (const auto i : c.announced)
+            announced.emplace_back(key(i).blob());
+        const bytes unknown{0, 0, 0, 1, 'x'};
+        announced.emplace_back(unknown);
+        const auto changes = parsed(c.file).changes_for("a", 22, announced);
+        std::vector<crypto::public_key> learn;
+        for (const auto i : c.learn)
+            learn.push_back(key(i));
+        EXPECT_EQ(changes.learn, learn);
+        EXPECT_EQ(changes.forget, c.forget);
+    }
+}
+
+TEST(KnownHosts, AnAuthorityBringsCertificatesToTheFront) {
+    const auto list = parsed("@cert-authority a " + key(0).line() + "\nb " + key(0).line());
+    const std::vector<std::string> all{"ecdsa-sha2-nistp256-cert-v01@openssh.com", "ssh-ed25519",
+                                       "ssh-ed25519-cert-v01@openssh.com"};
+    EXPECT_EQ(list.ordered(all, "a", 22),
+              (std::vector<std::string>{"ecdsa-sha2-nistp256-cert-v01@openssh.com",
+                                        "ssh-ed25519-cert-v01@openssh.com", "ssh-ed25519"}));
+    EXPECT_EQ(list.ordered(all, "b", 22).front(), "ssh-ed25519");
+    EXPECT_EQ(list.ordered(all, "c", 22), all);
 }
 
 TEST(KnownHosts, LinesThatAreMadeAreFoundAgain) {

@@ -3,6 +3,7 @@
 #include "sluice/auth/methods.hpp"
 #include "sluice/tests/support/hex.hpp"
 #include "sluice/tests/support/soft_token.hpp"
+#include "sluice/tests/support/transport_pair.hpp"
 #include "sluice/wire/codec.hpp"
 #include "sluice/wire/limits.hpp"
 
@@ -122,17 +123,35 @@ struct conversation {
             return "banner " + std::string(m->message);
         if (const auto m = wire::decode<userauth_pk_ok>(payload))
             return "pk_ok " + std::string(m->algorithm);
+        if (const auto m = wire::decode<userauth_info_request>(payload)) {
+            std::string text = "prompts";
+            for (const auto& p : m->prompts)
+                text += " " + std::string(p.text) + (p.echo ? "" : "*");
+            return text;
+        }
         return "something else";
+    }
+
+    // PASSWD_CHANGEREQ has the number and the shape of PK_OK.
+    std::string change_request() {
+        const bytes payload = next();
+        const auto m = wire::decode<userauth_passwd_changereq>(payload);
+        return m ? std::string(m->prompt) : "something else";
     }
 
     std::string kind() const {
         const auto* q = server.question();
         if (q == nullptr) return "no question";
         switch (q->what) {
+        case auth_question::kind::user: return "user";
         case auth_question::kind::none: return "none";
         case auth_question::kind::password: return "password";
+        case auth_question::kind::password_change: return "password change";
         case auth_question::kind::public_key_query: return "query";
         case auth_question::kind::public_key: return "public key";
+        case auth_question::kind::interactive: return "interactive";
+        case auth_question::kind::interactive_responses: return "responses";
+        case auth_question::kind::host_based: return "host";
         }
         return "?";
     }
@@ -213,16 +232,177 @@ TEST(Rfc4252s8, PasswordRightAndWrong) {
     EXPECT_FALSE(c.server.take_user()) << "the proof is handed out once";
 }
 
-TEST(Rfc4252s8, PasswordChangeIsRefused) {
-    conversation c;
+bytes password_change(std::string_view from, std::string_view to) {
     bytes specific;
     wire::writer w(specific);
     w.write(true);
-    w.write("old");
-    w.write("new");
-    ASSERT_TRUE(c.say(request("ada", "password", specific)));
+    w.write(from);
+    w.write(to);
+    return request("ada", "password", specific);
+}
+
+TEST(Rfc4252s8, AnExpiredPasswordIsChanged) {
+    conversation c;
+    ASSERT_TRUE(c.say(password("old")));
+    ASSERT_TRUE(c.server.answer(auth_password_expired{"choose another"}));
+    EXPECT_EQ(c.change_request(), "choose another");
+    EXPECT_FALSE(c.server.waiting());
+
+    ASSERT_TRUE(c.say(password_change("old", "weak")));
+    ASSERT_EQ(c.kind(), "password change");
+    EXPECT_EQ(as_text(c.server.question()->password), "old");
+    EXPECT_EQ(as_text(c.server.question()->new_password), "weak");
+    ASSERT_TRUE(c.server.answer(auth_password_expired{"longer"}));
+    EXPECT_EQ(c.change_request(), "longer");
+
+    ASSERT_TRUE(c.say(password_change("old", "a longer one")));
+    ASSERT_TRUE(c.server.answer(accept));
+    EXPECT_EQ(c.heard(), "success");
+    EXPECT_EQ(c.server.attempts_failed(), 0u);
+}
+
+TEST(Rfc4252s8, AChangeNobodyAskedForIsDecidedToo) {
+    conversation c;
+    ASSERT_TRUE(c.say(password_change("old", "new")));
+    ASSERT_EQ(c.kind(), "password change");
+    ASSERT_TRUE(c.server.answer(refuse));
     EXPECT_EQ(c.heard(), "failure publickey,password");
     EXPECT_EQ(c.server.attempts_failed(), 1u);
+    ASSERT_TRUE(c.say(password_change("old", std::string(limits::password_length_max + 1, 'x'))));
+    EXPECT_EQ(c.kind(), "no question");
+    EXPECT_EQ(c.heard(), "failure publickey,password");
+}
+
+// --- keyboard-interactive -----------------------------------------------------------------------
+
+bytes interactive(std::string_view submethods = "") {
+    bytes specific;
+    wire::writer w(specific);
+    w.write("");
+    w.write(submethods);
+    return request("ada", "keyboard-interactive", specific);
+}
+
+bytes responses(std::initializer_list<std::string_view> texts) {
+    userauth_info_response m;
+    for (const auto text : texts)
+        m.responses.push_back(as_bytes(text));
+    return wire::encoded(m);
+}
+
+server_auth_config interactive_config() {
+    return {.method_chains = {{"keyboard-interactive"}, {"password"}}};
+}
+
+TEST(Rfc4256s3, SeveralRoundsWithManyPromptsOrNone) {
+    conversation c(interactive_config());
+    ASSERT_TRUE(c.say(none()));
+    EXPECT_EQ(c.heard(), "failure keyboard-interactive,password");
+    ASSERT_TRUE(c.say(interactive("pam,otp")));
+    ASSERT_EQ(c.kind(), "interactive");
+    EXPECT_EQ(c.server.question()->user, "ada");
+    EXPECT_EQ(c.server.question()->submethods, "pam,otp");
+    auth_prompts first{.prompts = {{"Password:", false}, {"Colour?", true}}};
+    ASSERT_TRUE(c.server.answer(first));
+    EXPECT_EQ(c.heard(), "prompts Password:* Colour?");
+
+    ASSERT_TRUE(c.say(responses({"secret", "green"})));
+    ASSERT_EQ(c.kind(), "responses");
+    ASSERT_EQ(c.server.question()->responses.size(), 2u);
+    EXPECT_EQ(as_text(c.server.question()->responses[0]), "secret");
+    EXPECT_EQ(as_text(c.server.question()->responses[1]), "green");
+    EXPECT_EQ(c.server.question()->user, "ada");
+    ASSERT_TRUE(c.server.answer(auth_prompts{.instruction = "welcome"}));
+    EXPECT_EQ(c.heard(), "prompts");
+
+    ASSERT_TRUE(c.say(responses({})));
+    ASSERT_EQ(c.kind(), "responses");
+    ASSERT_TRUE(c.server.answer(accept));
+    EXPECT_EQ(c.heard(), "success");
+    EXPECT_EQ(c.server.take_user()->methods(), std::vector<std::string>{"keyboard-interactive"});
+}
+
+TEST(Rfc4256s3, AnotherNumberOfResponsesIsAFailure) {
+    conversation c(interactive_config());
+    for (const auto& wrong : {responses({}), responses({"a", "b"})}) {
+        ASSERT_TRUE(c.say(interactive()));
+        ASSERT_TRUE(c.server.answer(auth_prompts{.prompts = {{"Password:", false}}}));
+        EXPECT_EQ(c.heard(), "prompts Password:*");
+        ASSERT_TRUE(c.say(wrong));
+        EXPECT_EQ(c.kind(), "no question");
+        EXPECT_EQ(c.heard(), "failure keyboard-interactive,password");
+    }
+    EXPECT_EQ(c.server.attempts_failed(), 2u);
+    // It is over: no response belongs to anything.
+    EXPECT_EQ(c.say(responses({"late"})).error(), errc::unexpected_message);
+}
+
+TEST(Rfc4256s3, AnotherRequestGivesUpWhatWasAsked) {
+    conversation c(interactive_config());
+    ASSERT_TRUE(c.say(interactive()));
+    ASSERT_TRUE(c.server.answer(auth_prompts{.prompts = {{"Password:", false}}}));
+    EXPECT_EQ(c.heard(), "prompts Password:*");
+    ASSERT_TRUE(c.say(password("secret")));
+    ASSERT_EQ(c.kind(), "password");
+    EXPECT_EQ(c.server.attempts_failed(), 1u);
+    ASSERT_TRUE(c.server.answer(accept));
+    EXPECT_EQ(c.heard(), "success");
+}
+
+TEST(Rfc4256s3, GivingUpHasAnEnd) {
+    conversation c(interactive_config());
+    for (unsigned i = 0; i < c.config.attempts_max; ++i) {
+        ASSERT_TRUE(c.say(interactive())) << i;
+        ASSERT_TRUE(c.server.answer(auth_prompts{.prompts = {{"?", true}}}));
+    }
+    EXPECT_EQ(c.say(interactive()).error(), errc::too_many_attempts);
+}
+
+TEST(Rfc4256s3, RoundsAreCapped) {
+    conversation c(interactive_config());
+    ASSERT_TRUE(c.say(interactive()));
+    for (unsigned i = 1; i < limits::auth_requests_max; ++i) {
+        ASSERT_TRUE(c.server.answer(auth_prompts{}));
+        ASSERT_TRUE(c.say(responses({}))) << i;
+    }
+    ASSERT_TRUE(c.server.answer(auth_prompts{}));
+    EXPECT_EQ(c.say(responses({})).error(), errc::too_many_attempts);
+}
+
+TEST(Rfc4256s3, WhatIsTooLongOrMalformedIsRefused) {
+    conversation c(interactive_config());
+    ASSERT_TRUE(c.say(interactive(std::string(limits::auth_submethods_length_max + 1, 'x'))));
+    EXPECT_EQ(c.kind(), "no question");
+    ASSERT_TRUE(c.say(interactive()));
+    ASSERT_TRUE(c.server.answer(auth_prompts{.prompts = {{"?", true}}}));
+    ASSERT_TRUE(c.say(responses({std::string(limits::password_length_max + 1, 'x')})));
+    EXPECT_EQ(c.kind(), "no question");
+    EXPECT_EQ(c.server.attempts_failed(), 2u);
+    ASSERT_TRUE(c.say(interactive()));
+    ASSERT_TRUE(c.server.answer(auth_prompts{.prompts = {{"?", true}}}));
+    bytes longer = responses({"x"});
+    longer.push_back(0);
+    EXPECT_EQ(c.say(longer).error(), errc::trailing_bytes);
+}
+
+TEST(AuthReply, FitsItsQuestion) {
+    using kind = auth_question::kind;
+    const auth_prompts many{.prompts = std::vector<auth_prompts::prompt>(limits::auth_prompts_max)};
+    auth_prompts too_many = many;
+    too_many.prompts.emplace_back();
+    for (const kind k :
+         {kind::none, kind::password, kind::password_change, kind::public_key_query,
+          kind::public_key, kind::interactive, kind::interactive_responses, kind::host_based}) {
+        const bool interacts = k == kind::interactive || k == kind::interactive_responses;
+        EXPECT_TRUE(fits(accept, k) && fits(refuse, k));
+        EXPECT_EQ(fits(many, k), interacts);
+        EXPECT_FALSE(fits(too_many, k) || fits(auth_policy{}, k));
+        EXPECT_EQ(fits(auth_password_expired{}, k),
+                  k == kind::password || k == kind::password_change);
+    }
+    EXPECT_TRUE(accepts(accept));
+    EXPECT_FALSE(accepts(refuse) || accepts(many) || accepts(auth_password_expired{}) ||
+                 accepts(auth_policy{}));
 }
 
 TEST(Rfc4252s8, PasswordsAreCapped) {
@@ -661,6 +841,201 @@ TEST(ServerAuth, RepliesAreTheSameForUsersThatDoNotExist) {
         return text;
     };
     EXPECT_EQ(transcript("ada"), transcript("nobody-of-that-name"));
+}
+
+// --- policies -----------------------------------------------------------------------------------
+
+TEST(AuthPolicy, IsAskedForOnceWhenTheUserIsKnown) {
+    conversation c({.banner = "all", .asks_for_policy = true});
+    ASSERT_TRUE(c.say(none()));
+    ASSERT_EQ(c.kind(), "user");
+    EXPECT_EQ(c.server.question()->user, "ada");
+    EXPECT_EQ(c.heard(), "nothing");
+    ASSERT_TRUE(c.server.answer(
+        auth_policy{{{"publickey", "password"}}, 2, "for ada", {"ecdsa-sha2-nistp256"}}));
+    EXPECT_EQ(c.heard(), "banner for ada");
+    EXPECT_EQ(c.heard(), "failure publickey");
+    ASSERT_TRUE(c.say(publickey{}));
+    EXPECT_EQ(c.heard(), "failure publickey") << "its algorithm is not among hers";
+    ASSERT_TRUE(c.say(publickey{.key = ecdsa_key(), .algorithm = "ecdsa-sha2-nistp256"}));
+    ASSERT_EQ(c.kind(), "public key");
+    ASSERT_TRUE(c.server.answer(accept));
+    EXPECT_EQ(c.heard(), "partial password");
+    ASSERT_TRUE(c.say(password("wrong")));
+    EXPECT_EQ(c.server.answer(refuse).error(), errc::too_many_attempts) << "the second of two";
+}
+
+TEST(AuthPolicy, TheFirstRequestIsNotLost) {
+    for (const bool own : {false, true}) {
+        SCOPED_TRACE(own);
+        conversation c({.asks_for_policy = true});
+        ASSERT_TRUE(c.say(password("right")));
+        ASSERT_EQ(c.kind(), "user");
+        if (own)
+            ASSERT_TRUE(c.server.answer(auth_policy{{{"password"}}}));
+        else
+            ASSERT_TRUE(c.server.answer(refuse));  // what holds for all
+        ASSERT_EQ(c.kind(), "password");
+        EXPECT_EQ(as_text(c.server.question()->password), "right");
+        ASSERT_TRUE(c.server.answer(accept));
+        EXPECT_EQ(c.heard(), "success");
+    }
+}
+
+TEST(AuthPolicy, OneWithoutAWayInLetsNobodyIn) {
+    conversation c({.asks_for_policy = true});
+    ASSERT_TRUE(c.say(password("right")));
+    ASSERT_TRUE(c.server.answer(auth_policy{}));
+    EXPECT_EQ(c.heard(), "failure ");
+    EXPECT_EQ(c.kind(), "no question");
+}
+
+// --- certificates -------------------------------------------------------------------------------
+
+// A publickey request that shows a certificate, or whatever `blob` says.
+bytes certified(std::string_view algorithm, const crypto::private_key& key, bytes_view blob,
+                std::string_view signs_as, bool sign) {
+    bytes specific;
+    wire::writer w(specific);
+    w.write(sign);
+    w.write(algorithm);
+    w.write(blob);
+    bytes payload = request("ada", "publickey", specific);
+    if (!sign) return payload;
+    bytes data;
+    wire::writer d(data);
+    d.write(bytes_view(session_id));
+    d.append(payload);
+    wire::writer(payload).write(bytes_view(key.sign(signs_as, data).value()));
+    return payload;
+}
+
+TEST(Certificates, AreShownAndProven) {
+    const struct {
+        const crypto::private_key& key;
+        const char* algorithm;
+        const char* signs_as;
+    } cases[] = {
+        {ed25519_key(), "ssh-ed25519-cert-v01@openssh.com", "ssh-ed25519"},
+        {ecdsa_key(), "ecdsa-sha2-nistp256-cert-v01@openssh.com", "ecdsa-sha2-nistp256"},
+        {rsa_key(), "rsa-sha2-512-cert-v01@openssh.com", "rsa-sha2-512"},
+        {rsa_key(), "rsa-sha2-256-cert-v01@openssh.com", "rsa-sha2-256"},
+    };
+    for (const auto& t : cases) {
+        SCOPED_TRACE(t.algorithm);
+        const auto cert = test::test_certificate(t.key.public_half(), {.principals = {"ada"}});
+        conversation c;
+        ASSERT_TRUE(c.say(certified(t.algorithm, t.key, cert.blob(), t.signs_as, false)));
+        ASSERT_EQ(c.kind(), "query");
+        ASSERT_TRUE(c.server.question()->certificate);
+        EXPECT_EQ(c.server.question()->certificate->blob(), cert.blob());
+        EXPECT_EQ(c.server.question()->key, t.key.public_half());
+        ASSERT_TRUE(c.server.answer(accept));
+        const bytes reply = c.next();
+        const auto ok = wire::decode<userauth_pk_ok>(reply);
+        ASSERT_TRUE(ok);
+        EXPECT_EQ(ok->algorithm, t.algorithm);
+        EXPECT_TRUE(std::ranges::equal(ok->key_blob, cert.blob()));
+
+        ASSERT_TRUE(c.say(certified(t.algorithm, t.key, cert.blob(), t.signs_as, true)));
+        ASSERT_EQ(c.kind(), "public key");
+        ASSERT_TRUE(c.server.question()->certificate);
+        ASSERT_TRUE(c.server.answer(accept));
+        EXPECT_EQ(c.heard(), "success");
+        EXPECT_EQ(c.server.take_user()->keys(), std::vector{t.key.public_half()});
+    }
+}
+
+TEST(Certificates, WhatDoesNotFitIsNotAskedAbout) {
+    const auto cert = test::test_certificate(ed25519_key().public_half(), {.principals = {"ada"}});
+    const bytes bare = ed25519_key().public_half().blob();
+    bytes forged = cert.blob();
+    forged[60] ^= 1;
+    const auto other = crypto::private_key::generate("ssh-ed25519").value();
+    const struct {
+        const char* name;
+        const char* algorithm;
+        const crypto::private_key& key;
+        bytes blob;
+    } cases[] = {
+        {"certificate as a key", "ssh-ed25519", ed25519_key(), cert.blob()},
+        {"key as a certificate", "ssh-ed25519-cert-v01@openssh.com", ed25519_key(), bare},
+        {"certificate of another type", "ecdsa-sha2-nistp256-cert-v01@openssh.com", ecdsa_key(),
+         cert.blob()},
+        {"forged", "ssh-ed25519-cert-v01@openssh.com", ed25519_key(), forged},
+        {"signed by another key", "ssh-ed25519-cert-v01@openssh.com", other, cert.blob()},
+    };
+    for (const auto& t : cases) {
+        SCOPED_TRACE(t.name);
+        conversation c;
+        const std::string_view signs_as = t.key.public_half().type();
+        ASSERT_TRUE(c.say(certified(t.algorithm, t.key, t.blob, signs_as, true)));
+        EXPECT_EQ(c.kind(), "no question");
+        EXPECT_EQ(c.heard(), "failure publickey,password");
+        EXPECT_EQ(c.server.attempts_failed(), 1u);
+    }
+}
+
+// --- hostbased ----------------------------------------------------------------------------------
+
+struct hostbased {
+    std::string_view algorithm = "ssh-ed25519";
+    std::string host = "client.example.";
+    std::string user = "there";
+    bytes blob = ed25519_key().public_half().blob();
+    bytes session = session_id;
+
+    operator bytes() const {
+        bytes specific;
+        wire::writer w(specific);
+        w.write(algorithm);
+        w.write(bytes_view(blob));
+        w.write(host);
+        w.write(user);
+        bytes payload = request("ada", "hostbased", specific);
+        bytes data;
+        wire::writer d(data);
+        d.write(bytes_view(session));
+        d.append(payload);
+        wire::writer(payload).write(bytes_view(ed25519_key().sign("ssh-ed25519", data).value()));
+        return payload;
+    }
+};
+
+TEST(Rfc4252s9, AHostVouchesForItsUser) {
+    conversation c({.method_chains = {{"hostbased"}}});
+    ASSERT_TRUE(c.say(hostbased{}));
+    ASSERT_EQ(c.kind(), "host");
+    const auto* q = c.server.question();
+    EXPECT_EQ(q->user, "ada");
+    EXPECT_EQ(q->client_user, "there");
+    EXPECT_EQ(q->client_host, "client.example");
+    EXPECT_EQ(q->key, ed25519_key().public_half());
+    ASSERT_TRUE(c.server.answer(refuse));
+    EXPECT_EQ(c.heard(), "failure hostbased");
+    ASSERT_TRUE(c.say(hostbased{}));
+    ASSERT_TRUE(c.server.answer(accept));
+    EXPECT_EQ(c.heard(), "success");
+    EXPECT_TRUE(c.server.take_user()->keys().empty()) << "it is no key of the user's";
+}
+
+TEST(Rfc4252s9, WhatIsNotProvenIsNotAskedAbout) {
+    bytes other_session = session_id;
+    other_session[0] ^= 1;
+    const hostbased cases[] = {
+        {.algorithm = "rsa-sha2-512"},
+        {.algorithm = "sk-ssh-ed25519@openssh.com"},
+        {.host = std::string(limits::host_name_length_max + 1, 'h')},
+        {.user = std::string(limits::user_name_length_max + 1, 'u')},
+        {.blob = ecdsa_key().public_half().blob()},
+        {.session = other_session},
+    };
+    for (const auto& t : cases) {
+        conversation c({.method_chains = {{"hostbased"}}});
+        ASSERT_TRUE(c.say(t));
+        EXPECT_EQ(c.kind(), "no question");
+        EXPECT_EQ(c.heard(), "failure hostbased");
+    }
 }
 
 }  // namespace

@@ -82,6 +82,7 @@ TEST(Rfc4254s7, EveryChannelTypeBothWays) {
                           "00000001 68 00000050 00000001 31 00000009");
     check<open_type_list>(forwarded_tcpip_channel{"h", 80, "1", 9}, "forwarded-tcpip",
                           "00000001 68 00000050 00000001 31 00000009");
+    check<open_type_list>(auth_agent_channel{}, "auth-agent@openssh.com", "");
     check<open_type_list>(direct_streamlocal_channel{"/s", "", 0}, "direct-streamlocal@openssh.com",
                           "00000002 2f73 00000000 00000000");
     check<open_type_list>(forwarded_streamlocal_channel{"/s", ""},

@@ -41,7 +41,7 @@ constexpr const char* file_ciphers[] = {"aes256-ctr",
 void expect_signs(const private_key& key) {
     const bytes data{1, 2, 3};
     for (const auto& a : signature_algorithms())
-        if (a.key_type == key.public_half().type()) {
+        if (a.key_type == key.public_half().type() && !a.certified()) {
             const auto signature = key.sign(a.name, data);
             ASSERT_TRUE(signature);
             EXPECT_TRUE(key.public_half().verify(a.name, data, *signature));

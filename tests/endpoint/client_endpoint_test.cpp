@@ -61,7 +61,7 @@ TEST(ClientEndpoint, NothingIsSentBeforeTheHostKeyIsAccepted) {
     std::optional<crypto::public_key> shown;
     pair.on_client_event = [&](const client_event& event) {
         if (const auto* key = std::get_if<host_key_event>(&event)) {
-            shown = key->key;
+            shown = key->shown.key;
             EXPECT_TRUE(pair.client->awaiting_trust());
             EXPECT_FALSE(pair.client->wants_input());
             EXPECT_TRUE(pair.client->output().empty());
@@ -91,7 +91,7 @@ TEST(ClientEndpoint, KnownHostsChooseTheHostKey) {
     auto verdict = known_hosts::verdict::unknown;
     pair.on_client_event = [&](const client_event& event) {
         if (const auto* key = std::get_if<host_key_event>(&event))
-            verdict = file.lookup("files", 22, key->key).what;
+            verdict = file.lookup("files", 22, key->shown.key).what;
     };
     pair.log_in();
     EXPECT_EQ(verdict, known_hosts::verdict::known);
@@ -327,6 +327,35 @@ TEST(OpenSshProtocol2_5, HostKeysAreTold) {
     EXPECT_EQ(pair.client_news, "host-key keys logged-in(none) hostkeys-00@openssh.com");
 }
 
+TEST(OpenSshProtocol2_5, ProofOfHostKeys) {
+    for (const bool all : {true, false}) {
+        SCOPED_TRACE(all);
+        endpoint_pair pair;
+        pair.server_settings.transport.host_keys = {test::test_host_key(),
+                                                    test::test_host_key("ssh-rsa"),
+                                                    test::test_host_key("ecdsa-sha2-nistp384")};
+        std::optional<std::vector<crypto::public_key>> proven;
+        pair.on_client_event = [&](const client_event& event) {
+            if (const auto* told = std::get_if<host_keys_proven_event>(&event)) proven = told->keys;
+        };
+        pair.log_in();
+        std::vector<crypto::public_key> keys;
+        for (const char* type : {"ecdsa-sha2-nistp384", "ssh-rsa"})
+            keys.push_back(
+                crypto::public_key::from_blob(test::test_host_key(type)->blob()).value());
+        // One that the server has not got leaves nothing proven.
+        if (!all)
+            keys.push_back(
+                crypto::public_key::from_blob(test::test_host_key("ssh-ed448")->blob()).value());
+        pair.client->global(global_keepalive_request{}, true);  // replies keep their order
+        pair.client->ask_for_proof(keys);
+        pair.client->global(global_keepalive_request{}, true);
+        pair.run();
+        ASSERT_TRUE(proven);
+        EXPECT_EQ(*proven, all ? keys : std::vector<crypto::public_key>());
+    }
+}
+
 // A server that has only its transport, to say what no endpoint of ours would.
 class raw_server {
 public:
@@ -366,6 +395,8 @@ public:
                 if (!event) error = event.error();
                 if (!event || !*event) break;
                 if (std::holds_alternative<host_key_event>(**event)) client->accept_host_key({});
+                if (const auto* told_keys = std::get_if<host_keys_proven_event>(&**event))
+                    proven = told_keys->keys.size();
                 if (const auto* c = std::get_if<channel_event>(&**event))
                     told += std::holds_alternative<global_request_event>(*c);
             }
@@ -383,8 +414,9 @@ public:
     transport_config server_settings;
     std::optional<client_endpoint> client;
     std::optional<transport> server;
-    bytes replies;  // numbers of the client's payloads
-    int told = 0;   // global requests that reached the application
+    std::size_t proven = 99;  // keys of the latest host_keys_proven_event
+    bytes replies;            // numbers of the client's payloads
+    int told = 0;             // global requests that reached the application
     error_code error;
 
 private:
@@ -450,6 +482,36 @@ TEST(Rfc4254s4, GlobalRequestsOfAServerAreAnsweredHere) {
             EXPECT_EQ(raw.replies, want_reply ? bytes{c.reply} : bytes{});
             EXPECT_EQ(raw.told, c.told);
         }
+}
+
+TEST(OpenSshProtocol2_5, ABadProofProvesNothing) {
+    const auto key = crypto::private_key::generate("ssh-ed25519").value();
+    const auto signed_by = [&](const crypto::private_key& by, bytes_view session) {
+        bytes data;
+        wire::writer w(data);
+        w.write(hostkeys_prove_request::name);
+        w.write(session);
+        w.write(bytes_view(key.public_half().blob()));
+        return by.sign("ssh-ed25519", data).value();
+    };
+    const auto other = crypto::private_key::generate("ssh-ed25519").value();
+    for (const char* what : {"good", "another key's", "another session's", "nothing", "too much"}) {
+        SCOPED_TRACE(what);
+        const std::string_view name = what;
+        raw_server raw;
+        raw.log_in();
+        raw.client->ask_for_proof({key.public_half()});
+        bytes reply{request_success::number};
+        wire::writer w(reply);
+        const bytes session = raw.client->lower().session_id();
+        const bytes elsewhere(session.size(), 7);
+        if (name != "nothing")
+            w.write(bytes_view(signed_by(name == "another key's" ? other : key,
+                                         name == "another session's" ? elsewhere : session)));
+        if (name == "too much") w.write("more");
+        EXPECT_EQ(raw.hear(reply), error_code());
+        EXPECT_EQ(raw.proven, name == "good" ? 1u : 0u);
+    }
 }
 
 TEST(ClientEndpoint, UnknownNumbersAreUnimplemented) {

@@ -115,6 +115,7 @@ public:
         case client_auth_question::kind::password:
         case client_auth_question::kind::new_password:
             return client->answer(auth_password{secret_bytes(as_bytes(password))}, now);
+        case client_auth_question::kind::host_signature:
         case client_auth_question::kind::prompts: return client->answer(auth_declined{}, now);
         }
     }

@@ -136,7 +136,7 @@ class Client:
     def argv(self, server, command, options=None, key=None, user=None, flags=(), verb="run"):
         settings = {"BatchMode": "yes", "IdentityAgent": "none", "UserKnownHostsFile": self.known,
                     "StrictHostKeyChecking": "accept-new", **(options or {})}
-        argv = [self.program, verb, "-p", server.port, *flags]
+        argv = [self.program, verb, "-F", "none", "-p", server.port, *flags]
         if key is not False:
             argv += ["-i", key or self.setup.key]
         for name, value in settings.items():

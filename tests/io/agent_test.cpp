@@ -82,5 +82,77 @@ TEST(Rfc9987, OpenSshsAgentListsAndSigns) {
     ::close(socket);
 }
 
+TEST(Rfc9987, OpenSshsAgentTakesWhatWeAddAndTheOtherRequests) {
+    running_agent openssh;
+    ASSERT_TRUE(openssh.listening()) << "ssh-agent cannot be run";
+    const int socket = openssh.connect();
+    ASSERT_GE(socket, 0);
+    agent_client agent;
+    const auto succeeds = [&] {
+        const auto reply = converse(agent, socket);
+        return reply && std::holds_alternative<agent_success>(*reply);
+    };
+    const auto listed = [&] {
+        agent.request_identities();
+        const auto reply = converse(agent, socket);
+        return std::get<agent_identities>(reply.value()).identities.size();
+    };
+    const auto authority = crypto::private_key::generate("ssh-ed25519").value();
+    const bytes data(100, 1);
+    std::size_t count = 0;
+    for (const char* type :
+         {"ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp521", "ssh-rsa"})
+        for (const bool certified : {false, true}) {
+            SCOPED_TRACE(type);
+            const auto key = crypto::private_key::generate(type).value();
+            const auto certificate = crypto::certificate::issue(key.public_half(), {}, authority,
+                                                                crypto::system_random())
+                                         .value();
+            ASSERT_TRUE(certified ? agent.add(key, certificate, "c") : agent.add(key, "c"));
+            EXPECT_TRUE(succeeds());
+            EXPECT_EQ(listed(), ++count);
+            const bool rsa = std::string_view(type) == "ssh-rsa";
+            const char* algorithm = rsa ? "rsa-sha2-512" : type;
+            agent.request_signature(certified ? certificate.blob() : key.public_half().blob(),
+                                    algorithm, data);
+            const auto reply = converse(agent, socket);
+            ASSERT_TRUE(reply && std::holds_alternative<agent_signature>(*reply));
+            EXPECT_TRUE(
+                key.public_half().verify(algorithm, data, std::get<agent_signature>(*reply).blob));
+        }
+    agent.remove_all();
+    EXPECT_TRUE(succeeds());
+    EXPECT_EQ(listed(), 0u);
+
+    // Constraints: where it may be used is checked on a connection that is bound.
+    const auto key = crypto::private_key::generate("ssh-ed25519").value();
+    const auto host = crypto::private_key::generate("ssh-ed25519").value();
+    const auto other = crypto::private_key::generate("ssh-ed25519").value();
+    agent_constraints constraints;
+    constraints.lifetime.emplace(1000);
+    constraints.confirm = true;
+    constraints.hops.push_back({{}, {"", "host", {{host.public_half(), false}}}});
+    ASSERT_TRUE(agent.add(key, "restricted", constraints));
+    EXPECT_TRUE(succeeds());
+    EXPECT_EQ(listed(), 1u);
+    agent.lock("word");
+    EXPECT_TRUE(succeeds());
+    EXPECT_EQ(listed(), 0u);
+    agent.unlock("word");
+    EXPECT_TRUE(succeeds());
+    const bytes session(32, 5);
+    const auto bind = [&](const crypto::private_key& as) {
+        const bytes signature = as.sign("ssh-ed25519", session).value();
+        agent.bind_session({as.public_half().blob(), session, signature, false});
+        return succeeds();
+    };
+    EXPECT_TRUE(bind(host));
+    EXPECT_EQ(listed(), 1u);
+    EXPECT_FALSE(bind(other)) << "it is bound for a login";
+    agent.remove(key.public_half().blob());
+    EXPECT_TRUE(succeeds());
+    ::close(socket);
+}
+
 }  // namespace
 }  // namespace sluice

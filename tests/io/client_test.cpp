@@ -13,6 +13,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/write.hpp>
 
 #include <gtest/gtest.h>
@@ -573,6 +574,86 @@ TEST(ClientLogin, ByAnAgent) {
     options.agent_socket = std::string(200, 'x');
     EXPECT_EQ(log_in(s, options), errc::auth_denied);
     EXPECT_EQ(events, (std::vector<std::string>{"agent_unusable", "agent_unusable"}));
+}
+
+TEST(ClientLogin, ByAKeyThatIsElsewhere) {
+    const auto key = crypto::private_key::generate("ssh-rsa", 2048).value();
+    const auto stranger = crypto::private_key::generate("ssh-ed25519").value();
+    served s;
+    s.options.protocol.auth.method_chains = {{"publickey"}};
+    s.options.logins = logins(key.public_half());
+    s.start();
+    std::vector<std::string> asked;
+    const auto plainly = [&](signing_question q) -> std::optional<bytes> {
+        asked.push_back(q.algorithm);
+        return key.sign(q.algorithm, q.data).value();
+    };
+    const auto slowly = [&](signing_question q) -> asio::awaitable<std::optional<bytes>> {
+        co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
+        co_return plainly(std::move(q));
+    };
+    const auto wrongly = [&](const signing_question& q) -> std::optional<bytes> {
+        asked.push_back(q.algorithm);
+        return stranger.sign("ssh-ed25519", q.data).value();
+    };
+    const auto not_at_all = [&](const signing_question& q) -> std::optional<bytes> {
+        asked.push_back(q.algorithm);
+        return std::nullopt;
+    };
+    const auto throws = [&](const signing_question& q) -> std::optional<bytes> {
+        asked.push_back(q.algorithm);
+        throw std::runtime_error("no");
+    };
+    struct {
+        const char* name;
+        sluice::asked<std::optional<bytes>, signing_question> sign;
+        error_code want;
+    } cases[] = {{"plainly", plainly, {}},
+                 {"slowly", slowly, {}},
+                 {"wrongly", wrongly, errc::auth_denied},
+                 {"not at all", not_at_all, errc::auth_denied},
+                 {"throws", throws, errc::auth_denied}};
+    for (auto& c : cases) {
+        SCOPED_TRACE(c.name);
+        asked.clear();
+        connect_options options = test::test_options();
+        options.external_keys.push_back({stranger.public_half(), not_at_all});
+        options.external_keys.push_back({key.public_half(), c.sign});
+        EXPECT_EQ(log_in(s, options), c.want);
+        EXPECT_EQ(asked, std::vector<std::string>{"rsa-sha2-512"})
+            << "only for the key that the server would accept";
+    }
+}
+
+TEST(ClientLogin, ASignatureThatIsWaitedForIsCancelledWithTheConnect) {
+    const auto key = crypto::private_key::generate("ssh-ed25519").value();
+    served s;
+    s.options.protocol.auth.method_chains = {{"publickey"}};
+    s.options.logins = logins(key.public_half());
+    s.start();
+    connect_options options = test::test_options();
+    bool asked = false;
+    bool told = false;
+    options.external_keys.push_back(
+        {key.public_half(), [&](signing_question) -> asio::awaitable<std::optional<bytes>> {
+             asked = true;
+             asio::steady_timer never(s.context, asio::steady_timer::time_point::max());
+             const auto [e] = co_await never.async_wait(as_values);
+             told = e == asio::error::operation_aborted;
+             co_return std::nullopt;
+         }});
+    options.host = s.address.address().to_string();
+    options.port = s.address.port();
+    asio::cancellation_signal cancel;
+    std::optional<error_code> outcome;
+    connect(s.context.get_executor(), options,
+            asio::bind_cancellation_slot(cancel.slot(),
+                                         [&](error_code e, connection) { outcome = e; }));
+    EXPECT_TRUE(s.until([&] { return asked; }));
+    cancel.emit(asio::cancellation_type::total);
+    EXPECT_TRUE(s.until([&] { return outcome && s.connections() == 0; }));
+    EXPECT_EQ(*outcome, asio::error::operation_aborted);
+    EXPECT_TRUE(told);
 }
 
 TEST(ClientLogin, BothWaysWhereBothAreAskedFor) {

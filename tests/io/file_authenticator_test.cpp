@@ -2,6 +2,7 @@
 
 #include "sluice/tests/support/key_folder.hpp"
 #include "sluice/tests/support/soft_token.hpp"
+#include "sluice/tests/support/transport_pair.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -16,14 +17,20 @@ namespace {
 namespace asio = boost::asio;
 using kind = auth_question::kind;
 
-auth_answer answer(const std::string& file, auth_question question) {
+login_verdict ask(const file_authenticator_options& options, auth_question question,
+                  std::string address = "192.0.2.1") {
     asio::thread_pool pool(1);
-    file_authenticator logins({.authorized_keys_files = {file}}, pool);
+    file_authenticator logins(options, pool);
     asio::io_context context;
-    login_attempt attempt{std::move(question), "192.0.2.1"};
+    login_attempt attempt{std::move(question), std::move(address)};
     auto verdict = asio::co_spawn(context, logins.check(std::move(attempt)), asio::use_future);
     context.run();
-    return verdict.get().answer;
+    return verdict.get();
+}
+
+auth_answer answer(const std::string& file, auth_question question) {
+    const auto verdict = ask({.authorized_keys_files = {file}}, std::move(question));
+    return accepts(verdict.answer) ? auth_answer::accept : auth_answer::refuse;
 }
 
 auth_question question(kind what, const crypto::public_key& key,
@@ -63,6 +70,188 @@ TEST(FileAuthenticator, DemandsOfASecurityKeyWhatItsLineDoes) {
         const std::string file = dir.write("authorized_keys", c.options + key.line() + '\n');
         EXPECT_EQ(answer(file, question(c.what, key, c.said)), c.want);
     }
+}
+
+// --- certificates -------------------------------------------------------------------------------
+
+class CertificateLogins : public testing::Test {
+protected:
+    using fields = crypto::certificate_fields;
+
+    CertificateLogins() {
+        dir.write("cas", "# ours\n" + test::test_authority().public_half().line() + "\n");
+        options.trusted_user_ca_keys_file = dir.path("cas");
+        options.authorized_keys_files = {dir.path("authorized_keys.%u")};
+    }
+
+    // "" when let in, otherwise why not.
+    std::string why(fields f, kind what = kind::public_key) {
+        const auto cert = test::test_certificate(key, std::move(f));
+        auth_question q = question(what, key);
+        q.certificate = cert;
+        verdict = ask(options, std::move(q));
+        EXPECT_EQ(accepts(verdict.answer), verdict.reason.empty());
+        return verdict.reason;
+    }
+
+    void authorize(const std::string& options_text, const crypto::public_key& authority) {
+        dir.write("authorized_keys.ada", options_text + ' ' + authority.line() + '\n');
+    }
+
+    const test::key_folder dir;
+    const crypto::public_key key =
+        crypto::private_key::generate("ssh-ed25519").value().public_half();
+    file_authenticator_options options;
+    login_verdict verdict;
+};
+
+TEST_F(CertificateLogins, OfTrustedAuthoritiesForTheUser) {
+    for (const kind what : {kind::public_key_query, kind::public_key}) {
+        EXPECT_EQ(why({.principals = {"ada"}}, what), "");
+        EXPECT_EQ(why({.principals = {"eve"}}, what), "certificate is for others");
+        EXPECT_EQ(why({}, what), "certificate lists no principals");
+        EXPECT_EQ(why({.kind = crypto::certificate_kind::host, .principals = {"ada"}}, what),
+                  "certificate of the wrong kind");
+        EXPECT_EQ(why({.principals = {"ada"}, .valid_before = 1000}, what),
+                  "certificate has expired");
+    }
+    options.trusted_user_ca_keys_file.clear();
+    EXPECT_EQ(why({.principals = {"ada"}}), "authority is not trusted");
+    options.trusted_user_ca_keys_file = dir.path("absent");
+    EXPECT_EQ(why({.principals = {"ada"}}), "authority is not trusted");
+}
+
+TEST_F(CertificateLogins, GiveTheRightsOfTheCertificate) {
+    EXPECT_EQ(why({.principals = {"ada"}}), "");
+    EXPECT_FALSE(verdict.rights.port_forwarding);
+    EXPECT_EQ(why({.principals = {"ada"},
+                   .critical_options = {crypto::certificate::text_option("force-command", "true")},
+                   .extensions = {{"permit-port-forwarding"}}}),
+              "");
+    EXPECT_TRUE(verdict.rights.port_forwarding);
+    EXPECT_EQ(verdict.rights.forced_command, "true");
+    EXPECT_EQ(why({.principals = {"ada"},
+                   .critical_options = {crypto::certificate::text_option("source-address",
+                                                                         "10.0.0.0/8")}}),
+              "certificate is not for this address");
+}
+
+TEST_F(CertificateLogins, PrincipalsAreMappedByAFile) {
+    options.authorized_principals_file = dir.path("principals.%u");
+    EXPECT_EQ(why({.principals = {"ada"}}), "no principal is authorized");
+    dir.write("principals.ada", "ops\nno-port-forwarding,command=\"echo\" night\n");
+    EXPECT_EQ(why({.principals = {"ada"}}), "certificate is for others")
+        << "the user's own name counts no more";
+    EXPECT_EQ(why({.principals = {"ops"}, .extensions = {{"permit-port-forwarding"}}}), "");
+    EXPECT_TRUE(verdict.rights.port_forwarding);
+    EXPECT_EQ(why({.principals = {"night"}, .extensions = {{"permit-port-forwarding"}}}), "");
+    EXPECT_FALSE(verdict.rights.port_forwarding);
+    EXPECT_EQ(verdict.rights.forced_command, "echo");
+    EXPECT_EQ(
+        why({.principals = {"night"},
+             .critical_options = {crypto::certificate::text_option("force-command", "other")}}),
+        "certificate and its authority's line force different commands");
+}
+
+TEST_F(CertificateLogins, OfAuthoritiesInAuthorizedKeys) {
+    options.trusted_user_ca_keys_file.clear();
+    const auto& authority = test::test_authority().public_half();
+    authorize("cert-authority", authority);
+    EXPECT_EQ(why({.principals = {"ada"}}), "");
+    EXPECT_EQ(why({.principals = {"eve"}}), "certificate is for others");
+    authorize("cert-authority,principals=\"ops,night\",command=\"echo\"", authority);
+    EXPECT_EQ(why({.principals = {"night"}}), "");
+    EXPECT_EQ(verdict.rights.forced_command, "echo");
+    EXPECT_EQ(why({.principals = {"ada"}}), "certificate is for others");
+    authorize("cert-authority,from=\"10.*\"", authority);
+    EXPECT_EQ(why({.principals = {"ada"}}), "wrong address");
+    authorize("", authority);
+    EXPECT_EQ(why({.principals = {"ada"}}), "authority is not trusted")
+        << "the line is of a user's key";
+    authorize("", key);
+    EXPECT_EQ(why({.principals = {"ada"}}), "authority is not trusted")
+        << "a certificate is no bare key";
+    // And the authority's own key is none that logs in.
+    authorize("cert-authority", authority);
+    EXPECT_EQ(ask(options, question(kind::public_key, authority)).reason, "key is not listed");
+}
+
+TEST_F(CertificateLogins, RevokedKeysLetNobodyIn) {
+    authorize("", key);
+    const auto bare = [&] { return ask(options, question(kind::public_key, key)).reason; };
+    EXPECT_EQ(bare(), "");
+    options.revoked_keys_file = dir.path("revoked");
+    EXPECT_EQ(bare(), "the revoked keys cannot be read");
+    EXPECT_EQ(why({.principals = {"ada"}}), "the revoked keys cannot be read");
+    dir.write("revoked", "nonsense\n");
+    EXPECT_EQ(bare(), "the revoked keys cannot be understood");
+    dir.write("revoked", test::test_authority().public_half().line());
+    EXPECT_EQ(bare(), "");
+    EXPECT_EQ(why({.principals = {"ada"}}), "key is revoked");
+    dir.write("revoked", key.line());
+    EXPECT_EQ(bare(), "key is revoked");
+    dir.write("revoked", "# nothing\n");
+    EXPECT_EQ(why({.principals = {"ada"}}), "");
+}
+
+TEST_F(CertificateLogins, AuthoritiesSignByWhatIsAccepted) {
+    options.ca_signature_algorithms = {"rsa-sha2-512"};
+    EXPECT_EQ(why({.principals = {"ada"}}),
+              "certificate is signed by an algorithm that is not accepted");
+    options.ca_signature_algorithms = {"ssh-ed25519"};
+    EXPECT_EQ(why({.principals = {"ada"}}), "");
+}
+
+TEST_F(CertificateLogins, WhoIsNotAdmittedIsRefused) {
+    options.admits = [](std::string_view user, std::string_view) { return user != "ada"; };
+    EXPECT_EQ(why({.principals = {"ada"}}), "user or address is not allowed");
+}
+
+// --- hostbased ----------------------------------------------------------------------------------
+
+TEST(HostBasedLogins, OfKnownHostsAndUsersThatAreTrusted) {
+    const test::key_folder dir;
+    const auto key = crypto::private_key::generate("ssh-ed25519").value().public_half();
+    file_authenticator_options options;
+    options.host_based = {.known_hosts_files = {dir.path("hosts")},
+                          .shosts_files = {dir.path("shosts.%u")},
+                          .name_from_packet_only = true};
+    const auto why = [&](std::string client_user, std::string host = "client.example",
+                         std::optional<crypto::certificate> cert = {}) {
+        auth_question q = question(kind::host_based, key);
+        q.client_host = std::move(host);
+        q.client_user = std::move(client_user);
+        q.certificate = std::move(cert);
+        return ask(options, std::move(q), "127.0.0.1").reason;
+    };
+    EXPECT_EQ(why("ada"), "host key is not known");
+    dir.write("hosts", "client.example,localhost " + key.line() + '\n');
+    EXPECT_EQ(why("ada"), "host is not trusted with its users");
+    dir.write("shosts.ada", "client.example\nclient.example friend\nlocalhost\n");
+    EXPECT_EQ(why("ada"), "");
+    EXPECT_EQ(why("friend"), "");
+    EXPECT_EQ(why("eve"), "host is not trusted with its users");
+    EXPECT_EQ(why("ada", "other.example"), "host key is not known");
+    options.host_based.name_from_packet_only = false;
+    EXPECT_EQ(why("ada"), "host has another address");
+    EXPECT_EQ(why("ada", "localhost"), "");
+
+    options.host_based.name_from_packet_only = true;
+    const auto cert = test::test_certificate(
+        key, {.kind = crypto::certificate_kind::host, .principals = {"client.example"}});
+    EXPECT_EQ(why("ada", "client.example", cert), "host key is not known");
+    const std::string authority = test::test_authority().public_half().line();
+    dir.write("hosts", "@cert-authority *.example " + authority + '\n');
+    EXPECT_EQ(why("ada", "client.example", cert), "");
+    dir.write("hosts", "@cert-authority *.example " + authority + "\n@revoked * " + key.line());
+    EXPECT_EQ(why("ada", "client.example", cert), "host key is revoked");
+}
+
+TEST(FileAuthenticator, ChangesNoPasswords) {
+    auth_question q;
+    q.what = kind::password_change;
+    q.user = "ada";
+    EXPECT_EQ(ask({}, std::move(q)).reason, "passwords are not changed here");
 }
 
 }  // namespace

@@ -125,6 +125,8 @@ public:
     bool grants = true;
     bool reads = true;  // credits what comes
     std::optional<channel_id> opened;
+    std::vector<channel_id> let_in;           // of those that the test opens
+    std::size_t refused = 0;                  // likewise
     std::function<void(bytes_view)> on_data;  // instead of keeping it in `received`
     std::function<void()> on_eof;
     std::function<void(const channel_request&)> on_request;
@@ -149,6 +151,10 @@ private:
         if (const auto* open = std::get_if<channel_open_event>(&event)) {
             opened = open->id;
             if (accepts_opens) channels().accept_open(open->id);
+        } else if (const auto* ours = std::get_if<channel_opened_event>(&event)) {
+            let_in.push_back(ours->id);
+        } else if (std::holds_alternative<channel_open_failed_event>(event)) {
+            ++refused;
         } else if (const auto* request = std::get_if<channel_request_event>(&event)) {
             ++requests;
             if (request->want_reply) channels().reply(request->id, grants);

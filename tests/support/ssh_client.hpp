@@ -28,9 +28,18 @@ class test_logins final : public authenticator {
 public:
     using decision = std::function<boost::asio::awaitable<login_verdict>(login_attempt)>;
 
-    explicit test_logins(decision decide = {}) : decide_(std::move(decide)) {}
+    using talk = std::function<boost::asio::awaitable<login_verdict>(login_attempt, conversation&)>;
+
+    explicit test_logins(decision decide = {}, talk converse = {})
+        : decide_(std::move(decide)), converse_(std::move(converse)) {}
     boost::asio::awaitable<login_verdict> check(login_attempt attempt) override {
         return decide_ ? decide_(std::move(attempt)) : accept();
+    }
+
+    boost::asio::awaitable<login_verdict> converse(login_attempt attempt,
+                                                   conversation& user) override {
+        return converse_ ? converse_(std::move(attempt), user)
+                         : authenticator::converse(std::move(attempt), user);
     }
 
 private:
@@ -38,6 +47,7 @@ private:
         co_return login_verdict{auth_answer::accept, {}};
     }
     decision decide_;
+    talk converse_;
 };
 
 /// A server on a real socket, on the test's own thread or on some of its own, and what it logs.

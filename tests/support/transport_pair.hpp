@@ -24,6 +24,29 @@ inline std::shared_ptr<const host_key> test_host_key(std::string_view type = "ss
     return made.back().second;
 }
 
+/// An authority of the tests'.
+inline const crypto::private_key& test_authority() {
+    static const auto made = crypto::private_key::generate("ssh-ed25519").value();
+    return made;
+}
+
+inline crypto::certificate test_certificate(const crypto::public_key& key,
+                                            crypto::certificate_fields fields) {
+    return crypto::certificate::issue(key, std::move(fields), test_authority(),
+                                      crypto::system_random())
+        .value();
+}
+
+/// A host key of the given type in a certificate for `principals`.
+inline std::shared_ptr<const host_key> certified_host_key(std::string_view type,
+                                                          std::vector<std::string> principals = {
+                                                              "server"}) {
+    auto key = crypto::private_key::generate(type, type == "ssh-rsa" ? 2048 : 0).value();
+    auto cert = test_certificate(key.public_half(), {.kind = crypto::certificate_kind::host,
+                                                     .principals = std::move(principals)});
+    return make_host_key(std::move(key), std::move(cert)).value();
+}
+
 inline void feed(transport& to, bytes_view data) {
     const auto space = to.prepare_input(data.size());
     std::ranges::copy(data, space.begin());

@@ -14,6 +14,18 @@ client_arguments with(std::vector<std::string> settings) {
     return a;
 }
 
+// Without files: what a test says is all there is.
+ssh_config_system nothing_here() {
+    ssh_config_system s;
+    s.local_user = "own";
+    s.home = "/own";
+    return s;
+}
+
+boost::system::result<client_settings, std::string> understand(const client_arguments& a) {
+    return understand(a, nothing_here());
+}
+
 connect_options understood(const client_arguments& a) {
     const auto s = understand(a);
     EXPECT_TRUE(s) << s.error();
@@ -38,8 +50,14 @@ TEST(SluiceOptions, HostUserAndPort) {
     a.host = "strange@user@host";
     a.user.clear();
     EXPECT_EQ(understood(a).user, "strange@user");
-    a.host = "ada@";
-    EXPECT_FALSE(understand(a));
+    a.host = "files.example";
+    a.settings.clear();
+    EXPECT_EQ(understood(a).user, "own");
+    for (const char* host : {"ada@", "", "-v", "x;y", "$(x)", "a b"}) {
+        SCOPED_TRACE(host);
+        a.host = host;
+        EXPECT_FALSE(understand(a));
+    }
 }
 
 TEST(SluiceOptions, SettingsAreThoseOfSshConfig) {
@@ -50,7 +68,8 @@ TEST(SluiceOptions, SettingsAreThoseOfSshConfig) {
          "MACs=-hmac-sha2-512-etm@openssh.com", "KexAlgorithms=+ecdh-sha2-nistp256",
          "HostKeyAlgorithms=ssh-ed25519", "NumberOfPasswordPrompts=1", "Port=5", "Port=6"}));
     EXPECT_EQ(o.host_keys_unknown, host_key_policy::accept_new);
-    EXPECT_EQ(o.known_hosts_files, (std::vector<std::string>{"/a", "/b"}));
+    EXPECT_EQ(o.known_hosts_files, (std::vector<std::string>{"/a", "/b", "/etc/ssh/ssh_known_hosts",
+                                                             "/etc/ssh/ssh_known_hosts2"}));
     EXPECT_EQ(o.identity_files, (std::vector<std::string>{"one", "two"}));
     EXPECT_EQ(o.connect_timeout, 7s);
     EXPECT_EQ(o.protocol.keepalive_interval, 0s);
@@ -64,7 +83,10 @@ TEST(SluiceOptions, SettingsAreThoseOfSshConfig) {
     EXPECT_EQ(o.protocol.transport.host_key_algorithms, std::vector<std::string>{"ssh-ed25519"});
     EXPECT_EQ(o.protocol.auth.prompts_max, 1u);
     EXPECT_EQ(o.port, 5);  // the first counts
-    EXPECT_TRUE(understood(with({"UserKnownHostsFile=none"})).known_hosts_files->empty());
+    // New keys go to the first, which is none then.
+    EXPECT_EQ(
+        understood(with({"UserKnownHostsFile=none", "GlobalKnownHostsFile=/g"})).known_hosts_files,
+        (std::vector<std::string>{"", "/g"}));
     EXPECT_TRUE(understood(with({"IdentityFile=none"})).identity_files->empty());
     EXPECT_TRUE(understand(with({"BatchMode=yes"}))->batch_mode);
 }
@@ -75,23 +97,59 @@ TEST(SluiceOptions, WhatIsWrongIsNamed) {
         const char* named;
     } cases[] = {
         {"Frobnicate=yes", "unknown keyword"},
-        {"Port", "no value"},
-        {"Port=", "no value"},
+        {"Port", "no argument"},
+        {"Port=", "no argument"},
         {"Port=0", "from 1 to 65535"},
         {"Port=70000", "from 1 to 65535"},
         {"Port=22x", "from 1 to 65535"},
         {"BatchMode=maybe", "yes or no"},
-        {"StrictHostKeyChecking=no", "accept-new"},
+        {"StrictHostKeyChecking=maybe", "accept-new"},
+        {"Include=/etc/passwd", "for files"},
+        {"Host=x", "for files"},
         {"Ciphers=rot13", "rot13"},
-        {"ConnectTimeout=-1", "from 0"},
+        {"ConnectTimeout=-1", "a time"},
     };
     for (const auto& c : cases) {
         SCOPED_TRACE(c.setting);
         const auto s = understand(with({c.setting}));
         ASSERT_FALSE(s);
-        EXPECT_TRUE(s.error().starts_with("-o " + std::string(c.setting))) << s.error();
+        EXPECT_TRUE(s.error().starts_with("command line: " + std::string(c.setting))) << s.error();
         EXPECT_NE(s.error().find(c.named), std::string::npos) << s.error();
     }
+}
+
+TEST(SluiceOptions, ArgumentsMayHoldAnything) {
+    client_arguments a = with({"IdentityFile=/second"});
+    a.identities = {"/a \"b\" \\c#d"};
+    EXPECT_EQ(understood(a).identity_files,
+              (std::vector<std::string>{"/a \"b\" \\c#d", "/second"}));
+    a.user = "DOMAIN\\ada";
+    EXPECT_EQ(understood(a).user, "DOMAIN\\ada");
+}
+
+TEST(SluiceOptions, FilesAndServersToGoThrough) {
+    ssh_config_system s = nothing_here();
+    s.read = [](const std::string& path, bool) -> result<std::string> {
+        if (path == "/own") return std::string("Host jump\n  Port 2022\n  User hopper\n");
+        if (path == "/own/.ssh/config") return std::string("User by-default\n");
+        return make_error_code(boost::system::errc::no_such_file_or_directory);
+    };
+    client_arguments a = with({});
+    a.jump = "jump,eve@second:23";
+    EXPECT_EQ(understand(a, s)->connect.user, "by-default");
+    a.config_file = "/own";
+    const auto o = understand(a, s)->connect;
+    EXPECT_EQ(o.user, "own");
+    ASSERT_EQ(o.jump_hosts.size(), 2u);
+    EXPECT_EQ(o.jump_hosts[0].user, "hopper");
+    EXPECT_EQ(o.jump_hosts[0].port, 2022);
+    EXPECT_EQ(o.jump_hosts[1].host, "second");
+    EXPECT_EQ(o.jump_hosts[1].user, "eve");
+    EXPECT_EQ(o.jump_hosts[1].port, 23);
+    a.config_file = "none";
+    EXPECT_EQ(understand(a, s)->connect.jump_hosts[0].port, 22);
+    a.config_file = "/missing";
+    EXPECT_FALSE(understand(a, s));
 }
 
 TEST(SluiceOptions, TextOfAServerDoesATerminalNoHarm) {

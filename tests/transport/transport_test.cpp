@@ -138,7 +138,8 @@ TEST(Transport, EveryHostKeyTypeIsProven) {
             SCOPED_TRACE(algorithm.name);
             transport_pair pair;
             if (algorithm.weak) pair.server.config.host_key_algorithms.emplace_back(algorithm.name);
-            pair.server.config.host_keys = {test::test_host_key(type)};
+            pair.server.config.host_keys = {algorithm.certified() ? test::certified_host_key(type)
+                                                                  : test::test_host_key(type)};
             pair.client.config.host_key_algorithms = {std::string(algorithm.name)};
             connect(pair);
             ASSERT_EQ(pair.count<transport_host_key>(pair.client), 1u);
@@ -777,6 +778,40 @@ TEST(Transport, ReplyOfAHybridWithAWrongLengthIsRefused) {
     }
 }
 
+TEST(Transport, HostCertificatesAreOfferedBesideTheKey) {
+    const auto key = crypto::private_key::generate("ssh-ed25519").value();
+    const auto other = crypto::private_key::generate("ssh-ed25519").value();
+    const auto cert = test::test_certificate(
+        key.public_half(), {.kind = crypto::certificate_kind::host, .principals = {"a"}});
+    const auto users = test::test_certificate(key.public_half(), {.principals = {"a"}});
+    EXPECT_EQ(make_host_key(other, cert).error(), errc::bad_value);
+    EXPECT_EQ(make_host_key(key, users).error(), errc::bad_value);
+
+    for (const char* wanted : {"ssh-ed25519-cert-v01@openssh.com", "ssh-ed25519"}) {
+        SCOPED_TRACE(wanted);
+        transport_pair pair;
+        pair.server.config.host_keys = {make_host_key(key), make_host_key(key, cert).value()};
+        pair.client.config.host_key_algorithms = {wanted};
+        connect(pair);
+        const bool certified = std::string_view(wanted) != "ssh-ed25519";
+        EXPECT_EQ(pair.client.machine->host_key_blob(),
+                  certified ? cert.blob() : key.public_half().blob());
+        EXPECT_EQ(pair.client.machine->algorithms().host_key_algorithm, wanted);
+        // What is announced are signatures, each once (RFC 8308 §3.1).
+        const auto& listed = pair.client.machine->extensions().server_sig_algs;
+        EXPECT_EQ(std::ranges::count(listed, "ssh-ed25519"), 1);
+        EXPECT_TRUE(std::ranges::none_of(
+            listed, [](const std::string& name) { return name.find("-cert-") != name.npos; }));
+    }
+    // A server that has the certificate only does not serve who wants the bare key.
+    transport_pair pair;
+    pair.server.config.host_keys = {make_host_key(key, cert).value()};
+    pair.client.config.host_key_algorithms = {"ssh-ed25519"};
+    pair.start();
+    pair.run();
+    EXPECT_EQ(pair.client.error, errc::no_common_host_key);
+}
+
 TEST(Transport, AWrongHostKeySignatureIsNotTrusted) {
     class liar final : public host_key {
     public:
@@ -848,7 +883,10 @@ TEST(Rfc8308, AServerAnnouncesWhatItTakesToThoseWhoAsk) {
     EXPECT_TRUE(seen.seen);
     EXPECT_TRUE(seen.ping);
     EXPECT_TRUE(seen.hostbound);
-    EXPECT_EQ(seen.server_sig_algs, pair.server.config.public_key_algorithms);
+    std::vector<std::string> signatures;
+    std::ranges::copy_if(pair.server.config.public_key_algorithms, std::back_inserter(signatures),
+                         [](const std::string& name) { return name.find("-cert-") == name.npos; });
+    EXPECT_EQ(seen.server_sig_algs, signatures);
     EXPECT_FALSE(pair.server.machine->extensions().seen);
 }
 

@@ -1,0 +1,19 @@
+#pragma once
+
+#include "sluice/crypto/certificate.hpp"
+#include "sluice/wire/bytes.hpp"
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace sluice {
+
+/// The key or certificate of a client's request, if it may be used here: well-formed, of an
+/// algorithm that fits it and is among `accepted`, and none of the keys `used` before.
+std::optional<crypto::presented_key> shown_key(std::string_view algorithm, bytes_view blob,
+                                               std::span<const std::string> accepted,
+                                               std::span<const crypto::public_key> used);
+
+}  // namespace sluice

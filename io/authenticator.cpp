@@ -1,0 +1,31 @@
+#include "sluice/io/authenticator.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+namespace sluice {
+
+bool restrict(session_rights& rights, session_rights more) {
+    if (rights.forced_command && more.forced_command &&
+        *rights.forced_command != *more.forced_command)
+        return false;
+    if (more.forced_command) rights.forced_command = std::move(more.forced_command);
+    std::ranges::move(more.environment, std::back_inserter(rights.environment));
+    rights.port_forwarding = rights.port_forwarding && more.port_forwarding;
+    if (!rights.permit_open) {
+        rights.permit_open = std::move(more.permit_open);
+    } else if (more.permit_open) {
+        std::erase_if(*rights.permit_open, [&](const open_destination& d) {
+            return std::ranges::find(*more.permit_open, d) == more.permit_open->end();
+        });
+    }
+    return true;
+}
+
+boost::asio::awaitable<login_verdict> authenticator::converse(login_attempt, conversation&) {
+    co_return login_verdict{};
+}
+
+std::optional<auth_policy> authenticator::policy(const login_attempt&) { return std::nullopt; }
+
+}  // namespace sluice

@@ -1,0 +1,121 @@
+#include "sluice/io/command_stream.hpp"
+
+#include "sluice/io/file_descriptor.hpp"
+#include "sluice/io/shell_command.hpp"
+#include "sluice/io/socket_stream.hpp"
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <utility>
+
+namespace asio = boost::asio;
+
+namespace sluice {
+namespace {
+
+constexpr std::chrono::seconds kill_grace{2};
+
+// A process of ours. Whoever waits for its end keeps this alive; the last one to let go of it ends
+// the process, so that none is left behind, whatever becomes of the executor.
+class child : public std::enable_shared_from_this<child> {
+public:
+    child(asio::any_io_executor executor, pid_t pid, file_descriptor watch)
+        : pid_(pid), watch_(executor), timer_(executor) {
+        error_code e;
+        watch_.assign(watch.get(), e);
+        if (!e) watch.release();
+    }
+    child(const child&) = delete;
+    child& operator=(const child&) = delete;
+    ~child() {
+        if (reaped_) return;
+        ::kill(pid_, SIGKILL);
+        ::waitpid(pid_, nullptr, 0);
+    }
+
+    void end() {
+        if (reap()) return;
+        ::kill(pid_, SIGHUP);
+        watch_.async_wait(asio::posix::descriptor_base::wait_read,
+                          [self = shared_from_this()](error_code e) {
+                              if (!e && self->reap()) self->timer_.cancel();
+                          });
+        timer_.expires_after(kill_grace);
+        timer_.async_wait([self = shared_from_this()](error_code cancelled) {
+            if (cancelled || self->reaped_) return;
+            ::kill(self->pid_, SIGKILL);  // and the other wait is over
+        });
+    }
+
+private:
+    bool reap() {
+        if (!reaped_ && ::waitpid(pid_, nullptr, WNOHANG) == pid_) reaped_ = true;
+        return reaped_;
+    }
+
+    const pid_t pid_;
+    bool reaped_ = false;
+    asio::posix::stream_descriptor watch_;  // pidfd: readable when the process has ended
+    asio::steady_timer timer_;
+};
+
+class command_stream final : public byte_stream {
+public:
+    command_stream(socket_stream::socket ours, std::shared_ptr<child> process)
+        : stream_(std::move(ours)), process_(std::move(process)) {}
+    ~command_stream() override { close(); }
+
+    asio::any_io_executor executor() override { return stream_.executor(); }
+    std::size_t read_some(mutable_bytes_view space, error_code& e) override {
+        return stream_.read_some(space, e);
+    }
+    std::size_t write_some(bytes_view data, error_code& e) override {
+        return stream_.write_some(data, e);
+    }
+    error_code peek() override { return stream_.peek(); }
+    void wait_readable(std::shared_ptr<observer> told) override {
+        stream_.wait_readable(std::move(told));
+    }
+    void wait_writable(std::shared_ptr<observer> told) override {
+        stream_.wait_writable(std::move(told));
+    }
+    error_code shutdown_send() override { return stream_.shutdown_send(); }
+    void close() override {
+        stream_.close();
+        if (const auto process = std::exchange(process_, nullptr)) process->end();
+    }
+
+private:
+    socket_stream stream_;
+    std::shared_ptr<child> process_;
+};
+
+}  // namespace
+
+result<std::unique_ptr<byte_stream>> start_command_stream(asio::any_io_executor executor,
+                                                          const std::string& command) {
+    int ends[2];
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return last_system_error();
+    file_descriptor ours(ends[0]);
+    const file_descriptor theirs(ends[1]);
+    const auto pid = start_shell_command("exec " + command, {theirs.get(), theirs.get()});
+    if (!pid) return pid.error();
+    // glibc's own declaration, where it has one, cannot be used from C++ (2.36).
+    file_descriptor watch(static_cast<int>(::syscall(SYS_pidfd_open, *pid, 0)));
+    auto process = std::make_shared<child>(executor, *pid, std::move(watch));
+    socket_stream::socket socket(executor);
+    error_code e;
+    socket.assign(asio::generic::stream_protocol(AF_UNIX, 0), ours.get(), e);
+    if (e) return e;
+    ours.release();
+    return std::make_unique<command_stream>(std::move(socket), std::move(process));
+}
+
+}  // namespace sluice

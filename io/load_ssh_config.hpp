@@ -1,0 +1,45 @@
+#pragma once
+
+#include "sluice/io/connect_options.hpp"
+#include "sluice/io/ssh_config_resolve.hpp"
+
+#include <boost/system/result.hpp>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace sluice {
+
+/// What ssh_config(5) says about a host, as far as a program can use it.
+struct ssh_client_settings {
+    connect_options connect;
+    ssh_config config;  // all of it, for what `connect` has no place for
+    std::vector<std::pair<std::string, std::string>> environment;  // for sessions to request
+};
+
+/// What `ssh host` would do: how to connect by ~/.ssh/config and /etc/ssh/ssh_config. `host` may be
+/// "user@host".
+///
+///     auto options = sluice::load_ssh_config("build-server");
+///     if (!options) return complain(options.error().message());
+///     auto connection = co_await sluice::connect(std::move(*options));
+///
+/// Files and, for CanonicalizeHostname, name lookups: it blocks. A file with `Match exec` is
+/// refused, unless the other function is given a system that runs commands. ProxyCommand is not
+/// run here, but by `connect`.
+boost::system::result<connect_options, ssh_config_error> load_ssh_config(const std::string& host);
+
+/// The same with other files, settings that go first, and another system.
+boost::system::result<ssh_client_settings, ssh_config_error> load_ssh_config(
+    const ssh_config_query& query, const ssh_config_system& system);
+
+/// Applies resolved values: a line a keyword. The servers of ProxyJump are not looked up.
+///
+/// Departures from ssh(1): StrictHostKeyChecking no is as accept-new, a key that changed is refused
+/// always. CheckHostIP, KnownHostsCommand, VerifyHostKeyDNS, NoHostAuthenticationForLocalhost,
+/// RequiredRSASize, GSSAPI and connection sharing have no effect.
+boost::system::result<connect_options, ssh_config_error> connect_options_from(
+    const ssh_config& config, const ssh_config_system& system);
+
+}  // namespace sluice
