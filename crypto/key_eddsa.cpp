@@ -3,6 +3,8 @@
 #include "sluice/crypto/key_impl.hpp"
 #include "sluice/wire/expects.hpp"
 
+#include <openssl/core_names.h>
+
 #include <algorithm>
 #include <array>
 
@@ -69,7 +71,9 @@ public:
     result<> write_fields(wire::writer& out) const override {
         secret_bytes pair(2 * curve_.key_size);
         std::size_t size = curve_.key_size;
-        if (EVP_PKEY_get_raw_private_key(key_.get(), pair.data(), &size) != 1)
+        // Not EVP_PKEY_get_raw_private_key, which leaves a copy in memory that it frees.
+        if (EVP_PKEY_get_octet_string_param(key_.get(), OSSL_PKEY_PARAM_PRIV_KEY, pair.data(), size,
+                                            &size) != 1)
             return openssl_failure();
         const bytes_view point = bytes_view(public_half_.blob()).last(curve_.key_size);
         std::copy(point.begin(), point.end(), pair.data() + curve_.key_size);

@@ -32,6 +32,7 @@ client_auth_answer answer_to(const client_auth_question& question, bool declined
     if (declined) return auth_declined{};
     switch (question.what) {
     case client_auth_question::kind::signature:
+    case client_auth_question::kind::host_signature:
         return auth_signature{key().sign(question.algorithm, question.data).value()};
     case client_auth_question::kind::password:
     case client_auth_question::kind::new_password:
@@ -46,7 +47,11 @@ client_auth_answer answer_to(const client_auth_question& question, bool declined
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     static const client_auth_config config{
-        .user = "ada", .keys = {key().public_half()}, .require_proof = true};
+        .user = "ada",
+        .methods = {"publickey", "hostbased", "keyboard-interactive", "password"},
+        .keys = {key().public_half()},
+        .host_based = {.keys = {key().public_half()}, .algorithms = {"ssh-ed25519"}},
+        .require_proof = true};
     fuzz::input in(data, size);
     counting_sink sink;
     client_auth client(config, {1, 2, 3}, {4, 5, 6}, sink);

@@ -377,7 +377,8 @@ TEST(SshConfig, ListsOfAlgorithmsChangeTheDefault) {
     const auto patterns =
         resolve_algorithms(algorithm_kind::public_key, "rsa-sha2-256,ssh-ed25519*");
     EXPECT_EQ(patterns.front(), "rsa-sha2-256");
-    EXPECT_EQ(patterns[1], "ssh-ed25519");
+    EXPECT_EQ(patterns[1], "ssh-ed25519-cert-v01@openssh.com");
+    EXPECT_EQ(patterns[2], "ssh-ed25519");
     EXPECT_NE(check_algorithms(algorithm_kind::cipher, "aes*"), "");
     EXPECT_NE(check_algorithms(algorithm_kind::public_key, "x*"), "");
     EXPECT_EQ(check_algorithms(algorithm_kind::mac, "-what-is-not-there"), "");
@@ -427,7 +428,7 @@ TEST(SshConfig, KeywordsBecomeConnectOptions) {
         "GlobalKnownHostsFile none\nHashKnownHosts yes\nIdentityFile ~/%h\nIdentitiesOnly yes\n"
         "IdentityAgent $AGENT\nPasswordAuthentication no\nPubkeyAuthentication unbound\n"
         "NumberOfPasswordPrompts 7\nCompression yes\nRekeyLimit 1M 2h\nServerAliveInterval 5\n"
-        "ServerAliveCountMax 6\nCiphers aes256-ctr\nMACs hmac-sha2-256,umac-64@openssh.com\n"
+        "ServerAliveCountMax 6\nCiphers aes256-ctr\nMACs hmac-sha2-256,hmac-md5\n"
         "KexAlgorithms curve25519-sha256\nHostKeyAlgorithms ssh-ed25519\n"
         "PubkeyAcceptedAlgorithms rsa-sha2-512\nProxyCommand nc %h %p '%r'\n");
     EXPECT_EQ(o.host, "real");
