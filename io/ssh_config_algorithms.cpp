@@ -2,6 +2,7 @@
 
 #include "sluice/auth/address_patterns.hpp"
 #include "sluice/auth/client_auth.hpp"
+#include "sluice/crypto/signature_algorithms.hpp"
 #include "sluice/transport/cipher.hpp"
 #include "sluice/transport/config.hpp"
 #include "sluice/transport/kex.hpp"
@@ -99,7 +100,7 @@ names ours(algorithm_kind kind) {
     case algorithm_kind::mac: return names_of(sluice::macs());
     case algorithm_kind::kex: return names_of(kex_methods());
     case algorithm_kind::host_key:
-    case algorithm_kind::public_key:
+    case algorithm_kind::public_key: return names_of(crypto::known_signature_algorithms());
     case algorithm_kind::ca_signature: return client_auth_config::all_public_key_algorithms();
     }
     return {};

@@ -374,6 +374,8 @@ TEST(SshConfig, ListsOfAlgorithmsChangeTheDefault) {
               strings{"aes256-ctr"});
     EXPECT_EQ(usable_algorithms(algorithm_kind::cipher, "3des-cbc,aes256-ctr"),
               strings{"aes256-ctr"});
+    EXPECT_EQ(usable_algorithms(algorithm_kind::host_key, "ssh-rsa,ssh-ed25519"),
+              (strings{"ssh-rsa", "ssh-ed25519"}));  // weak, and known to who names it
     const auto patterns =
         resolve_algorithms(algorithm_kind::public_key, "rsa-sha2-256,ssh-ed25519*");
     EXPECT_EQ(patterns.front(), "rsa-sha2-256");
