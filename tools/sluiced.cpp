@@ -1,8 +1,9 @@
 // sluiced: the reference server. Arguments, threads and signals; all else is in the library.
 
 #include "sluice/io/file_authenticator.hpp"
-#include "sluice/tools/sluiced_config.hpp"
+#include "sluice/tools/sluiced_include.hpp"
 #include "sluice/tools/sluiced_log.hpp"
+#include "sluice/tools/sluiced_settings.hpp"
 #include "sluice/tools/sluiced_setup.hpp"
 #include "sluice/tools/sluiced_systemd.hpp"
 #include "sluice/wire/limits.hpp"
@@ -33,6 +34,7 @@ namespace {
 constexpr int exit_drained = 0;  // every connection came to its end in its own time
 constexpr int exit_cut = 1;      // some were cut
 constexpr int exit_usage = 2;    // arguments or settings are wrong
+constexpr int exit_wrong = 1;    // of -t and -T, as of sshd
 constexpr auto cut_time = std::chrono::milliseconds(120);
 constexpr std::size_t file_threads = 8;
 
@@ -48,15 +50,18 @@ struct arguments {
     std::string drain_deadline;
     std::string drain_policy;
     std::vector<std::string> settings;  // -o Keyword=value
+    std::string login;                  // -C user=...,addr=...
+    bool test = false;
+    bool print = false;
     bool exec = false;
     bool read_only = false;
     bool atomic_uploads = false;
     unsigned threads = 0;
 };
 
-int fail(const std::string& text) {
+int fail(const std::string& text, int status = exit_usage) {
     std::fprintf(stderr, "sluiced: %s\n", text.c_str());
-    return exit_usage;
+    return status;
 }
 
 void declare(CLI::App& app, arguments& a) {
@@ -83,6 +88,11 @@ void declare(CLI::App& app, arguments& a) {
         ->type_name("FILE");
     app.add_option("-o", a.settings, "One setting, as a line of the file: 'Ciphers aes256-ctr'")
         ->type_name("SETTING");
+    app.add_flag("-t", a.test, "Only check the settings and the host keys");
+    app.add_flag("-T", a.print, "Check, and print what holds, in the form of the file");
+    app.add_option("-C", a.login, "For whom -T prints: user=NAME,addr=ADDRESS,lport=PORT")
+        ->needs("-T")
+        ->type_name("LOGIN");
     app.add_option("--drain-deadline", a.drain_deadline,
                    "After SIGTERM, how long connections may take to finish: 60, 2m")
         ->type_name("TIME");
@@ -95,7 +105,7 @@ void declare(CLI::App& app, arguments& a) {
 }
 
 // Arguments become lines of settings in front of the file's: the first value counts.
-boost::system::result<sluiced_config, std::string> read_settings(const arguments& a) {
+boost::system::result<sluiced_settings, std::string> read_settings(const arguments& a) {
     std::string lines;
     for (const auto& setting : a.settings)
         lines += setting + "\n";
@@ -103,28 +113,24 @@ boost::system::result<sluiced_config, std::string> read_settings(const arguments
     if (!a.log_format.empty()) lines += "LogFormat " + a.log_format + "\n";
     if (!a.drain_deadline.empty()) lines += "DrainDeadline " + a.drain_deadline + "\n";
     if (!a.drain_policy.empty()) lines += "DrainPolicy " + a.drain_policy + "\n";
-    const auto from_arguments = parse_sluiced_config(lines, "arguments", sluiced_algorithms());
-    if (!from_arguments) return from_arguments.error().message();
-
-    sluiced_config config = *from_arguments;
+    std::vector<config_text> texts{{"arguments", lines}};
     if (!a.config.empty()) {
-        const auto text = read_text_file(a.config, limits::policy_file_length_max);
+        auto text = read_text_file(a.config, limits::policy_file_length_max);
         if (!text) return a.config + ": " + text.error().message();
-        // Alone first, so that errors name the file's own lines.
-        const auto from_file = parse_sluiced_config(*text, a.config, sluiced_algorithms());
-        if (!from_file) return from_file.error().message();
-        const auto both = parse_sluiced_config(lines + *text, a.config, sluiced_algorithms());
-        if (!both) return both.error().message();
-        config = *both;
+        texts.push_back({a.config, std::move(*text)});
     }
+    auto settings =
+        read_sluiced_settings(texts, sluiced_algorithms(), include_from(folder_of(a.config)));
+    if (!settings) return settings.error().message();
 
+    sluiced_config& config = settings->base;
     if (!a.listen.empty()) {
         std::string text;
         for (const auto& address : a.listen)
             text += "ListenAddress " + address + "\n";
-        const auto parsed = parse_sluiced_config(text, "--listen", sluiced_algorithms());
+        const auto parsed = read_sluiced_settings({{"--listen", text}}, sluiced_algorithms());
         if (!parsed) return parsed.error().message();
-        config.listen_addresses = parsed->listen_addresses;
+        config.listen_addresses = parsed->base.listen_addresses;
     } else if (config.listen_addresses.empty() && config.ports.empty()) {
         config.listen_addresses = {{"127.0.0.1", std::uint16_t{2222}}};
     }
@@ -134,7 +140,7 @@ boost::system::result<sluiced_config, std::string> read_settings(const arguments
     if (!a.authorized_keys.empty()) config.authorized_keys_files = a.authorized_keys;
     if (a.read_only) config.sftp_read_only = true;
     if (a.atomic_uploads) config.atomic_uploads = true;
-    return config;
+    return std::move(*settings);
 }
 
 log_sink make_log(const sluiced_config& config) {
@@ -196,12 +202,34 @@ std::string name_of(const asio::ip::tcp::endpoint& e) {
     return (e.address().is_v6() ? "[" + address + "]" : address) + ":" + std::to_string(e.port());
 }
 
+// -t and -T: all that starting does but listening.
+int check(const arguments& a) {
+    const auto settings = read_settings(a);
+    if (!settings) return fail(settings.error(), exit_wrong);
+    asio::thread_pool files(1);
+    asio::thread_pool logins(1);
+    const auto options = make_server_options(*settings, a.exec, files, logins);
+    if (!options) return fail(options.error().text, exit_wrong);
+    if (!a.print) return 0;
+    sluiced_config config = settings->base;
+    if (!a.login.empty()) {
+        login_facts login;
+        if (const auto wrong = read_login_facts(a.login, login); !wrong.empty())
+            return fail("-C: " + wrong, exit_wrong);
+        config = settings->effective(login);
+    }
+    const std::string text = to_text(config);
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    return 0;
+}
+
 int serve(const arguments& a) {
-    const auto config = read_settings(a);
-    if (!config) return fail(config.error());
+    const auto settings = read_settings(a);
+    if (!settings) return fail(settings.error());
+    const sluiced_config* const config = &settings->base;
     asio::thread_pool files(file_threads);
     asio::thread_pool logins(std::max(2u, std::thread::hardware_concurrency()));
-    auto options = make_server_options(*config, a.exec, files, logins);
+    auto options = make_server_options(*settings, a.exec, files, logins);
     if (!options) return fail(options.error().text);
     const std::vector<int> handed_over = take_listen_sockets();
     std::vector<asio::ip::tcp::endpoint> addresses;
@@ -300,5 +328,5 @@ int main(int argc, char** argv) {
     } catch (const CLI::ParseError& e) {
         return app.exit(e) == 0 ? 0 : sluice::exit_usage;
     }
-    return sluice::serve(a);
+    return a.test || a.print ? sluice::check(a) : sluice::serve(a);
 }

@@ -10,10 +10,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
-/// The configuration text of `sluiced`: keywords and values as in sshd_config(5). Text in, plain
-/// struct out; no file is opened here.
+/// The settings of `sluiced`, as in sshd_config(5).
 namespace sluice {
 
 /// An address to listen on. Without a port, every `Port` is meant.
@@ -24,7 +24,8 @@ struct listen_address {
     bool operator==(const listen_address&) const = default;
 };
 
-/// `*` and `?` are wildcards. An empty host is any.
+/// `*` and `?` are wildcards. The host is a list as in from="…" of authorized_keys, with blocks;
+/// an empty one is any.
 struct user_pattern {
     std::string user;
     std::string host;
@@ -61,19 +62,27 @@ struct rekey_limit {
 enum class compression_setting { no, delayed };  // delayed: after authentication
 enum class log_level { quiet, fatal, error, info, verbose, debug1, debug2, debug3 };
 enum class log_format { text, json };
+enum class address_family { any, inet, inet6 };
+enum class root_login { yes, prohibit_password, no };
 
-/// Defaults are those of sshd_config(5) where the keyword is from there.
+/// Defaults are those of sshd_config(5) where the keyword is from there, but for
+/// KbdInteractiveAuthentication (no), PermitRootLogin (yes: root is a name like others) and
+/// AcceptEnv (LANG LC_*, as Debian's sshd_config has it).
 struct sluiced_config {
     // Listening
     std::vector<std::uint16_t> ports;  // empty: 22, or what the command line says
     std::vector<listen_address> listen_addresses;
+    address_family family = address_family::any;
     startup_limit max_startups;
 
     // Keys and algorithms; in order of preference
-    std::vector<std::string> host_keys;  // files
+    std::vector<std::string> host_keys;          // files
+    std::vector<std::string> host_certificates;  // files
     std::vector<std::string> kex_algorithms;
     std::vector<std::string> host_key_algorithms;
     std::vector<std::string> pubkey_accepted_algorithms;
+    std::vector<std::string> hostbased_accepted_algorithms;
+    std::vector<std::string> ca_signature_algorithms;
     std::vector<std::string> ciphers;
     std::vector<std::string> macs;
     compression_setting compression = compression_setting::no;
@@ -81,13 +90,24 @@ struct sluiced_config {
 
     // Who may log in, and how
     std::vector<std::string> authorized_keys_files;  // empty: none; there are no home directories
-    std::string users_file;                          // password hashes; empty: none
+    std::string trusted_user_ca_keys;                // this and those below: files; empty: none
+    std::string authorized_principals_file;
+    std::string revoked_keys;
+    std::string users_file;  // password hashes
+    std::vector<std::string> hostbased_known_hosts_files;
+    std::vector<std::string> shosts_files;
     bool password_authentication = true;
     bool pubkey_authentication = true;
+    bool interactive_authentication = false;  // KbdInteractiveAuthentication
+    bool hostbased_authentication = false;
+    bool hostbased_name_from_packet_only = false;
+    bool use_pam = false;
+    std::string pam_service = "sluiced";
     // Each list is one way in: its methods, in order. Empty: any one method will do.
     std::vector<std::vector<std::string>> authentication_methods;
     std::vector<user_pattern> allow_users;  // empty: all
     std::vector<user_pattern> deny_users;
+    root_login permit_root_login = root_login::yes;
     unsigned max_auth_tries = 6;
     std::chrono::seconds login_grace_time{120};  // 0: none
     std::string banner;                          // file; empty: none
@@ -99,9 +119,13 @@ struct sluiced_config {
     std::string root;                               // ChrootDirectory; empty: not given
     bool sftp_read_only = false;                    // Subsystem sftp internal-sftp -R
     bool atomic_uploads = false;                    // files appear when they are whole
+    std::string force_command;                      // empty: none
+    std::vector<std::string> accepted_environment{"LANG", "LC_*"};  // patterns
+    std::vector<std::pair<std::string, std::string>> environment;   // SetEnv
 
     // Forwarding
     bool local_forwarding = false;                         // AllowTcpForwarding local
+    bool disable_forwarding = false;                       // wins over all of these
     std::optional<std::vector<open_pattern>> permit_open;  // nothing: anywhere
 
     // The end
@@ -110,36 +134,9 @@ struct sluiced_config {
 
     log_level level = log_level::info;
     log_format format = log_format::text;
+
+    bool operator==(const sluiced_config&) const = default;
 };
-
-/// What each list of algorithms is when nothing is said, and what it may hold at all.
-struct algorithm_choice {
-    std::vector<std::string> defaults;
-    std::vector<std::string> supported;  // empty: the defaults
-};
-
-struct algorithm_choices {
-    algorithm_choice kex;
-    algorithm_choice host_key;
-    algorithm_choice pubkey;
-    algorithm_choice cipher;
-    algorithm_choice mac;
-};
-
-struct config_error {
-    std::string file;
-    std::size_t line = 0;  // from 1; 0: about the file as a whole
-    std::string keyword;   // as it was written
-    std::string text;
-
-    /// "sluiced.conf:7: MaxAuthTries: expected a number from 1 to 1000, not 'many'"
-    std::string message() const;
-};
-
-/// Reads a whole configuration. `file` is only for messages. The first value of a keyword counts;
-/// Port, ListenAddress, HostKey, AllowUsers, DenyUsers and Subsystem add up.
-boost::system::result<sluiced_config, config_error> parse_sluiced_config(
-    std::string_view text, std::string_view file, const algorithm_choices& algorithms);
 
 /// Whether a connection may go to there through the server.
 bool may_open(const sluiced_config& config, std::string_view host, std::uint16_t port);

@@ -1,11 +1,13 @@
 #include "sluice/tools/sluiced_setup.hpp"
 
+#include "sluice/crypto/certificate.hpp"
 #include "sluice/crypto/key_file.hpp"
 #include "sluice/crypto/signature_algorithms.hpp"
 #include "sluice/io/atomic_upload_filesystem.hpp"
 #include "sluice/io/file_authenticator.hpp"
 #include "sluice/io/posix_filesystem.hpp"
 #include "sluice/tools/sluiced_log.hpp"
+#include "sluice/tools/sluiced_logins.hpp"
 #include "sluice/transport/cipher.hpp"
 #include "sluice/transport/mac.hpp"
 #include "sluice/transport/table.hpp"
@@ -17,6 +19,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
+#include <optional>
 
 namespace asio = boost::asio;
 using asio::ip::tcp;
@@ -39,7 +43,7 @@ algorithm_choice choice_of(std::span<const Row> rows) {
     return {offered_names(rows), all_names(rows)};
 }
 
-setup_result<std::shared_ptr<const host_key>> load_host_key(const std::string& file) {
+setup_result<crypto::private_key> load_host_key(const std::string& file) {
     struct stat info {};
     if (::stat(file.c_str(), &info) == 0 && (info.st_mode & 077) != 0)
         return setup_error{file + ": host key may be read by others; chmod 600 it"};
@@ -47,36 +51,69 @@ setup_result<std::shared_ptr<const host_key>> load_host_key(const std::string& f
     if (!text) return setup_error{file + ": " + text.error().message()};
     auto contents = crypto::read_private_key(*text);
     if (!contents) return setup_error{file + ": " + contents.error().message()};
-    return make_host_key(std::move(contents->key));
+    return std::move(contents->key);
 }
 
-// Ways to log in, as settings and files allow them.
-setup_result<std::vector<std::vector<std::string>>> method_chains(const sluiced_config& config) {
-    const bool keys = config.pubkey_authentication && !config.authorized_keys_files.empty();
-    const bool passwords = config.password_authentication && !config.users_file.empty();
-    std::vector<std::vector<std::string>> chains = config.authentication_methods;
-    if (chains.empty()) {
-        if (keys) chains.push_back({"publickey"});
-        if (passwords) chains.push_back({"password"});
+std::string_view first_line(std::string_view text) { return text.substr(0, text.find('\n')); }
+
+// Certificates of host keys: each belongs to a key that is there.
+setup_result<std::vector<std::shared_ptr<const host_key>>> load_host_keys(
+    const sluiced_config& config) {
+    if (config.host_keys.empty()) return setup_error{"no host key: give --host-key FILE"};
+    std::vector<crypto::private_key> keys;
+    std::vector<std::shared_ptr<const host_key>> shown;
+    for (const auto& file : config.host_keys) {
+        auto key = load_host_key(file);
+        if (!key) return key.error();
+        shown.push_back(make_host_key(*key));
+        keys.push_back(std::move(*key));
     }
-    for (const auto& chain : chains) {
-        for (const auto& method : chain) {
-            if (method == "publickey" && !keys)
-                return setup_error{
-                    "AuthenticationMethods asks for publickey, but there is no "
-                    "AuthorizedKeysFile or PubkeyAuthentication is off"};
-            if (method == "password" && !passwords)
-                return setup_error{
-                    "AuthenticationMethods asks for password, but there is no "
-                    "UsersFile or PasswordAuthentication is off"};
-        }
+    for (const auto& file : config.host_certificates) {
+        const auto text = read_text_file(file, limits::key_file_length_max);
+        if (!text) return setup_error{file + ": " + text.error().message()};
+        auto cert = crypto::certificate::from_line(first_line(*text));
+        if (!cert) return setup_error{file + ": " + cert.error().message()};
+        const auto key = std::ranges::find_if(
+            keys, [&](const auto& k) { return k.public_half().blob() == cert->key().blob(); });
+        if (key == keys.end()) return setup_error{file + ": certificate of no HostKey"};
+        auto certified = make_host_key(*key, std::move(*cert));
+        if (!certified) return setup_error{file + ": is not a certificate for hosts"};
+        shown.push_back(std::move(*certified));
     }
+    return shown;
+}
+
+// At least one way in that settings leave, where no Match can open another.
+setup_result<std::vector<std::vector<std::string>>> method_chains(
+    const sluiced_settings& settings) {
+    const sluiced_config& config = settings.base;
+    auto chains = ways_in(config, "");
+    if (!settings.blocks.empty()) return chains;
+    for (const auto& chain : config.authentication_methods)
+        for (const auto& method : chain)
+            if (!is_possible(config, method))
+                return setup_error{"AuthenticationMethods asks for " + method +
+                                   ", which is disabled, or has no file to go by"};
     if (chains.empty())
         return setup_error{"nobody could log in: give --authorized-keys or --users"};
     return chains;
 }
 
-setup_result<server_config> make_protocol(const sluiced_config& config) {
+// The texts of all files that a Banner names, by file name.
+setup_result<std::map<std::string, std::string>> load_banners(
+    const std::vector<sluiced_config>& configs) {
+    std::map<std::string, std::string> banners;
+    for (const auto& config : configs) {
+        if (config.banner.empty() || banners.contains(config.banner)) continue;
+        auto banner = read_text_file(config.banner, limits::policy_file_length_max);
+        if (!banner) return setup_error{config.banner + ": " + banner.error().message()};
+        banners.emplace(config.banner, std::move(*banner));
+    }
+    return banners;
+}
+
+setup_result<server_config> make_protocol(const sluiced_settings& settings) {
+    const sluiced_config& config = settings.base;
     server_config protocol;
     auto& transport = protocol.transport;
     transport.kex_algorithms = config.kex_algorithms;
@@ -90,12 +127,9 @@ setup_result<server_config> make_protocol(const sluiced_config& config) {
     if (config.rekey.data) transport.rekey.bytes = *config.rekey.data;
     if (config.rekey.time) transport.rekey.interval = *config.rekey.time;
 
-    if (config.host_keys.empty()) return setup_error{"no host key: give --host-key FILE"};
-    for (const auto& file : config.host_keys) {
-        auto key = load_host_key(file);
-        if (!key) return key.error();
-        transport.host_keys.push_back(std::move(*key));
-    }
+    auto host_keys = load_host_keys(config);
+    if (!host_keys) return host_keys.error();
+    transport.host_keys = std::move(*host_keys);
     const auto served = [&](const std::string& algorithm) {
         return std::ranges::any_of(transport.host_keys,
                                    [&](const auto& key) { return key->signs(algorithm); });
@@ -103,20 +137,40 @@ setup_result<server_config> make_protocol(const sluiced_config& config) {
     if (std::ranges::none_of(transport.host_key_algorithms, served))
         return setup_error{"no host key fits HostKeyAlgorithms"};
 
-    auto chains = method_chains(config);
+    auto chains = method_chains(settings);
     if (!chains) return chains.error();
     protocol.auth.method_chains = std::move(*chains);
     protocol.auth.attempts_max = config.max_auth_tries;
     protocol.auth.public_key_algorithms = config.pubkey_accepted_algorithms;
-    if (!config.banner.empty()) {
-        auto banner = read_text_file(config.banner, limits::policy_file_length_max);
-        if (!banner) return setup_error{config.banner + ": " + banner.error().message()};
-        protocol.auth.banner = std::move(*banner);
-    }
+    protocol.auth.host_based_algorithms = config.hostbased_accepted_algorithms;
+    protocol.auth.asks_for_policy = true;
     protocol.login_grace = config.login_grace_time;
     protocol.keepalive_interval = config.client_alive_interval;
     protocol.keepalive_count_max = config.client_alive_count_max;
     return protocol;
+}
+
+login_facts facts_of(const session_info& who) {
+    return {who.user, who.peer_address, who.local_port};
+}
+
+// What the settings ask for and the server, as it is started, cannot do.
+std::optional<setup_error> fault_in(const std::vector<sluiced_config>& configs, bool exec) {
+    const auto serves = [](const sluiced_config& c) {
+        return !c.root.empty() || (c.local_forwarding && !c.disable_forwarding);
+    };
+    if (!exec && std::ranges::none_of(configs, serves))
+        return setup_error{"nothing to serve: give --root DIR"};
+    if (configs.front().use_pam) return setup_error{"UsePAM: this sluiced is built without PAM"};
+    for (const auto& config : configs) {
+        if (exec && config.root != configs.front().root)
+            return setup_error{
+                "ChrootDirectory of a Match block does not go with --exec: "
+                "commands see all directories"};
+        if (!exec && !config.force_command.empty() && config.force_command != "internal-sftp")
+            return setup_error{"ForceCommand runs a command, which --exec permits"};
+    }
+    return std::nullopt;
 }
 
 }  // namespace
@@ -128,63 +182,73 @@ algorithm_choices sluiced_algorithms(role own) {
             if (algorithm.of_hosts) names.emplace_back(algorithm.name);
         return names;
     };
+    const auto bare = [](std::span<const crypto::signature_algorithm> algorithms) {
+        std::vector<std::string> names;
+        for (const auto& algorithm : algorithms)
+            if (!algorithm.certified()) names.emplace_back(algorithm.name);
+        return names;
+    };
     const auto offered = crypto::signature_algorithms();
     const auto known = crypto::known_signature_algorithms();
     algorithm_choices choices;
     choices.kex = {offered_kex_methods(own), all_names(kex_methods())};
     choices.host_key = {of_hosts(offered), of_hosts(known)};
     choices.pubkey = {all_names(offered), all_names(known)};
+    choices.hostbased = choices.host_key;
+    choices.ca_signature = {bare(offered), bare(known)};
     choices.cipher = choice_of(ciphers());
     choices.mac = choice_of(macs());
     return choices;
 }
 
-setup_result<server_options> make_server_options(const sluiced_config& config, bool exec,
+setup_result<server_options> make_server_options(const sluiced_settings& settings, bool exec,
                                                  asio::thread_pool& files,
                                                  asio::thread_pool& logins) {
+    const auto kept = std::make_shared<const sluiced_settings>(settings);
+    const sluiced_config& config = kept->base;
     // Commands run as our own user, so root's server would hand out root.
     if (exec && ::geteuid() == 0)
         return setup_error{"--exec is refused for root: commands would run as root"};
-    if (config.root.empty() && !exec && !config.local_forwarding)
-        return setup_error{"nothing to serve: give --root DIR"};
+    const auto configs = kept->all();
+    if (auto wrong = fault_in(configs, exec)) return *wrong;
 
-    auto protocol = make_protocol(config);
+    auto protocol = make_protocol(*kept);
     if (!protocol) return protocol.error();
+    auto banners = load_banners(configs);
+    if (!banners) return banners.error();
     server_options options;
     options.protocol = std::move(*protocol);
+    options.logins = std::make_shared<sluiced_authenticator>(kept, std::move(*banners), logins);
 
-    file_authenticator_options who;
-    if (config.pubkey_authentication) who.authorized_keys_files = config.authorized_keys_files;
-    if (config.password_authentication) who.users_file = config.users_file;
-    who.admits = [config](std::string_view user, std::string_view address) {
-        return user_allowed(config, user, address);
-    };
-    options.logins = std::make_shared<file_authenticator>(std::move(who), logins);
-
-    if (!config.root.empty()) {
-        posix_options root{.root = config.root};
+    bool any_root = false;
+    for (const auto& one : configs) {
+        if (one.root.empty()) continue;
+        any_root = true;
         asio::io_context none;
+        const posix_options root{.root = one.root};
         if (const auto tried = posix_filesystem::open(root, none.get_executor(), files); !tried)
-            return setup_error{config.root + ": " + tried.error().message()};
+            return setup_error{one.root + ": " + tried.error().message()};
+    }
+    if (any_root)
         options.filesystem =
-            [root, atomic = config.atomic_uploads, &files](
-                const session_info&,
-                asio::any_io_executor executor) -> std::unique_ptr<sftp::filesystem> {
+            [kept, &files](const session_info& who,
+                           asio::any_io_executor executor) -> std::unique_ptr<sftp::filesystem> {
+            const posix_options root{.root = kept->effective(facts_of(who)).root};
+            if (root.root.empty()) return nullptr;
             auto opened = posix_filesystem::open(root, std::move(executor), files);
             if (!opened) return nullptr;
-            if (!atomic) return std::move(*opened);
+            if (!kept->base.atomic_uploads) return std::move(*opened);
             return std::make_unique<atomic_upload_filesystem>(std::move(*opened));
         };
-    }
     options.read_only = config.sftp_read_only;
     options.exec = exec;
     options.command_directory = config.root;
+    options.accepted_environment = config.accepted_environment;
     options.sessions_max = config.max_sessions;
-    if (config.local_forwarding)
-        options.permit_connect = [config](const session_info&, const std::string& host,
-                                          std::uint16_t port) {
-            return may_open(config, host, port);
-        };
+    options.permit_connect = [kept](const session_info& who, const std::string& host,
+                                    std::uint16_t port) {
+        return may_open(kept->effective(facts_of(who)), host, port);
+    };
     options.startups = {config.max_startups.start, config.max_startups.rate,
                         config.max_startups.full};
     return options;
@@ -205,6 +269,8 @@ setup_result<std::vector<tcp::endpoint>> listen_endpoints(const sluiced_config& 
         if (e) return setup_error{address.host + ": " + e.message()};
         for (const auto& entry : found) {
             const auto ip = entry.endpoint().address();
+            if (config.family == (ip.is_v4() ? address_family::inet6 : address_family::inet))
+                continue;
             if (address.port) {
                 endpoints.emplace_back(ip, *address.port);
             } else {
@@ -213,6 +279,7 @@ setup_result<std::vector<tcp::endpoint>> listen_endpoints(const sluiced_config& 
             }
         }
     }
+    if (endpoints.empty()) return setup_error{"no address to listen on is of AddressFamily"};
     std::ranges::sort(endpoints);
     const auto repeated = std::ranges::unique(endpoints);
     endpoints.erase(repeated.begin(), repeated.end());

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "sluice/io/server.hpp"
-#include "sluice/tools/sluiced_config.hpp"
+#include "sluice/tools/sluiced_settings.hpp"
 #include "sluice/wire/error.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
@@ -23,9 +23,9 @@ using setup_result = boost::system::result<T, setup_error>;
 /// The algorithms that settings may choose from, and the default offers of one side.
 algorithm_choices sluiced_algorithms(role own = role::server);
 
-/// Server options from settings: reads host keys and the banner, opens the root. Work that may wait
+/// Server options from settings: reads host keys and banners, opens the roots. Work that may wait
 /// for a disk is given to `files`, password hashing to `logins`; both outlive the server.
-setup_result<server_options> make_server_options(const sluiced_config& config, bool exec,
+setup_result<server_options> make_server_options(const sluiced_settings& settings, bool exec,
                                                  boost::asio::thread_pool& files,
                                                  boost::asio::thread_pool& logins);
 

@@ -1,4 +1,4 @@
-#include "sluice/tools/sluiced_config.hpp"
+#include "sluice/tools/sluiced_settings.hpp"
 
 #include <gtest/gtest.h>
 
@@ -15,19 +15,21 @@ algorithm_choices some_algorithms() {
     a.kex = {{"k1", "k2"}, {"k1", "k2", "old"}};
     a.host_key = {{"h1", "h2"}, {}};
     a.pubkey = {{"p1", "p2"}, {}};
+    a.hostbased = {{"h1", "h2"}, {}};
+    a.ca_signature = {{"s1", "s2"}, {"s1", "s2", "s3"}};
     a.cipher = {{"aes-1", "aes-2", "cha"}, {"aes-1", "aes-2", "cha", "weak"}};
     a.mac = {{"m1", "m2"}, {}};
     return a;
 }
 
 auto parse(std::string_view text) {
-    return parse_sluiced_config(text, "sluiced.conf", some_algorithms());
+    return read_sluiced_settings({{"sluiced.conf", std::string(text)}}, some_algorithms());
 }
 
 sluiced_config good(std::string_view text) {
     const auto r = parse(text);
     EXPECT_TRUE(r) << r.error().message();
-    return r ? *r : sluiced_config();
+    return r ? r->base : sluiced_config();
 }
 
 std::string wrong(std::string_view text) {
@@ -84,7 +86,36 @@ TEST(SluicedConfig, EveryKeyword) {
         "Ciphers cha\nMACs m2,m1\nCompression delayed\nRekeyLimit 2G 1h\n"
         "ClientAliveInterval 15\nClientAliveCountMax 0\nBanner /etc/banner\nLogLevel DEBUG2\n"
         "LogFormat json\nSubsystem sftp internal-sftp -R\nChrootDirectory /srv\n"
-        "AtomicUploads yes\nAllowTcpForwarding local\nPermitOpen db.*:5432 [::1]:* *:80\n");
+        "AtomicUploads yes\nAllowTcpForwarding local\nPermitOpen db.*:5432 [::1]:* *:80\n"
+        "AddressFamily inet6\nHostCertificate /etc/a-cert.pub\nTrustedUserCAKeys /etc/ca\n"
+        "AuthorizedPrincipalsFile /etc/principals/%u\nRevokedKeys /etc/krl\n"
+        "CASignatureAlgorithms s3\nKbdInteractiveAuthentication yes\n"
+        "HostbasedAuthentication yes\nHostbasedAcceptedAlgorithms h2\n"
+        "HostbasedUsesNameFromPacketOnly yes\nHostbasedKnownHostsFile /etc/kh1 /etc/kh2\n"
+        "ShostsFile /etc/shosts\nUsePAM yes\nPAMServiceName sftp\nPermitRootLogin no\n"
+        "AcceptEnv A B*\nAcceptEnv C\nSetEnv X=1 \"Y=two words\" X=2\nSetEnv Z=no\n"
+        "ForceCommand echo \"a  b\" # all of it \nDisableForwarding yes\n");
+    EXPECT_EQ(c.family, address_family::inet6);
+    EXPECT_EQ(c.host_certificates, strings{"/etc/a-cert.pub"});
+    EXPECT_EQ(c.trusted_user_ca_keys, "/etc/ca");
+    EXPECT_EQ(c.authorized_principals_file, "/etc/principals/%u");
+    EXPECT_EQ(c.revoked_keys, "/etc/krl");
+    EXPECT_EQ(c.ca_signature_algorithms, strings{"s3"});
+    EXPECT_TRUE(c.interactive_authentication);
+    EXPECT_TRUE(c.hostbased_authentication);
+    EXPECT_EQ(c.hostbased_accepted_algorithms, strings{"h2"});
+    EXPECT_TRUE(c.hostbased_name_from_packet_only);
+    EXPECT_EQ(c.hostbased_known_hosts_files, (strings{"/etc/kh1", "/etc/kh2"}));
+    EXPECT_EQ(c.shosts_files, strings{"/etc/shosts"});
+    EXPECT_TRUE(c.use_pam);
+    EXPECT_EQ(c.pam_service, "sftp");
+    EXPECT_EQ(c.permit_root_login, root_login::no);
+    EXPECT_EQ(c.accepted_environment, (strings{"A", "B*", "C"}));
+    EXPECT_EQ(c.environment,
+              (std::vector<std::pair<std::string, std::string>>{{"X", "1"}, {"Y", "two words"}}));
+    EXPECT_EQ(c.force_command, "echo \"a  b\" # all of it");
+    EXPECT_TRUE(c.disable_forwarding);
+    EXPECT_FALSE(may_open(c, "db.x", 5432)) << "disabled";
     EXPECT_TRUE(c.atomic_uploads);
     EXPECT_TRUE(c.local_forwarding);
     EXPECT_EQ(c.permit_open,
@@ -158,7 +189,7 @@ TEST(SluicedConfig, Times) {
     for (const auto& k : cases) {
         SCOPED_TRACE(k.text);
         const auto r = parse(std::string("LoginGraceTime \"") + k.text + "\"");
-        EXPECT_EQ(r ? r->login_grace_time.count() : -1, k.want);
+        EXPECT_EQ(r ? r->base.login_grace_time.count() : -1, k.want);
     }
 }
 
@@ -240,15 +271,36 @@ TEST(SluicedConfig, ErrorsNameFileLineAndKeyword) {
         {"Ciphers cha,,aes-1",
          "sluiced.conf:1: Ciphers: expected names with commas between them, not 'cha,,aes-1'"},
         {"Ciphers -*", "sluiced.conf:1: Ciphers: no algorithm is left"},
-        {"AuthenticationMethods hostbased",
-         "sluiced.conf:1: AuthenticationMethods: expected any, or lists of publickey and "
-         "password, not 'hostbased'"},
+        {"AuthenticationMethods gssapi-with-mic",
+         "sluiced.conf:1: AuthenticationMethods: expected any, or lists of publickey, password, "
+         "keyboard-interactive and hostbased, not 'gssapi-with-mic'"},
         {"AllowUsers @host",
          "sluiced.conf:1: AllowUsers: expected a pattern such as ada, dev-* or ada@10.0.0.*, not "
          "'@host'"},
-        {"AllowUsers a@10.0.0.0/8",
-         "sluiced.conf:1: AllowUsers: address/bits is not supported in "
-         "'a@10.0.0.0/8', use wildcards"},
+        {"AllowUsers a@10.0.0.1/8",
+         "sluiced.conf:1: AllowUsers: expected an address, wildcards or address/bits behind the "
+         "'@' of 'a@10.0.0.1/8'"},
+        {"AllowGroups staff",
+         "sluiced.conf:1: AllowGroups: there are no system accounts, so no groups; use AllowUsers"},
+        {"PerSourceMaxStartups 3",
+         "sluiced.conf:1: PerSourceMaxStartups: not served; MaxStartups holds for all addresses"},
+        {"X11Forwarding yes", "sluiced.conf:1: X11Forwarding: 'yes' is not served, only no"},
+        {"UseDNS yes", "sluiced.conf:1: UseDNS: 'yes' is not served, only no"},
+        {"PermitTTY no no", "sluiced.conf:1: PermitTTY: too many values"},
+        {"ForceCommand", "sluiced.conf:1: ForceCommand: a value is missing"},
+        {"ForceCommand internal-sftp -R",
+         "sluiced.conf:1: ForceCommand: internal-sftp takes no options here"},
+        {"SetEnv A", "sluiced.conf:1: SetEnv: expected NAME=value, not 'A'"},
+        {"AcceptEnv A=b",
+         "sluiced.conf:1: AcceptEnv: expected names of variables, with wildcards, not 'A=b'"},
+        {"PAMServiceName a/b",
+         "sluiced.conf:1: PAMServiceName: expected a name without '/', not 'a/b'"},
+        {"CASignatureAlgorithms p1",
+         "sluiced.conf:1: CASignatureAlgorithms: unknown algorithm 'p1'"},
+        {"PermitRootLogin forced-commands-only",
+         "sluiced.conf:1: PermitRootLogin: expected yes, prohibit-password or no, not "
+         "'forced-commands-only'"},
+        {"Include more", "sluiced.conf:1: Include: not possible here"},
         {"Compression zlib",
          "sluiced.conf:1: Compression: expected yes, delayed or no, not 'zlib'"},
         {"LogLevel LOUD",
@@ -313,6 +365,13 @@ TEST(SluicedConfig, DenyGoesBeforeAllow) {
         EXPECT_EQ(user_allowed(c, k.user, k.host), k.want);
     }
     EXPECT_TRUE(user_allowed(good(""), "anybody", ""));
+    const auto blocks = good("AllowUsers *@10.0.0.0/8,!10.1.0.0/16");
+    EXPECT_TRUE(user_allowed(blocks, "ada", "10.2.0.1"));
+    EXPECT_FALSE(user_allowed(blocks, "ada", "10.1.0.1"));
+    EXPECT_FALSE(user_allowed(blocks, "ada", "11.0.0.1"));
+    EXPECT_TRUE(user_allowed(good("PermitRootLogin prohibit-password"), "root", ""));
+    EXPECT_FALSE(user_allowed(good("PermitRootLogin no"), "root", ""));
+    EXPECT_TRUE(user_allowed(good("PermitRootLogin no"), "ada", ""));
 }
 
 }  // namespace

@@ -1,0 +1,99 @@
+#include "sluice/tools/sluiced_logins.hpp"
+
+#include <algorithm>
+
+namespace asio = boost::asio;
+
+namespace sluice {
+namespace {
+
+login_facts facts_of(const login_attempt& attempt) {
+    return {attempt.question.user, attempt.peer_address, attempt.local_port};
+}
+
+// What settings say of a login, in place of what its key says, or beside it.
+login_verdict with_settings(login_verdict verdict, const sluiced_config& config) {
+    if (!accepts(verdict.answer)) return verdict;
+    auto& rights = verdict.rights;
+    if (!config.force_command.empty()) rights.forced_command = config.force_command;
+    if (config.disable_forwarding) rights.port_forwarding = false;
+    for (const auto& variable : config.environment)
+        rights.environment.push_back(variable);
+    return verdict;
+}
+
+}  // namespace
+
+bool is_possible(const sluiced_config& config, std::string_view method) {
+    const bool passwords = !config.users_file.empty();
+    if (method == "publickey")
+        return config.pubkey_authentication &&
+               (!config.authorized_keys_files.empty() || !config.trusted_user_ca_keys.empty());
+    if (method == "password") return config.password_authentication && passwords;
+    if (method == "keyboard-interactive") return config.interactive_authentication && passwords;
+    if (method == "hostbased")
+        return config.hostbased_authentication && !config.hostbased_known_hosts_files.empty() &&
+               !config.shosts_files.empty();
+    return false;
+}
+
+std::vector<std::vector<std::string>> ways_in(const sluiced_config& config, std::string_view user) {
+    auto ways = config.authentication_methods;
+    if (ways.empty()) ways = {{"publickey"}, {"hostbased"}, {"password"}, {"keyboard-interactive"}};
+    const bool no_password =
+        user == "root" && config.permit_root_login == root_login::prohibit_password;
+    const auto impossible = [&](const std::string& method) {
+        return !is_possible(config, method) ||
+               (no_password && (method == "password" || method == "keyboard-interactive"));
+    };
+    std::erase_if(ways, [&](const auto& way) { return std::ranges::any_of(way, impossible); });
+    return ways;
+}
+
+file_authenticator_options file_options(const sluiced_config& config) {
+    file_authenticator_options files;
+    if (config.pubkey_authentication) {
+        files.authorized_keys_files = config.authorized_keys_files;
+        files.trusted_user_ca_keys_file = config.trusted_user_ca_keys;
+        files.authorized_principals_file = config.authorized_principals_file;
+    }
+    files.revoked_keys_file = config.revoked_keys;
+    files.ca_signature_algorithms = config.ca_signature_algorithms;
+    if (config.password_authentication || config.interactive_authentication)
+        files.users_file = config.users_file;
+    if (config.hostbased_authentication)
+        files.host_based = {config.hostbased_known_hosts_files, config.shosts_files,
+                            config.hostbased_name_from_packet_only};
+    files.admits = [config](std::string_view user, std::string_view address) {
+        return user_allowed(config, user, address);
+    };
+    return files;
+}
+
+asio::awaitable<login_verdict> sluiced_authenticator::check(login_attempt attempt) {
+    const sluiced_config config = settings_->effective(facts_of(attempt));
+    file_authenticator files(file_options(config), pool_);
+    auto verdict = co_await files.check(std::move(attempt));
+    co_return with_settings(std::move(verdict), config);
+}
+
+asio::awaitable<login_verdict> sluiced_authenticator::converse(login_attempt attempt,
+                                                               conversation& user) {
+    const sluiced_config config = settings_->effective(facts_of(attempt));
+    file_authenticator files(file_options(config), pool_);
+    auto verdict = co_await files.converse(std::move(attempt), user);
+    co_return with_settings(std::move(verdict), config);
+}
+
+std::optional<auth_policy> sluiced_authenticator::policy(const login_attempt& attempt) {
+    const sluiced_config config = settings_->effective(facts_of(attempt));
+    auth_policy policy;
+    policy.method_chains = ways_in(config, attempt.question.user);
+    policy.attempts_max = config.max_auth_tries;
+    const auto banner = banners_.find(config.banner);
+    if (banner != banners_.end()) policy.banner = banner->second;
+    policy.public_key_algorithms = config.pubkey_accepted_algorithms;
+    return policy;
+}
+
+}  // namespace sluice

@@ -1,0 +1,111 @@
+#include "sluice/tools/sluiced_match.hpp"
+
+#include "sluice/auth/address_patterns.hpp"
+#include "sluice/io/ssh_config_lines.hpp"
+#include "sluice/io/ssh_config_match.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <optional>
+
+namespace sluice {
+namespace {
+
+using kind = match_condition::kind;
+
+std::optional<std::uint16_t> port_from(std::string_view text) {
+    std::uint16_t port = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+    if (error != std::errc() || end != text.data() + text.size() || port == 0) return std::nullopt;
+    return port;
+}
+
+struct criterion {
+    std::string_view name;
+    std::optional<kind> what;
+    std::string_view why_not;  // what is of sshd_config(5) and not served
+};
+constexpr std::array criteria{
+    criterion{"user", kind::user, {}},
+    criterion{"address", kind::address, {}},
+    criterion{"localport", kind::local_port, {}},
+    criterion{"group", {}, "there are no system accounts, so no groups"},
+    criterion{"host", {}, "names of addresses are not looked up; use Address"},
+    criterion{"localaddress", {}, "not served; use LocalPort"},
+    criterion{"rdomain", {}, "not served"},
+};
+
+std::string fault_in(const match_condition& condition) {
+    switch (condition.what) {
+    case kind::user: return {};
+    case kind::address:
+        if (address_patterns::parse(condition.value)) return {};
+        return "expected addresses, wildcards or address/bits, not '" + condition.value + "'";
+    case kind::local_port:
+        if (port_from(condition.value)) return {};
+        return "expected a port, not '" + condition.value + "'";
+    }
+    return {};
+}
+
+}  // namespace
+
+bool match_condition::holds(const login_facts& login) const {
+    switch (what) {
+    case kind::user: return matches_pattern_list(login.user, value);
+    case kind::address: {
+        const auto addresses = address_patterns::parse(value);
+        return addresses && addresses->allows(login.address);
+    }
+    case kind::local_port: return port_from(value) == login.local_port;
+    }
+    return false;
+}
+
+std::string read_match(const std::vector<std::string>& words, std::vector<match_condition>& out) {
+    if (words.empty()) return "a condition is missing";
+    if (in_lower_case(words[0]) == "all")
+        return words.size() == 1 ? "" : "'all' goes with no other condition";
+    for (std::size_t i = 0; i < words.size(); ++i) {
+        const std::string name = in_lower_case(words[i]);
+        if (name == "all") return "'all' goes with no other condition";
+        const auto found = std::ranges::find(criteria, name, &criterion::name);
+        if (found == criteria.end()) return "unknown condition '" + words[i] + "'";
+        if (!found->what) return words[i] + ": " + std::string(found->why_not);
+        if (++i == words.size() || words[i].empty()) return "no value for '" + words[i - 1] + "'";
+        const match_condition condition{*found->what, words[i]};
+        if (auto wrong = fault_in(condition); !wrong.empty()) return wrong;
+        out.push_back(condition);
+    }
+    return {};
+}
+
+std::string read_login_facts(std::string_view text, login_facts& out) {
+    for (;;) {
+        const auto comma = text.find(',');
+        const std::string_view one = text.substr(0, comma);
+        const auto equals = one.find('=');
+        if (equals == std::string_view::npos)
+            return "expected name=value, not '" + std::string(one) + "'";
+        const std::string_view name = one.substr(0, equals);
+        const std::string_view value = one.substr(equals + 1);
+        if (name == "user") {
+            out.user = value;
+        } else if (name == "addr") {
+            if (!ip_address::parse(value))
+                return "expected an address, not '" + std::string(value) + "'";
+            out.address = value;
+        } else if (name == "lport") {
+            const auto port = port_from(value);
+            if (!port) return "expected a port, not '" + std::string(value) + "'";
+            out.local_port = *port;
+        } else if (name != "host" && name != "laddr" && name != "rdomain") {
+            return "unknown name '" + std::string(name) + "'";
+        }
+        if (comma == std::string_view::npos) return {};
+        text.remove_prefix(comma + 1);
+    }
+}
+
+}  // namespace sluice
