@@ -143,6 +143,7 @@ const auth_question* server_endpoint::question() const {
 
 void server_endpoint::answer(const auth_reply& reply, time_point now) {
     expects(question() != nullptr);
+    question_told_ = false;  // an answer may lead to another question at once
     if (const auto taken = auth_->answer(reply); !taken) fail(taken.error(), now);
 }
 

@@ -224,6 +224,48 @@ TEST(PasswordChange, IsAskedForAndDone) {
     EXPECT_EQ(told, (std::vector<std::string>{"choose another", "a longer one"}));
 }
 
+// --- policies -----------------------------------------------------------------------------------
+
+class policy_logins final : public authenticator {
+public:
+    boost::asio::awaitable<login_verdict> check(login_attempt attempt) override {
+        EXPECT_NE(attempt.local_port, 0);
+        const bool right = as_text(attempt.question.password) == "sesame";
+        co_return login_verdict{right ? auth_answer::accept : auth_answer::refuse};
+    }
+    std::optional<auth_policy> policy(const login_attempt& attempt) override {
+        EXPECT_NE(attempt.local_port, 0);
+        if (attempt.question.user != "ada") return std::nullopt;
+        return auth_policy{.method_chains = {{"password"}}};
+    }
+};
+
+// Clients that ask for nothing first, such as libssh's, are served like those that do.
+TEST(Policies, OneAUserWhateverTheClientBeginsWith) {
+    for (const char* user : {"ada", "eve"}) {
+        SCOPED_TRACE(user);
+        served s;
+        s.options.protocol.auth.method_chains = {{"publickey"}};
+        s.options.protocol.auth.asks_for_policy = true;
+        s.options.logins = std::make_shared<policy_logins>();
+        s.start();
+        for (const bool none_first : {true, false}) {
+            SCOPED_TRACE(none_first);
+            auto client = ssh_client::connect(s);
+            ASSERT_TRUE(client->ask_service());
+            if (none_first) client->send(test::none_request(user));
+            client->send(test::password_request("wrong", user));
+            client->send(test::password_request("sesame", user));
+            const unsigned refusals = std::string_view(user) == "ada" ? 1 : 2;
+            EXPECT_TRUE(s.until([&] {
+                return client->failures == refusals + none_first &&
+                       (refusals == 2 || client->logged_in);
+            }));
+            EXPECT_EQ(client->logged_in, refusals == 1);
+        }
+    }
+}
+
 // --- certificates -------------------------------------------------------------------------------
 
 class Certified : public testing::Test {
