@@ -1,6 +1,5 @@
 #include "sluice/tools/sluiced_logins.hpp"
 
-#include "sluice/crypto/key_file.hpp"
 #include "sluice/tests/support/key_folder.hpp"
 #include "sluice/tools/sluiced_setup.hpp"
 
