@@ -84,7 +84,9 @@ void declare(CLI::App& app, arguments& a) {
     app.add_option("--threads", a.threads, "Threads that serve connections; 0: one a processor")
         ->check(CLI::Range(0u, 1024u))
         ->type_name("N");
-    app.add_option("--config", a.config, "Settings as in sshd_config(5); arguments win")
+    app.add_option("--config", a.config,
+                   std::string("Settings as in sshd_config(5); arguments win. UsePAM is ") +
+                       (is_built_with_pam() ? "possible" : "not built in"))
         ->type_name("FILE");
     app.add_option("-o", a.settings, "One setting, as a line of the file: 'Ciphers aes256-ctr'")
         ->type_name("SETTING");
@@ -208,7 +210,7 @@ int check(const arguments& a) {
     if (!settings) return fail(settings.error(), exit_wrong);
     asio::thread_pool files(1);
     asio::thread_pool logins(1);
-    const auto options = make_server_options(*settings, a.exec, files, logins);
+    const auto options = make_server_options(*settings, a.exec, files, {logins, logins});
     if (!options) return fail(options.error().text, exit_wrong);
     if (!a.print) return 0;
     sluiced_config config = settings->base;
@@ -229,7 +231,8 @@ int serve(const arguments& a) {
     const sluiced_config* const config = &settings->base;
     asio::thread_pool files(file_threads);
     asio::thread_pool logins(std::max(2u, std::thread::hardware_concurrency()));
-    auto options = make_server_options(*settings, a.exec, files, logins);
+    asio::thread_pool pam(pam_threads(*config));
+    auto options = make_server_options(*settings, a.exec, files, {logins, pam});
     if (!options) return fail(options.error().text);
     const std::vector<int> handed_over = take_listen_sockets();
     std::vector<asio::ip::tcp::endpoint> addresses;
@@ -312,6 +315,7 @@ int serve(const arguments& a) {
     workers.run();
     files.join();
     logins.join();
+    pam.join();
     return status;
 }
 

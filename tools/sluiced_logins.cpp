@@ -25,7 +25,7 @@ login_verdict with_settings(login_verdict verdict, const sluiced_config& config)
 }  // namespace
 
 bool is_possible(const sluiced_config& config, std::string_view method) {
-    const bool passwords = !config.users_file.empty();
+    const bool passwords = config.use_pam || !config.users_file.empty();
     if (method == "publickey")
         return config.pubkey_authentication &&
                (!config.authorized_keys_files.empty() || !config.trusted_user_ca_keys.empty());
@@ -70,18 +70,58 @@ file_authenticator_options file_options(const sluiced_config& config) {
     return files;
 }
 
+std::size_t pam_threads(const sluiced_config& config) {
+    constexpr std::size_t most = 256;
+    return config.use_pam ? std::min<std::size_t>(config.max_startups.full, most) : 1;
+}
+
+sluiced_authenticator::sluiced_authenticator(std::shared_ptr<const sluiced_settings> settings,
+                                             std::map<std::string, std::string> banners,
+                                             login_pools pools, std::string pam_folder)
+    : settings_(std::move(settings)),
+      banners_(std::move(banners)),
+      pools_(pools),
+      pam_({settings_->base.pam_service, std::move(pam_folder)}, pools_.pam) {}
+
 asio::awaitable<login_verdict> sluiced_authenticator::check(login_attempt attempt) {
     const sluiced_config config = settings_->effective(facts_of(attempt));
-    file_authenticator files(file_options(config), pool_);
-    auto verdict = co_await files.check(std::move(attempt));
-    co_return with_settings(std::move(verdict), config);
+    login_verdict verdict;
+    if (config.use_pam && attempt.question.what == auth_question::kind::password) {
+        verdict = co_await pam_.check(attempt);
+    } else {
+        file_authenticator files(file_options(config), pools_.files);
+        verdict = co_await files.check(attempt);
+    }
+    co_return co_await finish(std::move(verdict), std::move(attempt), config);
 }
 
 asio::awaitable<login_verdict> sluiced_authenticator::converse(login_attempt attempt,
                                                                conversation& user) {
     const sluiced_config config = settings_->effective(facts_of(attempt));
-    file_authenticator files(file_options(config), pool_);
-    auto verdict = co_await files.converse(std::move(attempt), user);
+    login_verdict verdict;
+    if (config.use_pam) {
+        verdict = co_await pam_.converse(attempt, user);
+    } else {
+        file_authenticator files(file_options(config), pools_.files);
+        verdict = co_await files.converse(attempt, user);
+    }
+    co_return co_await finish(std::move(verdict), std::move(attempt), config);
+}
+
+// Who has proven himself may still not be wanted.
+asio::awaitable<login_verdict> sluiced_authenticator::finish(login_verdict verdict,
+                                                             login_attempt attempt,
+                                                             const sluiced_config& config) {
+    if (!accepts(verdict.answer)) co_return verdict;
+    const auto& question = attempt.question;
+    if (!user_allowed(config, question.user, attempt.peer_address))
+        co_return login_verdict{.reason = "user or address is not allowed"};
+    const bool signed_by_key = question.what == auth_question::kind::public_key ||
+                               question.what == auth_question::kind::host_based;
+    if (config.use_pam && signed_by_key) {
+        auto account = co_await pam_.check_account(attempt);
+        if (!accepts(account.answer)) co_return account;
+    }
     co_return with_settings(std::move(verdict), config);
 }
 

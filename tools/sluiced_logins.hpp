@@ -2,10 +2,12 @@
 
 #include "sluice/io/authenticator.hpp"
 #include "sluice/io/file_authenticator.hpp"
+#include "sluice/io/pam_authenticator.hpp"
 #include "sluice/tools/sluiced_settings.hpp"
 
 #include <boost/asio/thread_pool.hpp>
 
+#include <cstddef>
 #include <map>
 #include <memory>
 #include <string>
@@ -21,14 +23,23 @@ std::vector<std::vector<std::string>> ways_in(const sluiced_config& config, std:
 
 file_authenticator_options file_options(const sluiced_config& config);
 
+/// Where logins wait for disks and modules, and hash passwords.
+struct login_pools {
+    boost::asio::thread_pool& files;
+    boost::asio::thread_pool& pam;  // a thread for each user who is asked
+};
+
+/// How many threads logins by PAM want: one for each that MaxStartups lets in, up to a bound.
+std::size_t pam_threads(const sluiced_config& config);
+
 /// Logins by settings that Match may change for each user, address and port.
 class sluiced_authenticator final : public authenticator {
 public:
-    /// `banners` has the text of every file that a Banner names; `pool` outlives this.
+    /// `banners` has the text of every file that a Banner names; the pools outlive this.
+    /// `pam_folder` is where services are described; empty: where the system has them.
     sluiced_authenticator(std::shared_ptr<const sluiced_settings> settings,
-                          std::map<std::string, std::string> banners,
-                          boost::asio::thread_pool& pool)
-        : settings_(std::move(settings)), banners_(std::move(banners)), pool_(pool) {}
+                          std::map<std::string, std::string> banners, login_pools pools,
+                          std::string pam_folder = {});
 
     boost::asio::awaitable<login_verdict> check(login_attempt attempt) override;
     boost::asio::awaitable<login_verdict> converse(login_attempt attempt,
@@ -36,9 +47,13 @@ public:
     std::optional<auth_policy> policy(const login_attempt& attempt) override;
 
 private:
+    boost::asio::awaitable<login_verdict> finish(login_verdict verdict, login_attempt attempt,
+                                                 const sluiced_config& config);
+
     const std::shared_ptr<const sluiced_settings> settings_;
     const std::map<std::string, std::string> banners_;
-    boost::asio::thread_pool& pool_;
+    const login_pools pools_;
+    pam_authenticator pam_;
 };
 
 }  // namespace sluice

@@ -161,7 +161,8 @@ std::optional<setup_error> fault_in(const std::vector<sluiced_config>& configs, 
     };
     if (!exec && std::ranges::none_of(configs, serves))
         return setup_error{"nothing to serve: give --root DIR"};
-    if (configs.front().use_pam) return setup_error{"UsePAM: this sluiced is built without PAM"};
+    if (configs.front().use_pam && !is_built_with_pam())
+        return setup_error{"UsePAM: this sluiced is built without PAM"};
     for (const auto& config : configs) {
         if (exec && config.root != configs.front().root)
             return setup_error{
@@ -202,8 +203,7 @@ algorithm_choices sluiced_algorithms(role own) {
 }
 
 setup_result<server_options> make_server_options(const sluiced_settings& settings, bool exec,
-                                                 asio::thread_pool& files,
-                                                 asio::thread_pool& logins) {
+                                                 asio::thread_pool& files, login_pools logins) {
     const auto kept = std::make_shared<const sluiced_settings>(settings);
     const sluiced_config& config = kept->base;
     // Commands run as our own user, so root's server would hand out root.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sluice/io/server.hpp"
+#include "sluice/tools/sluiced_logins.hpp"
 #include "sluice/tools/sluiced_settings.hpp"
 #include "sluice/wire/error.hpp"
 
@@ -24,10 +25,10 @@ using setup_result = boost::system::result<T, setup_error>;
 algorithm_choices sluiced_algorithms(role own = role::server);
 
 /// Server options from settings: reads host keys and banners, opens the roots. Work that may wait
-/// for a disk is given to `files`, password hashing to `logins`; both outlive the server.
+/// for a disk is given to `files`, logins to `logins`; all outlive the server.
 setup_result<server_options> make_server_options(const sluiced_settings& settings, bool exec,
                                                  boost::asio::thread_pool& files,
-                                                 boost::asio::thread_pool& logins);
+                                                 login_pools logins);
 
 /// The addresses to listen on; names are resolved.
 setup_result<std::vector<boost::asio::ip::tcp::endpoint>> listen_endpoints(

@@ -37,6 +37,7 @@ ASIO = ("io", "tools", "examples", "bench", "tests")
 THIRD_PARTY = (
     (re.compile(r"openssl/"), ("crypto", "tests")),
     (re.compile(r"argon2\.h$"), ("crypto",)),
+    (re.compile(r"security/"), ("io",)),
     (re.compile(r"zlib\.h$"), ("transport",)),
     (re.compile(r"crypt\.h$"), ("io", "tests")),
     (re.compile(r"boost/system/"), tuple(FOLDERS)),

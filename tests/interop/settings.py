@@ -1,0 +1,164 @@
+#!/usr/bin/python3
+"""The settings of our server: `settings.py build/dev/sluiced`.
+
+-t, -T and -C beside those of OpenSSH's sshd for the same file; then OpenSSH's client at a server
+with Match and PAM, whose service is put in place of the system's in a mount namespace of its own. A
+line a case, as the other programs here.
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+sys.dont_write_bytecode = True
+
+from case_runner import run_all, tell_sum  # noqa: E402
+from peers import Failure  # noqa: E402
+
+SHARED = """
+HostKey {d}/host
+AuthorizedKeysFile {d}/keys
+MaxAuthTries 4
+PermitOpen a:1 [::1]:2
+X11Forwarding no
+UseDNS no
+AllowUsers ada@10.0.0.0/8
+SetEnv A=1
+Match User eve,!x LocalPort 2222
+  MaxAuthTries 2
+  PasswordAuthentication no
+Match User e* Address 10.0.0.0/8
+  MaxAuthTries 3
+  ForceCommand internal-sftp
+  Banner {d}/list
+"""
+COMPARED = ("maxauthtries", "permitopen", "x11forwarding", "usedns", "allowusers", "setenv",
+            "passwordauthentication", "forcecommand", "banner", "pubkeyauthentication")
+LOGINS = ("user=ada,host=h,addr=10.0.0.1,laddr=::1,lport=22",
+          "user=eve,host=h,addr=10.0.0.1,laddr=::1,lport=2222",
+          "user=eve,host=h,addr=11.0.0.1,laddr=::1,lport=2222",
+          "user=elf,host=h,addr=10.0.0.1,laddr=::1,lport=2222")
+
+SERVED = """
+HostKey {d}/host
+ChrootDirectory {d}/root
+ListenAddress 127.0.0.1:0
+AuthorizedKeysFile {d}/keys
+UsePAM yes
+KbdInteractiveAuthentication yes
+PasswordAuthentication no
+Match User eve
+  KbdInteractiveAuthentication no
+  PubkeyAuthentication no
+"""
+
+
+def expect(condition, text):
+    if not condition:
+        raise Failure(text)
+
+
+class Settings:
+    def __init__(self, program, folder):
+        self.program, self.d = program, folder
+        for name in ("host", "user"):
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{folder}/{name}"],
+                           check=True)
+        (folder / "keys").write_text((folder / "user.pub").read_text())
+        (folder / "root").mkdir()
+        (folder / "list").write_text("ls /\n")
+
+    def write(self, name, text):
+        (self.d / name).write_text(text.format(d=self.d))
+        return str(self.d / name)
+
+    def ours(self, file, *more):
+        return subprocess.run([self.program, "--config", file, "--root", self.d / "root", *more],
+                              capture_output=True, text=True, timeout=60)
+
+    def checks(self):
+        good = self.ours(self.write("shared", SHARED), "-t")
+        expect((good.returncode, good.stdout, good.stderr) == (0, "", ""), f"-t: {good}")
+        bad = self.ours(self.write("bad", SHARED + "UseDNS no\n"), "-t")
+        expect(bad.returncode == 1 and "bad:17: UseDNS: may not stand" in bad.stderr, f"{bad}")
+        no_key = self.ours(self.write("nokey", "HostKey {d}/absent\n"), "-t")
+        expect(no_key.returncode == 1, f"no host key: {no_key}")
+
+    def prints_what_reads_back(self):
+        first = self.ours(self.write("shared", SHARED), "-T", "-C", LOGINS[3]).stdout
+        expect("maxauthtries 3\n" in first, first)
+        again = self.ours(self.write("printed", first.replace("{", "{{").replace("}", "}}")), "-T")
+        expect(again.stdout == first, f"{again.stdout}{again.stderr}")
+
+    def says_what_sshd_says(self):
+        file = self.write("shared", SHARED)
+        for login in LOGINS:
+            theirs = subprocess.run(["/usr/sbin/sshd", "-T", "-f", file, "-C", login],
+                                    capture_output=True, text=True, timeout=60)
+            expect(theirs.returncode == 0, theirs.stderr)
+            ours = self.ours(file, "-T", "-C", login)
+            for keyword in COMPARED:
+                lines = [{" ".join(line.split()) for line in text.splitlines()
+                          if line.split(" ")[0] == keyword}
+                         for text in (ours.stdout, theirs.stdout)]
+                expect(lines[0] == lines[1], f"{login}: ours {lines[0]}, sshd's {lines[1]}")
+
+    # What runs as root of a namespace: its own /etc/pam.d, the server, and clients one by one.
+    def pam(self):
+        os.makedirs(self.d / "pam.d")
+        check = self.d / "check"
+        check.write_text("#!/bin/sh\n[ \"$(tr -d '\\000')\" = sesame ]\n")
+        check.chmod(0o700)
+        (self.d / "pam.d" / "sluiced").write_text(
+            f"auth required pam_exec.so expose_authtok quiet {check}\n"
+            "account required pam_permit.so\n")
+        self.write("served", SERVED)
+        done = subprocess.run(["unshare", "-m" if os.geteuid() == 0 else "-rm", sys.executable,
+                               __file__, self.program, "--inside", self.d],
+                              capture_output=True, text=True, timeout=120)
+        expect(done.returncode == 0, done.stdout + done.stderr)
+
+    def inside(self):
+        subprocess.run(["mount", "--bind", self.d / "pam.d", "/etc/pam.d"], check=True)
+        with open(self.d / "log", "w") as log:
+            server = subprocess.Popen([self.program, "--config", self.d / "served"],
+                                      stdout=subprocess.PIPE, stderr=log, text=True)
+        try:
+            port = server.stdout.readline().rsplit(":", 1)[1].strip()
+            for user, how, word, want in (("ada", "keyboard-interactive", "sesame", True),
+                                          ("ada", "keyboard-interactive", "wrong", False),
+                                          ("ada", "publickey", "", True),
+                                          ("eve", "keyboard-interactive", "sesame", False),
+                                          ("eve", "publickey", "", False)):
+                done = subprocess.run(
+                    ["sshpass", "-p", word, "sftp", "-F", "none", "-P", port, "-i", self.d / "user",
+                     "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
+                     "-o", "NumberOfPasswordPrompts=1", "-o", f"PreferredAuthentications={how}",
+                     "-o", "BatchMode=no", "-b", self.d / "list", f"{user}@127.0.0.1"],
+                    capture_output=True, text=True, timeout=30)
+                expect((done.returncode == 0) == want, f"{user} by {how}, {word}: {done}")
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+        expect("sesame" not in (self.d / "log").read_text(), "a password is in the log")
+
+
+def main():
+    program = os.path.abspath(sys.argv[1])
+    if sys.argv[2:3] == ["--inside"]:
+        settings = Settings.__new__(Settings)
+        settings.program, settings.d = program, pathlib.Path(sys.argv[3])
+        settings.inside()
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        s = Settings(program, pathlib.Path(folder))
+        cases = (("-t", s.checks), ("-T reads back", s.prints_what_reads_back),
+                 ("-T beside sshd", s.says_what_sshd_says), ("logins by PAM and Match", s.pam))
+        return tell_sum(*run_all(cases, 150))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

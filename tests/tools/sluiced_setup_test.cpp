@@ -1,0 +1,147 @@
+#include "sluice/tools/sluiced_setup.hpp"
+
+#include "sluice/crypto/key_file.hpp"
+#include "sluice/crypto/random.hpp"
+#include "sluice/tests/support/key_folder.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace sluice {
+namespace {
+
+class SluicedSetup : public testing::Test {
+protected:
+    SluicedSetup() {
+        std::filesystem::create_directory(folder_.path("root"));
+        write_key("key", *key_);
+    }
+
+    void write_key(std::string_view name, const crypto::private_key& key) {
+        const auto text = crypto::write_private_key(key, {}, crypto::system_random());
+        EXPECT_TRUE(text);
+        folder_.write(name, *text);
+    }
+
+    // All that a server needs, and those lines.
+    setup_result<server_options> make(const std::string& lines, bool exec = false) {
+        const std::string text = "HostKey " + folder_.path("key") +
+                                 "\nAuthorizedKeysFile k\nChrootDirectory " + folder_.path("root") +
+                                 "\n" + lines;
+        const auto settings = read_sluiced_settings({{"text", text}}, sluiced_algorithms());
+        if (!settings) return setup_error{settings.error().message()};
+        return make_server_options(*settings, exec, pool_, {pool_, pool_});
+    }
+
+    std::string wrong(const std::string& lines) {
+        const auto made = make(lines);
+        return made ? "no error" : made.error().text;
+    }
+
+    std::string certificate_of(const crypto::private_key& key, crypto::certificate_kind kind) {
+        crypto::certificate_fields fields;
+        fields.kind = kind;
+        const auto cert =
+            crypto::certificate::issue(key.public_half(), fields, *key_, crypto::system_random());
+        EXPECT_TRUE(cert);
+        return cert->line() + " comment\n";
+    }
+
+    result<crypto::private_key> key_ = crypto::private_key::generate("ssh-ed25519");
+    test::key_folder folder_;
+    boost::asio::thread_pool pool_{1};
+};
+
+TEST_F(SluicedSetup, HostCertificatesBelongToHostKeys) {
+    const auto cert = folder_.write("c", certificate_of(*key_, crypto::certificate_kind::host));
+    const auto made = make("HostCertificate " + cert);
+    ASSERT_TRUE(made) << made.error().text;
+    const auto shows = [&](std::string_view algorithm) {
+        return std::ranges::any_of(made->protocol.transport.host_keys,
+                                   [&](const auto& k) { return k->signs(algorithm); });
+    };
+    EXPECT_TRUE(shows("ssh-ed25519-cert-v01@openssh.com"));
+    EXPECT_TRUE(shows("ssh-ed25519")) << "for those who do not trust the authority";
+
+    const auto user = folder_.write("u", certificate_of(*key_, crypto::certificate_kind::user));
+    EXPECT_EQ(wrong("HostCertificate " + user), user + ": is not a certificate for hosts");
+    const auto other = crypto::private_key::generate("ssh-ed25519");
+    const auto foreign = folder_.write("f", certificate_of(*other, crypto::certificate_kind::host));
+    EXPECT_EQ(wrong("HostCertificate " + foreign), foreign + ": certificate of no HostKey");
+    EXPECT_NE(wrong("HostCertificate /absent"), "no error");
+    EXPECT_NE(wrong("HostCertificate " + folder_.write("x", "nonsense")), "no error");
+}
+
+TEST_F(SluicedSetup, SettingsReachTheServer) {
+    const auto made = make(
+        "HostbasedAcceptedAlgorithms ssh-ed25519\nAcceptEnv X*\nMaxSessions 2\nMaxAuthTries 3\n"
+        "Subsystem sftp internal-sftp -R\nAllowTcpForwarding local\nPermitOpen a:1\n"
+        "Match User bob\nPermitOpen b:2\nMatch User eve\nDisableForwarding yes\n");
+    ASSERT_TRUE(made) << made.error().text;
+    const auto& auth = made->protocol.auth;
+    EXPECT_EQ(auth.host_based_algorithms, std::vector<std::string>{"ssh-ed25519"});
+    EXPECT_EQ(auth.attempts_max, 3U);
+    EXPECT_TRUE(auth.asks_for_policy);
+    EXPECT_EQ(made->accepted_environment, std::vector<std::string>{"X*"});
+    EXPECT_EQ(made->sessions_max, 2U);
+    EXPECT_TRUE(made->read_only);
+    const auto may = [&](std::string user, std::string host, std::uint16_t port) {
+        session_info who;
+        who.user = std::move(user);
+        return made->permit_connect(who, host, port);
+    };
+    EXPECT_TRUE(may("ada", "a", 1));
+    EXPECT_FALSE(may("ada", "b", 2));
+    EXPECT_TRUE(may("bob", "b", 2));
+    EXPECT_FALSE(may("bob", "a", 1));
+    EXPECT_FALSE(may("eve", "a", 1));
+}
+
+TEST_F(SluicedSetup, EachUserSeesTheRootOfHisOwn) {
+    std::filesystem::create_directory(folder_.path("bobs"));
+    const auto made = make("Match User bob\nChrootDirectory " + folder_.path("bobs") +
+                           "\nMatch User eve\nChrootDirectory none\n");
+    ASSERT_TRUE(made) << made.error().text;
+    const auto opens = [&](std::string user) {
+        session_info who;
+        who.user = std::move(user);
+        return made->filesystem(who, pool_.get_executor()) != nullptr;
+    };
+    EXPECT_TRUE(opens("ada"));
+    EXPECT_FALSE(opens("eve"));
+    EXPECT_TRUE(opens("bob"));
+    std::filesystem::remove_all(folder_.path("bobs"));
+    EXPECT_FALSE(opens("bob")) << "his is another one";
+    EXPECT_TRUE(opens("ada"));
+}
+
+TEST_F(SluicedSetup, WhatCannotBeDoneIsRefused) {
+    EXPECT_EQ(wrong("ForceCommand /bin/true"), "ForceCommand runs a command, which --exec permits");
+    EXPECT_EQ(wrong("ForceCommand internal-sftp"), "no error");
+    EXPECT_NE(wrong("Match User x\nForceCommand /bin/true"), "no error");
+    EXPECT_NE(wrong("Match User x\nChrootDirectory /absent"), "no error");
+    EXPECT_NE(wrong("Match User x\nBanner /absent"), "no error");
+    EXPECT_EQ(wrong("UsePAM yes"),
+              is_built_with_pam() ? "no error" : "UsePAM: this sluiced is built without PAM");
+    EXPECT_EQ(wrong("AuthenticationMethods hostbased\nHostbasedAuthentication yes"),
+              "AuthenticationMethods asks for hostbased, which is disabled, or has no file to go "
+              "by");
+}
+
+TEST_F(SluicedSetup, AddressFamily) {
+    sluiced_config config;
+    config.listen_addresses = {{"127.0.0.1", 1}, {"::1", 2}};
+    EXPECT_EQ(listen_endpoints(config)->size(), 2U);
+    config.family = address_family::inet;
+    ASSERT_EQ(listen_endpoints(config)->size(), 1U);
+    EXPECT_TRUE(listen_endpoints(config)->front().address().is_v4());
+    config.family = address_family::inet6;
+    ASSERT_EQ(listen_endpoints(config)->size(), 1U);
+    EXPECT_TRUE(listen_endpoints(config)->front().address().is_v6());
+    config.listen_addresses = {{"127.0.0.1", 1}};
+    EXPECT_FALSE(listen_endpoints(config));
+}
+
+}  // namespace
+}  // namespace sluice
