@@ -124,7 +124,7 @@ std::string relay_script(const test::temp_dir& folder, std::uint16_t port, bool 
     std::ofstream(path) << (ignores_hangup ? "trap '' HUP\n" : "") << "echo $$ > "
                         << folder.path().string() << "/pid\nexec 3<>/dev/tcp/127.0.0.1/" << port
                         << "\ncat <&3 &\ncat >&3\n"
-                        << (ignores_hangup ? "sleep 100\n" : "wait\n");
+                        << (ignores_hangup ? "exec sleep 100\n" : "wait\n");
     return "bash " + path;
 }
 
