@@ -20,7 +20,7 @@ struct ssh_config_error {
     std::size_t line = 0;  // from 1; 0: about the file, or the outcome, as a whole
     std::string text;
 
-    /// "/home/ada/.ssh/config:7: Port: expected a number from 1 to 65535, not 'many'"
+    /// "~/.ssh/config:7: Port: expected a number from 1 to 65535, not 'many'"
     std::string message() const;
 };
 

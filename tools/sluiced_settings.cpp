@@ -196,7 +196,7 @@ private:
         if (conditions_ && !(row != nullptr ? row->in_match : fixed->in_match))
             return "may not stand in a Match block";
         if (row == nullptr)
-            return settings::equal_ignoring_case(values[0], fixed->value)
+            return equal_ignoring_case(values[0], fixed->value)
                        ? ""
                        : "'" + values[0] + "' is not served, only " + std::string(fixed->value);
         return on_setting(*row, std::move(values), here);

@@ -68,11 +68,6 @@ std::optional<std::chrono::seconds> time_from(std::string_view text) {
 
 }  // namespace
 
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-    return std::ranges::equal(a, b, {}, lower, lower);
-}
-
 config_fault expected(std::string_view what, std::string_view found) {
     return "expected " + std::string(what) + ", not '" + std::string(found) + "'";
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sluice/auth/policy_line.hpp"
 #include "sluice/tools/sluiced_lines.hpp"
 #include "sluice/tools/sluiced_settings.hpp"
 
@@ -19,7 +20,6 @@ namespace sluice::settings {
 using words = std::vector<std::string>;
 using lines = std::vector<words>;
 
-bool equal_ignoring_case(std::string_view a, std::string_view b);
 config_fault expected(std::string_view what, std::string_view found);
 
 template <class Number>

@@ -71,7 +71,7 @@ TEST(SluicedPrint, NoKeywordIsThereTwice) {
         all.push_back(row.keyword);
     for (std::size_t i = 0; i < all.size(); ++i)
         for (std::size_t j = 0; j < i; ++j)
-            EXPECT_FALSE(settings::equal_ignoring_case(all[i], all[j])) << all[i];
+            EXPECT_FALSE(equal_ignoring_case(all[i], all[j])) << all[i];
 }
 
 }  // namespace
