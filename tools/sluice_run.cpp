@@ -116,9 +116,8 @@ int fail(std::string_view text) {
 // Without waiting for an answer, as ssh(1): a server need not take them.
 void send_environment(session& channel, const client_settings& settings) {
     for (const auto& [name, value] : settings.environment)
-        channel.core()->send([name = name, value = value](mux_port& port) {
-            port.request(env_request{name, value}, false);
-        });
+        channel.core()->send(
+            [wanted = env_request{name, value}](mux_port& port) { port.request(wanted, false); });
 }
 
 asio::awaitable<int> talk(connection& c, const client_settings& settings,
