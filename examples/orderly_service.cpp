@@ -3,6 +3,7 @@
 #include "sluice/crypto/key_file.hpp"
 #include "sluice/io/file_authenticator.hpp"
 #include "sluice/io/server.hpp"
+#include "sluice/io/text_file.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>

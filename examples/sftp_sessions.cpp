@@ -4,6 +4,7 @@
 #include "sluice/io/file_authenticator.hpp"
 #include "sluice/io/posix_filesystem.hpp"
 #include "sluice/io/server.hpp"
+#include "sluice/io/text_file.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>

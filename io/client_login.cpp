@@ -2,7 +2,7 @@
 
 #include "sluice/auth/revoked_keys.hpp"
 #include "sluice/io/clock.hpp"
-#include "sluice/io/file_authenticator.hpp"
+#include "sluice/io/text_file.hpp"
 #include "sluice/wire/expects.hpp"
 #include "sluice/wire/limits.hpp"
 

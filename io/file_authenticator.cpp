@@ -7,13 +7,10 @@
 #include "sluice/auth/revoked_keys.hpp"
 #include "sluice/auth/user_certificate.hpp"
 #include "sluice/io/clock.hpp"
-#include "sluice/io/file_descriptor.hpp"
+#include "sluice/io/on_pool.hpp"
+#include "sluice/io/text_file.hpp"
 #include "sluice/wire/limits.hpp"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_awaitable.hpp>
-
-#include <fcntl.h>
 #include <netdb.h>
 
 #include <memory>
@@ -124,44 +121,24 @@ bool has_address(const std::string& host, std::string_view address) {
     return false;
 }
 
-}  // namespace
+// One attempt, by what the files say now.
+class file_decision {
+public:
+    explicit file_decision(const file_authenticator_options& options) : options_(options) {}
 
-result<std::string> read_text_file(const std::string& path, std::size_t size_max) {
-    // Not blocking: a FIFO in that place must not hang us.
-    const file_descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-    if (!file) return last_system_error();
-    std::string text;
-    for (;;) {
-        const std::size_t at = text.size();
-        text.resize(at + 16 * 1024);
-        const ssize_t n = ::read(file.get(), text.data() + at, text.size() - at);
-        if (n < 0) return last_system_error();
-        text.resize(at + static_cast<std::size_t>(n));
-        if (n == 0) return text;
-        if (text.size() > size_max) return errc::too_long;
-    }
-}
+    login_verdict decide(const login_attempt& attempt) const;
 
-asio::awaitable<login_verdict> file_authenticator::check(login_attempt attempt) {
-    if (attempt.question.what == auth_question::kind::none) co_return login_verdict{};
-    const auto decision = [this](login_attempt a) -> asio::awaitable<login_verdict> {
-        co_return decide(a);
-    };
-    co_return co_await asio::co_spawn(pool_, decision(std::move(attempt)), asio::use_awaitable);
-}
+private:
+    login_verdict check_password(const login_attempt& attempt) const;
+    login_verdict check_key(const login_attempt& attempt) const;
+    login_verdict check_certificate(const login_attempt& attempt) const;
+    login_verdict check_host(const login_attempt& attempt) const;
+    std::string_view revocation(const crypto::presented_key& shown) const;
 
-// For clients that know no other way to give a password.
-asio::awaitable<login_verdict> file_authenticator::converse(login_attempt attempt,
-                                                            conversation& user) {
-    auth_prompts prompts{.prompts = {{"Password: ", false}}};
-    auto responses = co_await user.ask(std::move(prompts));
-    if (!responses || responses->size() != 1) co_return refusal("no answer");
-    attempt.question.what = auth_question::kind::password;
-    attempt.question.password = std::move(responses->front());
-    co_return co_await check(std::move(attempt));
-}
+    const file_authenticator_options& options_;
+};
 
-login_verdict file_authenticator::decide(const login_attempt& attempt) const {
+login_verdict file_decision::decide(const login_attempt& attempt) const {
     // All the work is done for everybody, and only then thrown away for those who may not come in.
     login_verdict verdict;
     switch (attempt.question.what) {
@@ -184,7 +161,7 @@ login_verdict file_authenticator::decide(const login_attempt& attempt) const {
 
 // --- passwords --------------------------------------------------------------------------------
 
-login_verdict file_authenticator::check_password(const login_attempt& attempt) const {
+login_verdict file_decision::check_password(const login_attempt& attempt) const {
     if (options_.users_file.empty()) return {};
     const auto text = read_text_file(options_.users_file, limits::policy_file_length_max);
     const auto users = password_file::parse(text ? *text : std::string());
@@ -194,7 +171,7 @@ login_verdict file_authenticator::check_password(const login_attempt& attempt) c
 
 // --- keys -------------------------------------------------------------------------------------
 
-std::string_view file_authenticator::revocation(const crypto::presented_key& shown) const {
+std::string_view file_decision::revocation(const crypto::presented_key& shown) const {
     if (options_.revoked_keys_file.empty()) return {};
     const auto file = read_text_file(options_.revoked_keys_file, limits::krl_length_max);
     if (!file) return "the revoked keys cannot be read";
@@ -203,7 +180,7 @@ std::string_view file_authenticator::revocation(const crypto::presented_key& sho
     return revoked->revokes(shown) ? "key is revoked" : std::string_view();
 }
 
-login_verdict file_authenticator::check_key(const login_attempt& attempt) const {
+login_verdict file_decision::check_key(const login_attempt& attempt) const {
     const auto& question = attempt.question;
     if (!question.key) return {};
     if (const auto why = revocation(*question.key); !why.empty()) return refusal(why);
@@ -226,7 +203,7 @@ login_verdict file_authenticator::check_key(const login_attempt& attempt) const 
 
 // By TrustedUserCAKeys, then by the authorities of authorized_keys. What the certificate permits
 // and what the line permits bind together.
-login_verdict file_authenticator::check_certificate(const login_attempt& attempt) const {
+login_verdict file_decision::check_certificate(const login_attempt& attempt) const {
     const auto& question = attempt.question;
     const crypto::certificate& cert = *question.certificate;
     if (const auto why = revocation(cert); !why.empty()) return refusal(why);
@@ -277,7 +254,7 @@ login_verdict file_authenticator::check_certificate(const login_attempt& attempt
 
 // --- hosts ------------------------------------------------------------------------------------
 
-login_verdict file_authenticator::check_host(const login_attempt& attempt) const {
+login_verdict file_decision::check_host(const login_attempt& attempt) const {
     const auto& question = attempt.question;
     const auto& options = options_.host_based;
     if (!question.key) return {};
@@ -310,6 +287,27 @@ login_verdict file_authenticator::check_host(const login_attempt& attempt) const
     if (!options.name_from_packet_only && !has_address(question.client_host, attempt.peer_address))
         return refusal("host has another address");
     return {.answer = auth_answer::accept};
+}
+
+}  // namespace
+
+asio::awaitable<login_verdict> file_authenticator::check(login_attempt attempt) {
+    if (attempt.question.what == auth_question::kind::none) co_return login_verdict{};
+    auto decision = [options = options_, attempt = std::move(attempt)] {
+        return file_decision(*options).decide(attempt);
+    };
+    co_return co_await on_pool(pool_, std::move(decision));
+}
+
+// For clients that know no other way to give a password.
+asio::awaitable<login_verdict> file_authenticator::converse(login_attempt attempt,
+                                                            conversation& user) {
+    auth_prompts prompts{.prompts = {{"Password: ", false}}};
+    auto responses = co_await user.ask(std::move(prompts));
+    if (!responses || responses->size() != 1) co_return refusal("no answer");
+    attempt.question.what = auth_question::kind::password;
+    attempt.question.password = std::move(responses->front());
+    co_return co_await check(std::move(attempt));
 }
 
 }  // namespace sluice

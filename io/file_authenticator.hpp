@@ -6,8 +6,10 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace sluice {
@@ -50,8 +52,8 @@ struct file_authenticator_options {
 
     host_based_options host_based = {};
 
-    /// Who may log in at all; empty: everybody. Asked for every attempt, and a refusal looks to the
-    /// client like a wrong password or key.
+    /// Who may log in at all; empty: everybody. Asked for every attempt, on a thread of the pool,
+    /// and a refusal looks to the client like a wrong password or key.
     std::function<bool(std::string_view user, std::string_view peer_address)> admits = {};
 };
 
@@ -60,27 +62,19 @@ struct file_authenticator_options {
 /// counts at once. By keyboard-interactive it asks for the password.
 class file_authenticator final : public authenticator {
 public:
-    /// Reading files and hashing passwords is done on `pool`, which outlives the authenticator.
+    /// Reading files and hashing passwords is done on `pool`, which outlives the authenticator, and
+    /// goes on there when a connection, or the authenticator, is gone before the answer.
     file_authenticator(file_authenticator_options options, boost::asio::thread_pool& pool)
-        : options_(std::move(options)), pool_(pool) {}
+        : options_(std::make_shared<const file_authenticator_options>(std::move(options))),
+          pool_(pool) {}
 
     boost::asio::awaitable<login_verdict> check(login_attempt attempt) override;
     boost::asio::awaitable<login_verdict> converse(login_attempt attempt,
                                                    conversation& user) override;
 
 private:
-    login_verdict decide(const login_attempt& attempt) const;
-    login_verdict check_password(const login_attempt& attempt) const;
-    login_verdict check_key(const login_attempt& attempt) const;
-    login_verdict check_certificate(const login_attempt& attempt) const;
-    login_verdict check_host(const login_attempt& attempt) const;
-    std::string_view revocation(const crypto::presented_key& shown) const;
-
-    const file_authenticator_options options_;
+    const std::shared_ptr<const file_authenticator_options> options_;
     boost::asio::thread_pool& pool_;
 };
-
-/// The text of a file. Errors: those of the system; too_long above `size_max` bytes.
-result<std::string> read_text_file(const std::string& path, std::size_t size_max);
 
 }  // namespace sluice

@@ -1,7 +1,7 @@
 #include "sluice/io/known_hosts_files.hpp"
 
-#include "sluice/io/file_authenticator.hpp"
 #include "sluice/io/file_descriptor.hpp"
+#include "sluice/io/text_file.hpp"
 #include "sluice/wire/limits.hpp"
 
 #include <fcntl.h>

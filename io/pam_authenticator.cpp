@@ -1,13 +1,11 @@
 #include "sluice/io/pam_authenticator.hpp"
 
+#include "sluice/io/on_pool.hpp"
 #include "sluice/io/pam_talk.hpp"
 #include "sluice/wire/limits.hpp"
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <security/pam_appl.h>
 
@@ -172,15 +170,6 @@ login_verdict decide_alone(const pam_options& options, const login_attempt& atte
         .decide(by_password ? proof::by_modules : proof::elsewhere, false);
 }
 
-asio::awaitable<login_verdict> decide_on(asio::thread_pool& pool, pam_options options,
-                                         login_attempt attempt) {
-    const auto work = [](pam_options how, login_attempt who) -> asio::awaitable<login_verdict> {
-        co_return decide_alone(how, who);
-    };
-    co_return co_await asio::co_spawn(pool, work(std::move(options), std::move(attempt)),
-                                      asio::use_awaitable);
-}
-
 // However the coroutine ends, the thread does not wait for it.
 class closed_at_end {
 public:
@@ -199,36 +188,37 @@ bool is_built_with_pam() { return true; }
 
 asio::awaitable<login_verdict> pam_authenticator::check(login_attempt attempt) {
     if (attempt.question.what != auth_question::kind::password) co_return login_verdict{};
-    co_return co_await decide_on(pool_, options_, std::move(attempt));
+    auto alone = [options = options_, attempt = std::move(attempt)] {
+        return decide_alone(options, attempt);
+    };
+    co_return co_await on_pool(pool_, std::move(alone));
 }
 
 asio::awaitable<login_verdict> pam_authenticator::check_account(login_attempt attempt) {
     attempt.question.what = auth_question::kind::none;
-    co_return co_await decide_on(pool_, options_, std::move(attempt));
+    auto alone = [options = options_, attempt = std::move(attempt)] {
+        return decide_alone(options, attempt);
+    };
+    co_return co_await on_pool(pool_, std::move(alone));
 }
 
 asio::awaitable<login_verdict> pam_authenticator::converse(login_attempt attempt,
                                                            conversation& user) {
-    const auto executor = co_await asio::this_coro::executor;
-    asio::steady_timer heard(executor, std::chrono::steady_clock::time_point::max());
-    const auto talk = std::make_shared<pam_talk>();
-    talk->open(heard);
+    thread_word word(co_await asio::this_coro::executor);
+    const auto talk = std::make_shared<pam_talk>(word.give());
     const closed_at_end closing(talk);
     asio::post(pool_, [talk, options = options_, attempt = std::move(attempt)] {
         pam_user asked([&](auth_prompts prompts) { return talk->ask(std::move(prompts)); });
         talk->finish(pam_login(options, attempt, asked).decide(proof::by_modules, true));
     });
     for (;;) {
+        co_await word.wait();
         auto step = talk->take();
         if (step.verdict) co_return std::move(*step.verdict);
-        if (step.prompts) {
-            auto said = co_await user.ask(std::move(*step.prompts));
-            if (!said) co_return login_verdict{.reason = "no answer"};
-            talk->answer(std::move(*said));
-            continue;
-        }
-        error_code cancelled;
-        co_await heard.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
+        if (!step.prompts) continue;
+        auto said = co_await user.ask(std::move(*step.prompts));
+        if (!said) co_return login_verdict{.reason = "no answer"};
+        talk->answer(std::move(*said));
     }
 }
 

@@ -1,10 +1,6 @@
 #include "sluice/io/pam_talk.hpp"
 
-#include <boost/asio/post.hpp>
-
 #include <utility>
-
-namespace asio = boost::asio;
 
 namespace sluice {
 
@@ -13,7 +9,7 @@ pam_talk::responses pam_talk::ask(auth_prompts prompts) {
     if (!open_) return std::nullopt;
     said_.reset();
     next_.prompts = std::move(prompts);
-    wake();
+    word_.send();
     answered_.wait(lock, [&] { return said_ || !open_; });
     return open_ ? std::exchange(said_, std::nullopt) : std::nullopt;
 }
@@ -21,22 +17,7 @@ pam_talk::responses pam_talk::ask(auth_prompts prompts) {
 void pam_talk::finish(login_verdict verdict) {
     const std::lock_guard lock(mutex_);
     next_.verdict = std::move(verdict);
-    wake();
-}
-
-// Under the lock: as long as the talk is open, the executor is good.
-void pam_talk::wake() {
-    if (!open_) return;
-    asio::post(executor_, [self = shared_from_this()] {
-        const std::lock_guard lock(self->mutex_);
-        if (self->heard_ != nullptr) self->heard_->cancel();
-    });
-}
-
-void pam_talk::open(asio::steady_timer& heard) {
-    const std::lock_guard lock(mutex_);
-    heard_ = &heard;
-    executor_ = heard.get_executor();
+    word_.send();
 }
 
 pam_talk::step pam_talk::take() {
@@ -54,9 +35,6 @@ void pam_talk::close() {
     const std::lock_guard lock(mutex_);
     open_ = false;
     said_.reset();
-    heard_ = nullptr;
-    // The thread may outlive the context of this.
-    executor_ = {};
     answered_.notify_all();
 }
 

@@ -1,23 +1,23 @@
 #pragma once
 
 #include "sluice/io/authenticator.hpp"
-
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include "sluice/io/thread_word.hpp"
 
 #include <condition_variable>
-#include <memory>
 #include <mutex>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace sluice {
 
 /// Private to io/: between a thread that a PAM module blocks, and the coroutine that has the user.
-class pam_talk : public std::enable_shared_from_this<pam_talk> {
+class pam_talk {
 public:
     using responses = std::optional<std::vector<secret_bytes>>;
+
+    /// `word` is how the thread says that there is something to take.
+    explicit pam_talk(thread_word::sender word) : word_(std::move(word)) {}
 
     // --- of the thread ---
 
@@ -34,10 +34,7 @@ public:
         std::optional<login_verdict> verdict{};
     };
 
-    /// `heard` is of the coroutine's executor and is there until `close`.
-    void open(boost::asio::steady_timer& heard);
-
-    /// What the thread has come to. Neither: not yet, wait for `heard` to be cancelled.
+    /// What the thread has come to.
     step take();
     void answer(std::vector<secret_bytes> said);
 
@@ -45,15 +42,12 @@ public:
     void close();
 
 private:
-    void wake();
-
+    const thread_word::sender word_;
     std::mutex mutex_;
     std::condition_variable answered_;
     bool open_ = true;
     step next_;
     responses said_;
-    boost::asio::steady_timer* heard_ = nullptr;
-    boost::asio::any_io_executor executor_;
 };
 
 }  // namespace sluice

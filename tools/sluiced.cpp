@@ -1,6 +1,6 @@
 // sluiced: the reference server. Arguments, threads and signals; all else is in the library.
 
-#include "sluice/io/file_authenticator.hpp"
+#include "sluice/io/text_file.hpp"
 #include "sluice/tools/sluiced_include.hpp"
 #include "sluice/tools/sluiced_log.hpp"
 #include "sluice/tools/sluiced_settings.hpp"

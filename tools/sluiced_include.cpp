@@ -1,6 +1,6 @@
 #include "sluice/tools/sluiced_include.hpp"
 
-#include "sluice/io/file_authenticator.hpp"
+#include "sluice/io/text_file.hpp"
 #include "sluice/wire/limits.hpp"
 
 #include <glob.h>

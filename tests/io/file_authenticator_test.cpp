@@ -11,6 +11,8 @@
 
 #include <gtest/gtest.h>
 
+#include <semaphore>
+
 namespace sluice {
 namespace {
 
@@ -245,6 +247,34 @@ TEST(HostBasedLogins, OfKnownHostsAndUsersThatAreTrusted) {
     EXPECT_EQ(why("ada", "client.example", cert), "");
     dir.write("hosts", "@cert-authority *.example " + authority + "\n@revoked * " + key.line());
     EXPECT_EQ(why("ada", "client.example", cert), "host key is revoked");
+}
+
+// A server that goes away under its clients, while their keys are looked up.
+TEST(FileAuthenticator, MayGoBeforeItsAnswer) {
+    asio::thread_pool pool(1);
+    std::binary_semaphore asked(0);
+    std::binary_semaphore let_go(0);
+    file_authenticator_options options;
+    options.admits = [&](std::string_view user, std::string_view) {
+        asked.release();
+        let_go.acquire();
+        EXPECT_EQ(user, "a user of a name that is not short");
+        return true;
+    };
+    {
+        asio::io_context context;
+        file_authenticator logins(options, pool);
+        options = {};
+        login_attempt attempt;
+        attempt.question.what = kind::password;
+        attempt.question.user = "a user of a name that is not short";
+        asio::co_spawn(context, logins.check(std::move(attempt)),
+                       [](const std::exception_ptr&, const login_verdict&) { FAIL(); });
+        context.poll();
+        asked.acquire();
+    }
+    let_go.release();
+    pool.join();
 }
 
 TEST(FileAuthenticator, ChangesNoPasswords) {

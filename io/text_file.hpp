@@ -1,0 +1,13 @@
+#pragma once
+
+#include "sluice/wire/error.hpp"
+
+#include <cstddef>
+#include <string>
+
+namespace sluice {
+
+/// The text of a file. Errors: those of the system; too_long above `size_max` bytes.
+result<std::string> read_text_file(const std::string& path, std::size_t size_max);
+
+}  // namespace sluice
