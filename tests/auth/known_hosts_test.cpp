@@ -1,6 +1,7 @@
 #include "sluice/auth/known_hosts.hpp"
 
 #include "sluice/tests/support/seeded_random.hpp"
+#include "sluice/tests/support/shared_vectors.hpp"
 #include "sluice/tests/support/transport_pair.hpp"
 #include "sluice/wire/limits.hpp"
 
@@ -317,13 +318,12 @@ TEST(KnownHosts, BadLinesAreReportedAndPassedOver) {
 
 // The known_hosts file that OpenSSH tests with, read in place where it is there.
 TEST(KnownHosts, OpenSshsFile) {
-    const std::filesystem::path folder =
-        std::filesystem::path(SLUICE_SHARED_VECTORS) / "keys/known-hosts";
+    const auto folder = test::shared_vector_folder() / "keys/known-hosts";
     const auto read = [&](const std::string& name) {
         std::ifstream in(folder / name);
         return std::string(std::istreambuf_iterator<char>(in), {});
     };
-    if (!std::filesystem::exists(std::filesystem::path(SLUICE_SHARED_VECTORS))) {
+    if (!std::filesystem::exists(test::shared_vector_folder())) {
         std::printf("vectors: absent keys/known-hosts\n");
         return;
     }

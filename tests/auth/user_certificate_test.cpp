@@ -3,6 +3,7 @@
 #include "sluice/auth/address_patterns.hpp"
 #include "sluice/auth/key_options.hpp"
 #include "sluice/tests/support/key_folder.hpp"
+#include "sluice/tests/support/shared_vectors.hpp"
 #include "sluice/tests/support/soft_token.hpp"
 #include "sluice/tests/support/transport_pair.hpp"
 
@@ -121,7 +122,7 @@ TEST(UserCertificate, WhatASecurityKeyAsserts) {
 
 // The certificates of OpenSSH's unit tests, those for logins that must fail among them.
 TEST(SharedUserCertificates, LogInAsTheirOptionsSay) {
-    const std::filesystem::path folder = SLUICE_SHARED_VECTORS "/keys/options-certs";
+    const auto folder = test::shared_vector_folder() / "keys/options-certs";
     if (!std::filesystem::exists(folder)) {
         std::printf("vectors: absent keys/options-certs (logins)\n");
         return;

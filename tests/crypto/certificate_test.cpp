@@ -322,7 +322,7 @@ TEST(Certificate, LinesThatAreNone) {
 // --- the shared vectors, as keys/INDEX.md there describes them -----------------------------------
 
 TEST(SharedCertificates, ThoseOfKeys) {
-    const fs::path folder = fs::path(SLUICE_SHARED_VECTORS) / "keys/openssh";
+    const fs::path folder = test::shared_vector_folder() / "keys/openssh";
     if (!fs::exists(folder)) {
         std::printf("vectors: absent keys/openssh certificates\n");
         return;
@@ -367,7 +367,7 @@ TEST(SharedCertificates, ThoseOfKeys) {
 }
 
 TEST(SharedCertificates, ThoseOfOptions) {
-    const fs::path folder = fs::path(SLUICE_SHARED_VECTORS) / "keys/options-certs";
+    const fs::path folder = test::shared_vector_folder() / "keys/options-certs";
     if (!fs::exists(folder)) {
         std::printf("vectors: absent keys/options-certs\n");
         return;

@@ -358,7 +358,7 @@ TEST(KeyFile, RoundsAreCapped) {
 TEST(SharedKeys, PrivateFilesAreReadOrRefusedAsTheIndexSays) {
     const auto file = test::shared_vectors("keys/private-files.json");
     if (!file) return;
-    const fs::path folder = fs::path(SLUICE_SHARED_VECTORS) / "keys/openssh";
+    const fs::path folder = test::shared_vector_folder() / "keys/openssh";
     std::string passphrase = contents(folder / "pw");
     while (!passphrase.empty() && passphrase.back() == '\n')
         passphrase.pop_back();
@@ -415,7 +415,7 @@ TEST(SharedKeys, PrivateFilesAreReadOrRefusedAsTheIndexSays) {
 }
 
 TEST(SharedKeys, PublicFilesAndFingerprints) {
-    const fs::path folder = fs::path(SLUICE_SHARED_VECTORS) / "keys/openssh";
+    const fs::path folder = test::shared_vector_folder() / "keys/openssh";
     if (!fs::exists(folder)) {
         std::printf("vectors: absent keys/openssh\n");
         return;

@@ -185,7 +185,7 @@ TEST(WebAuthn, SignaturesOfABrowserVerify) {
 
 // Signatures of real tokens, in SSHSIG's envelope (PROTOCOL.sshsig).
 TEST(SharedKeys, SecurityKeySignaturesOfOpenSsh) {
-    const auto folder = std::filesystem::path(SLUICE_SHARED_VECTORS) / "keys/sshsig";
+    const auto folder = test::shared_vector_folder() / "keys/sshsig";
     if (!std::filesystem::exists(folder)) {
         std::printf("vectors: absent keys/sshsig\n");
         return;

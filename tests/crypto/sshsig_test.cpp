@@ -194,7 +194,7 @@ TEST(Sshsig, TextsThatAreNone) {
 }
 
 TEST(SharedKeys, Sshsig) {
-    const fs::path folder = fs::path(SLUICE_SHARED_VECTORS) / "keys/sshsig";
+    const fs::path folder = test::shared_vector_folder() / "keys/sshsig";
     if (!fs::exists(folder)) {
         std::printf("vectors: absent keys/sshsig\n");
         return;

@@ -305,7 +305,7 @@ void replay_session(const json& file) {
 }
 
 TEST(Vectors, RecordedSessionsReplayToTheirBytes) {
-    const auto folder = std::filesystem::path(SLUICE_SHARED_VECTORS) / "ssh-transport/sessions";
+    const auto folder = test::shared_vector_folder() / "ssh-transport/sessions";
     if (!std::filesystem::exists(folder)) {
         std::printf("vectors: absent ssh-transport/sessions\n");
         return;
