@@ -79,6 +79,7 @@ struct sluiced_config {
     std::vector<std::string> host_keys;          // files
     std::vector<std::string> host_certificates;  // files
     std::vector<std::string> kex_algorithms;
+    std::string moduli_file;  // of the group exchange; empty: the groups of RFC 3526
     std::vector<std::string> host_key_algorithms;
     std::vector<std::string> pubkey_accepted_algorithms;
     std::vector<std::string> hostbased_accepted_algorithms;

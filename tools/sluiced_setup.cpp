@@ -2,6 +2,7 @@
 
 #include "sluice/crypto/certificate.hpp"
 #include "sluice/crypto/key_file.hpp"
+#include "sluice/crypto/moduli.hpp"
 #include "sluice/crypto/signature_algorithms.hpp"
 #include "sluice/io/atomic_upload_filesystem.hpp"
 #include "sluice/io/posix_filesystem.hpp"
@@ -112,6 +113,15 @@ setup_result<std::map<std::string, std::string>> load_banners(
     return banners;
 }
 
+setup_result<std::shared_ptr<const std::vector<crypto::dh_group>>> load_moduli(
+    const std::string& file) {
+    const auto text = read_text_file(file, limits::moduli_length_max);
+    auto groups =
+        text ? crypto::parse_moduli(*text) : result<std::vector<crypto::dh_group>>(text.error());
+    if (!groups) return setup_error{file + ": " + groups.error().message()};
+    return std::make_shared<const std::vector<crypto::dh_group>>(std::move(*groups));
+}
+
 setup_result<server_config> make_protocol(const sluiced_settings& settings) {
     const sluiced_config& config = settings.base;
     server_config protocol;
@@ -127,6 +137,11 @@ setup_result<server_config> make_protocol(const sluiced_settings& settings) {
     if (config.rekey.data) transport.rekey.bytes = *config.rekey.data;
     if (config.rekey.time) transport.rekey.interval = *config.rekey.time;
 
+    if (!config.moduli_file.empty()) {
+        auto groups = load_moduli(config.moduli_file);
+        if (!groups) return groups.error();
+        transport.exchange_groups = std::move(*groups);
+    }
     auto host_keys = load_host_keys(config);
     if (!host_keys) return host_keys.error();
     transport.host_keys = std::move(*host_keys);

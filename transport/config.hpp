@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sluice/crypto/dh_groups.hpp"
 #include "sluice/crypto/random.hpp"
 #include "sluice/transport/identification.hpp"
 #include "sluice/transport/kex.hpp"
@@ -33,6 +34,10 @@ struct transport_config {
 
     /// Server: the keys it has. host_key_algorithms that none of them serves are not offered.
     std::vector<std::shared_ptr<const host_key>> host_keys;
+
+    /// Server: groups to choose from in diffie-hellman-group-exchange-sha256. Null, or none that
+    /// the client can accept: those of RFC 3526.
+    std::shared_ptr<const std::vector<crypto::dh_group>> exchange_groups;
 
     /// What EXT_INFO announces as server-sig-algs (RFC 8308 §3.1).
     std::vector<std::string> public_key_algorithms;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sluice/crypto/certificate.hpp"
+#include "sluice/crypto/dh_groups.hpp"
 #include "sluice/crypto/hash.hpp"
 #include "sluice/crypto/key.hpp"
 #include "sluice/crypto/random.hpp"
@@ -51,6 +52,7 @@ struct kex_context {
     std::string host_key_algorithm;
     const host_key* key = nullptr;  // server: the one that signs
     crypto::random_source* random = nullptr;
+    std::span<const crypto::dh_group> exchange_groups{};  // server: beside those of RFC 3526
 };
 
 struct kex_outcome {

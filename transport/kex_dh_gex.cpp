@@ -6,6 +6,7 @@
 #include "sluice/wire/expects.hpp"
 #include "sluice/wire/limits.hpp"
 
+#include <array>
 #include <bit>
 
 namespace sluice {
@@ -60,17 +61,53 @@ std::uint32_t bits_of(bytes_view magnitude) {
            static_cast<std::uint32_t>(std::bit_width(magnitude.front()));
 }
 
-// RFC 4419 §3, RFC 8270 §4: the smallest group of at least n bits, else the largest, of those that
-// the client can accept. Null when there is none.
-const crypto::dh_group* best_group(const kex_dh_gex_request& wanted) {
-    const crypto::dh_group* best = nullptr;
-    for (const crypto::dh_group* group : crypto::modp_groups()) {
-        const std::uint32_t bits = bits_of(group->prime);
-        if (bits < wanted.min || bits > wanted.max) continue;
-        best = group;
-        if (bits >= wanted.n) break;
+// RFC 4419 §3, RFC 8270 §4: of those that the client can accept, any one of the smallest size of at
+// least n bits, else of the largest.
+class group_choice {
+public:
+    explicit group_choice(const kex_dh_gex_request& wanted) : wanted_(wanted) {}
+
+    void consider(const crypto::dh_group& group) {
+        const std::uint32_t bits = bits_of(group.prime);
+        if (bits < wanted_.min || bits > wanted_.max) return;
+        if (best_.empty() || is_better(bits)) {
+            best_.clear();
+            bits_ = bits;
+        }
+        if (bits == bits_) best_.push_back(&group);
     }
-    return best;
+
+    // Null when there is none.
+    const crypto::dh_group* draw(crypto::random_source& random) const {
+        if (best_.size() < 2) return best_.empty() ? nullptr : best_.front();
+        std::array<std::uint8_t, 4> drawn;
+        random.fill(drawn);
+        std::size_t number = 0;
+        for (const std::uint8_t b : drawn)
+            number = number << 8 | b;
+        return best_[number % best_.size()];
+    }
+
+private:
+    bool is_better(std::uint32_t bits) const {
+        if (bits_ < wanted_.n) return bits > bits_;
+        return bits >= wanted_.n && bits < bits_;
+    }
+
+    const kex_dh_gex_request& wanted_;
+    std::vector<const crypto::dh_group*> best_;  // all of `bits_`
+    std::uint32_t bits_ = 0;
+};
+
+const crypto::dh_group* best_group(const kex_dh_gex_request& wanted, const kex_context& context) {
+    group_choice own(wanted);
+    for (const crypto::dh_group& group : context.exchange_groups)
+        own.consider(group);
+    if (const auto* group = own.draw(*context.random)) return group;
+    group_choice known(wanted);
+    for (const crypto::dh_group* group : crypto::modp_groups())
+        known.consider(*group);
+    return known.draw(*context.random);
 }
 
 class dh_gex_exchange final : public key_exchange {
@@ -111,7 +148,7 @@ private:
         if (!request) return request.error();
         if (request->min > request->n || request->n > request->max) return errc::bad_value;
         request_ = *request;
-        const crypto::dh_group* group = best_group(request_);
+        const crypto::dh_group* group = best_group(request_, context_);
         if (group == nullptr) return errc::key_exchange_failed;
 
         const kex_dh_gex_group reply{{group->prime}, {group->generator}};

@@ -11,6 +11,7 @@ key_exchange_run::key_exchange_run(const transport_config& config, role own, boo
     : config_(config) {
     context_.own = own;
     context_.random = config.random;
+    if (config.exchange_groups) context_.exchange_groups = *config.exchange_groups;
     (own == role::client ? context_.client_kexinit : context_.server_kexinit) =
         make_kexinit(config, first);
 }

@@ -67,7 +67,9 @@ inline constexpr std::size_t certificate_principals_max = 256;    // as OpenSSH
 inline constexpr std::size_t certificate_options_max = 64;        // of each kind; six are defined
 inline constexpr std::size_t sshsig_length_max = 128 * 1024;      // bytes of text
 inline constexpr std::size_t sshsig_namespace_length_max = 1024;  // bytes, that we sign for
-inline constexpr std::size_t krl_length_max = 16 * 1024 * 1024;   // bytes: 400,000 hashes
+inline constexpr std::size_t moduli_length_max = 4 * 1024 * 1024;  // bytes of text
+inline constexpr std::size_t moduli_max = 2048;                    // OpenSSH has about 450
+inline constexpr std::size_t krl_length_max = 16 * 1024 * 1024;    // bytes: 400,000 hashes
 inline constexpr unsigned rsa_bits_min = 2048;
 inline constexpr unsigned rsa_bits_max = 16384;
 

@@ -2,10 +2,11 @@
 """The settings of our server: `settings.py build/dev/sluiced`.
 
 -t, -T and -C beside those of OpenSSH's sshd for the same file; then OpenSSH's client at a server
-with Match and PAM, whose service is put in place of the system's in a mount namespace of its own. A
+that has moduli, and at one with Match and PAM, whose service is put in place of the system's in a mount namespace of its own. A
 line a case, as the other programs here.
 """
 
+import contextlib
 import os
 import pathlib
 import subprocess
@@ -106,6 +107,42 @@ class Settings:
                          for text in (ours.stdout, theirs.stdout)]
                 expect(lines[0] == lines[1], f"{login}: ours {lines[0]}, sshd's {lines[1]}")
 
+    @contextlib.contextmanager
+    def serving(self, name):
+        with open(self.d / "log", "w") as log:
+            server = subprocess.Popen([self.program, "--config", self.d / name],
+                                      stdout=subprocess.PIPE, stderr=log, text=True)
+        try:
+            yield server.stdout.readline().rsplit(":", 1)[1].strip()
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+
+    def sftp(self, port, *options, user="ada", before=()):
+        return subprocess.run(
+            [*before, "sftp", "-F", "none", "-P", port, "-i", self.d / "user",
+             "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", *options,
+             "-b", self.d / "list", f"{user}@127.0.0.1"],
+            capture_output=True, text=True, timeout=30)
+
+    # ssh would like 8192 bits, and takes 2048 of who has nothing else.
+    def moduli(self):
+        with open("/etc/ssh/moduli") as all_groups:
+            small = [line for line in all_groups if line.split()[4:5] == ["2047"]]
+        expect(small, "there is no group of 2048 bits in /etc/ssh/moduli")
+        self.write("moduli", "".join(small))
+        for file, bits in (("none", "8192"), ("{d}/moduli", "2048"), ("/etc/ssh/moduli", "8192")):
+            self.write("groups", "HostKey {d}/host\nChrootDirectory {d}/root\n"
+                       "ListenAddress 127.0.0.1:0\nAuthorizedKeysFile {d}/keys\n"
+                       "KexAlgorithms +diffie-hellman-group-exchange-sha256\nModuliFile " + file)
+            with self.serving("groups") as port:
+                done = self.sftp(port, "-vv", "-o", "Ciphers=aes128-ctr", "-o",
+                                 "KexAlgorithms=diffie-hellman-group-exchange-sha256")
+            expect(done.returncode == 0 and f"/{bits}\n" in done.stderr, f"{file}: {done}")
+        bad = self.ours(self.write("bad", "HostKey {d}/host\nAuthorizedKeysFile {d}/keys\n"
+                                   "ModuliFile {d}/keys\n"), "-t")
+        expect(bad.returncode == 1 and "keys: " in bad.stderr, f"not of moduli: {bad}")
+
     # What runs as root of a namespace: its own /etc/pam.d, the server, and clients one by one.
     def pam(self):
         os.makedirs(self.d / "pam.d")
@@ -123,26 +160,16 @@ class Settings:
 
     def inside(self):
         subprocess.run(["mount", "--bind", self.d / "pam.d", "/etc/pam.d"], check=True)
-        with open(self.d / "log", "w") as log:
-            server = subprocess.Popen([self.program, "--config", self.d / "served"],
-                                      stdout=subprocess.PIPE, stderr=log, text=True)
-        try:
-            port = server.stdout.readline().rsplit(":", 1)[1].strip()
+        with self.serving("served") as port:
             for user, how, word, want in (("ada", "keyboard-interactive", "sesame", True),
                                           ("ada", "keyboard-interactive", "wrong", False),
                                           ("ada", "publickey", "", True),
                                           ("eve", "keyboard-interactive", "sesame", False),
                                           ("eve", "publickey", "", False)):
-                done = subprocess.run(
-                    ["sshpass", "-p", word, "sftp", "-F", "none", "-P", port, "-i", self.d / "user",
-                     "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
-                     "-o", "NumberOfPasswordPrompts=1", "-o", f"PreferredAuthentications={how}",
-                     "-o", "BatchMode=no", "-b", self.d / "list", f"{user}@127.0.0.1"],
-                    capture_output=True, text=True, timeout=30)
+                done = self.sftp(port, "-o", "NumberOfPasswordPrompts=1", "-o",
+                                 f"PreferredAuthentications={how}", "-o", "BatchMode=no",
+                                 user=user, before=("sshpass", "-p", word))
                 expect((done.returncode == 0) == want, f"{user} by {how}, {word}: {done}")
-        finally:
-            server.terminate()
-            server.wait(timeout=30)
         expect("sesame" not in (self.d / "log").read_text(), "a password is in the log")
 
 
@@ -156,7 +183,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         s = Settings(program, pathlib.Path(folder))
         cases = (("-t", s.checks), ("-T reads back", s.prints_what_reads_back),
-                 ("-T beside sshd", s.says_what_sshd_says), ("logins by PAM and Match", s.pam))
+                 ("-T beside sshd", s.says_what_sshd_says), ("groups of ModuliFile", s.moduli),
+                 ("logins by PAM and Match", s.pam))
         return tell_sum(*run_all(cases, 150))
 
 

@@ -88,7 +88,8 @@ TEST(SluicedConfig, EveryKeyword) {
         "LogFormat json\nSubsystem sftp internal-sftp -R\nChrootDirectory /srv\n"
         "AtomicUploads yes\nAllowTcpForwarding local\nPermitOpen db.*:5432 [::1]:* *:80\n"
         "AddressFamily inet6\nHostCertificate /etc/a-cert.pub\nTrustedUserCAKeys /etc/ca\n"
-        "AuthorizedPrincipalsFile /etc/principals/%u\nRevokedKeys /etc/krl\n"
+        "AuthorizedPrincipalsFile /etc/principals/%u\nRevokedKeys /etc/krl\nModuliFile "
+        "/etc/moduli\n"
         "CASignatureAlgorithms s3\nKbdInteractiveAuthentication yes\n"
         "HostbasedAuthentication yes\nHostbasedAcceptedAlgorithms h2\n"
         "HostbasedUsesNameFromPacketOnly yes\nHostbasedKnownHostsFile /etc/kh1 /etc/kh2\n"
@@ -100,6 +101,7 @@ TEST(SluicedConfig, EveryKeyword) {
     EXPECT_EQ(c.trusted_user_ca_keys, "/etc/ca");
     EXPECT_EQ(c.authorized_principals_file, "/etc/principals/%u");
     EXPECT_EQ(c.revoked_keys, "/etc/krl");
+    EXPECT_EQ(c.moduli_file, "/etc/moduli");
     EXPECT_EQ(c.ca_signature_algorithms, strings{"s3"});
     EXPECT_TRUE(c.interactive_authentication);
     EXPECT_TRUE(c.hostbased_authentication);

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include <bit>
+#include <set>
 
 namespace sluice {
 namespace {
@@ -217,6 +218,45 @@ TEST(Rfc4419s3, BothSidesHashTheRequestTheGroupAndTheValues) {
     w.write(f);
     w.append((*ours)->encoded_secret);
     EXPECT_EQ(crypto::digest(crypto::hash_kind::sha256, hashed), (*ours)->exchange_hash);
+}
+
+// The prime that a server offers who has groups of its own, each known by its last byte.
+int last_byte_of_offered(side& server, std::span<const crypto::dh_group> groups,
+                         const bytes& asked) {
+    server.context.exchange_groups = groups;
+    const auto answer = server.take(asked);
+    EXPECT_TRUE(answer);
+    if (!answer || server.replies.size() != 1) return -1;
+    wire::reader r(bytes_view(server.replies[0]).subspan(1));
+    wire::mpint p;
+    r.read(p);
+    return p.magnitude.empty() ? -1 : p.magnitude.back();
+}
+
+TEST(Rfc4419s3, TheServerMayHaveGroupsOfItsOwn) {
+    const auto group = [](std::size_t size, std::uint8_t last) {
+        crypto::dh_group g{bytes(size / 8, 0xff)};
+        g.prime.back() = last;
+        return g;
+    };
+    // In no order, as files may be.
+    const std::vector<crypto::dh_group> groups = {group(4096, 41), group(2048, 21),
+                                                  group(4096, 43), group(2048, 23),
+                                                  group(4096, 45), group(7680, 71)};
+    const auto offered = [&](std::uint32_t min, std::uint32_t n, std::uint32_t max) {
+        std::set<int> bytes_seen;
+        for (std::uint64_t seed = 0; seed < 40; ++seed) {
+            side server(role::server);
+            server.random = test::seeded_random(seed);
+            bytes_seen.insert(last_byte_of_offered(server, groups, request(min, n, max)));
+        }
+        return bytes_seen;
+    };
+    EXPECT_EQ(offered(2048, 2048, 8192), (std::set{21, 23}));
+    EXPECT_EQ(offered(2048, 3072, 8192), (std::set{41, 43, 45}));
+    EXPECT_EQ(offered(2048, 8192, 8192), std::set{71});
+    EXPECT_EQ(offered(2048, 3072, 3072), (std::set{21, 23})) << "none of that size: the largest";
+    EXPECT_EQ(offered(3072, 3072, 3072), std::set{0xff}) << "none at all: RFC 3526 has one";
 }
 
 TEST(DefaultOffer, TheGroupExchangeIsForClients) {
