@@ -335,7 +335,14 @@ result<std::optional<sk_assertion>> presented_key::verify(std::string_view algor
                                                           bytes_view data,
                                                           bytes_view signature) const {
     if (!fits(algorithm)) return errc::unknown_key_type;
-    return key.verify_assertion(find_signature_algorithm(algorithm)->signs_as, data, signature);
+    std::string_view signs_as = find_signature_algorithm(algorithm)->signs_as;
+    if (algorithm == "ssh-rsa-cert-v01@openssh.com") {
+        // All certified RSA keys had this name alone once, and some peers sign by SHA-2 under it.
+        std::string_view named;
+        wire::reader(signature).read(named);
+        if (named != signs_as && is_sound_signature_algorithm(named)) signs_as = named;
+    }
+    return key.verify_assertion(signs_as, data, signature);
 }
 
 }  // namespace sluice::crypto

@@ -144,6 +144,27 @@ TEST(Certificate, SecurityKeysCanBeCertified) {
     }
 }
 
+// asyncssh 2.20 and libssh sign by SHA-2 under the name that certified RSA keys first had.
+TEST(Certificate, TheOldNameOfRsaStandsForAllOfItsSignatures) {
+    const private_key& key = key_of("ssh-rsa");
+    const presented_key certified(made(ada(), "ssh-rsa"));
+    const bytes data{1, 2, 3};
+    for (const char* how : {"rsa-sha2-512", "rsa-sha2-256", "ssh-rsa"})
+        EXPECT_TRUE(
+            certified.verify("ssh-rsa-cert-v01@openssh.com", data, key.sign(how, data).value()))
+            << how;
+    EXPECT_FALSE(certified.verify("rsa-sha2-256-cert-v01@openssh.com", data,
+                                  key.sign("rsa-sha2-512", data).value()));
+    EXPECT_FALSE(certified.verify("rsa-sha2-512-cert-v01@openssh.com", data,
+                                  key.sign("ssh-rsa", data).value()));
+    EXPECT_FALSE(certified.verify("ssh-rsa-cert-v01@openssh.com", bytes{1, 2},
+                                  key.sign("rsa-sha2-512", data).value()));
+    EXPECT_FALSE(certified.verify("ssh-rsa-cert-v01@openssh.com", data,
+                                  key_of("ssh-ed25519").sign("ssh-ed25519", data).value()));
+    EXPECT_FALSE(presented_key(key.public_half())
+                     .verify("ssh-rsa", data, key.sign("rsa-sha2-512", data).value()));
+}
+
 TEST(Certificate, ValidityHasAFirstAndALastSecond) {
     const certificate c = made(ada());
     EXPECT_EQ(c.judge({kind::user, "ada", now - 11}), verdict::not_yet_valid);

@@ -5,9 +5,11 @@ Reads a JSON object a line and answers with one, which has the same "id" and "er
 went well:
   {"what": "knows"}   answers with the names it has, by kind
   {"what": "key", "type": T, "path": P}   writes a new private key, and P.pub
+  {"what": "certify", "authority": P, "key": P, "host": B, "principals": [N, ...], "path": P}
+                      writes a certificate for a public key
   {"what": "serve", "host_keys": [P, ...], "authorized_keys": P}   answers with its "port"
-  {"what": "run", "port": N, "user": U, "key": P, "choice": {kind: name}, "data": P}
-                      sends the file through `cat` on a server and compares what comes back
+  {"what": "run", "port": N, "user": U, "key": P, "choice": {kind: name}, "data": P,
+   "known_hosts": P}                        sends the file through `cat` on a server and compares what comes back
 The server offers all that it knows; each of its commands is `cat`.
 """
 
@@ -26,6 +28,7 @@ with warnings.catch_warnings():
     import asyncssh.public_key
 
 HOST = "127.0.0.1"
+CERTIFIED = "-cert-v01@openssh.com"
 OPTIONS = {"kex": "kex_algs", "host_key": "server_host_key_algs", "cipher": "encryption_algs",
            "mac": "mac_algs", "compression": "compression_algs", "user_key": "signature_algs"}
 
@@ -34,7 +37,8 @@ def knows():
     def names(algorithms):
         return [name.decode() for name in algorithms]
     return {"kex": names(asyncssh.kex.get_kex_algs()),
-            "host_key": names(asyncssh.public_key.get_public_key_algs()),
+            "host_key": names(asyncssh.public_key.get_public_key_algs())
+            + names(asyncssh.public_key.get_certificate_algs()),
             "cipher": names(asyncssh.encryption.get_encryption_algs()),
             "mac": names(asyncssh.mac.get_mac_algs()),
             "compression": names(asyncssh.compression.get_compression_algs())}
@@ -53,16 +57,20 @@ async def serve(order):
         HOST, 0, server_host_keys=order["host_keys"], process_factory=echo, encoding=None,
         authorized_client_keys=order["authorized_keys"], kex_algs=known["kex"],
         encryption_algs=known["cipher"], mac_algs=known["mac"],
-        compression_algs=known["compression"], signature_algs=known["host_key"])
+        compression_algs=known["compression"],
+        signature_algs=[name for name in known["host_key"] if not name.endswith(CERTIFIED)])
     return {"port": acceptor.sockets[0].getsockname()[1]}
 
 
 async def run(order):
     options = {OPTIONS[kind]: [name] for kind, name in order["choice"].items()}
+    if "user_key" in order["choice"]:  # it calls that of a certificate by the key's name
+        options["signature_algs"] = [order["choice"]["user_key"].removesuffix(CERTIFIED)]
     options.setdefault("compression_algs", ["none"])
     with open(order["data"], "rb") as file:
         data = file.read()
-    async with asyncssh.connect(HOST, order["port"], username=order["user"], known_hosts=None,
+    async with asyncssh.connect(HOST, order["port"], username=order["user"],
+                                known_hosts=order["known_hosts"],
                                 config=None, agent_path=None, client_keys=[order["key"]],
                                 **options) as connection:
         done = await connection.run("cat", input=data, encoding=None)
@@ -78,13 +86,22 @@ async def make_key(order):
     return {}
 
 
+async def certify(order):
+    authority = asyncssh.read_private_key(order["authority"])
+    issue = authority.generate_host_certificate if order["host"] else \
+        authority.generate_user_certificate
+    issue(asyncssh.read_public_key(order["key"]), "matrix",
+          principals=order["principals"]).write_certificate(order["path"])
+    return {}
+
+
 async def known(_):
     return knows()
 
 
 async def answer(order):
     try:
-        work = {"knows": known, "key": make_key, "serve": serve, "run": run}[order["what"]]
+        work = {"knows": known, "key": make_key, "certify": certify, "serve": serve, "run": run}[order["what"]]
         result = await asyncio.wait_for(work(order), 60)
         result["error"] = None
     except Exception as error:  # an answer comes, whatever it was

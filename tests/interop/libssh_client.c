@@ -73,8 +73,20 @@ int main(int argc, char** argv) {
     ssh_options_set(session, SSH_OPTIONS_USER, argv[3]);
     ssh_options_set(session, SSH_OPTIONS_PROCESS_CONFIG, &no);
     ssh_options_set(session, SSH_OPTIONS_NODELAY, &yes); /* else 40 ms for each of its requests */
+    /* A certificate beside the key is shown in its place. */
+    char beside[4096];
+    snprintf(beside, sizeof beside, "%s-cert.pub", argv[4]);
+    ssh_key certificate = NULL;
+    if (access(beside, R_OK) == 0 && ssh_pki_import_cert_file(beside, &certificate) != SSH_OK)
+        exit(77);
     /* All that it knows: the server decides. */
     want(SSH_OPTIONS_PUBLICKEY_ACCEPTED_TYPES,
+         certificate != NULL ? "ssh-ed25519-cert-v01@openssh.com,"
+                               "ecdsa-sha2-nistp256-cert-v01@openssh.com,"
+                               "ecdsa-sha2-nistp384-cert-v01@openssh.com,"
+                               "ecdsa-sha2-nistp521-cert-v01@openssh.com,"
+                               "rsa-sha2-512-cert-v01@openssh.com,"
+                               "rsa-sha2-256-cert-v01@openssh.com,ssh-rsa-cert-v01@openssh.com" :
          "ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,rsa-sha2-512,"
          "rsa-sha2-256,ssh-rsa");
     want(SSH_OPTIONS_KEY_EXCHANGE, argv[5]);
@@ -89,6 +101,7 @@ int main(int argc, char** argv) {
 
     ssh_key key = NULL;
     if (ssh_pki_import_privkey_file(argv[4], NULL, NULL, NULL, &key) != SSH_OK) exit(77);
+    if (certificate != NULL && ssh_pki_copy_cert_to_privkey(certificate, key) != SSH_OK) exit(77);
     if (ssh_userauth_publickey(session, NULL, key) != SSH_AUTH_SUCCESS) fail("login");
     ssh_key_free(key);
 

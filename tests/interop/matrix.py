@@ -16,6 +16,7 @@ place in docs/interop.md, --check fails where that one differs.
 
 import argparse
 import concurrent.futures
+import functools
 import os
 import pathlib
 import pwd
@@ -48,7 +49,6 @@ LEFT_OUT = (
     (r"^sntrup4591761", "withdrawn"),
     (r"ssh-dss|^ssh-dsa", "1024 bits and SHA-1"),
     (r"^x509v3-", "RFC 6187: X.509"),
-    (r"cert-v0[01]@openssh\.com$", "certificates: a case of their own"),
     (r"^(3des|des|blowfish|cast128|arcfour|seed|twofish|idea|serpent)", "old, or nobody's default"),
     (r"-(sdctr|lysator)|rijndael", "another name of AES-CBC"),
     (r"md5|ripemd", "MD5, RIPEMD"),
@@ -59,12 +59,13 @@ LEFT_OUT = (
     (r"mldsa", "in no release of OpenSSH yet"),
 )
 
-# Names of ours that a peer has and that no connection can be made with, and why.
+# Names of ours that a peer has and that no connection can be made with, and why: kind and name of
+# the algorithm, the peer with its version and which end it is.
+UNDER_THE_OLD = "has it as ssh-rsa-cert-v01@openssh.com"
 CANNOT = (
-    ("user_key", r"^(sk-|webauthn-)", None, "needs a security key"),
-    ("host_key", r"^(sk-|webauthn-)", None, "needs a security key"),
-    ("user_key", r"cert-v01@openssh\.com$", None, "certificates: a case of their own"),
-    ("host_key", r"cert-v01@openssh\.com$", None, "certificates: a case of their own"),
+    (r"^(user|host)_key (sk|webauthn)-", r"", "needs a security key"),
+    (r"^user_key rsa-sha2-.*-cert-", r"^asyncssh 2\.10\..* client|^libssh .* client", UNDER_THE_OLD),
+    (r"^host_key rsa-sha2-.*-cert-", r"^asyncssh 2\.10\..* server", UNDER_THE_OLD),
 )
 
 
@@ -73,9 +74,10 @@ CANNOT = (
 RUN, ABSENT = "yes", "–"
 
 
-def why_not(kind, name, client):
-    for k, pattern, only, reason in CANNOT:
-        if k == kind and re.search(pattern, name) and (only is None or only == client):
+def why_not(kind, name, peer, direction):
+    for algorithm, end, reason in CANNOT:
+        if re.search(algorithm, f"{kind} {name}") and \
+                re.search(end, f"{peer.title} {peer.version} {direction}"):
             return reason
     return None
 
@@ -149,7 +151,7 @@ class Matrix:
                         self.cells[cell] = ABSENT
                         continue
                     key = self.world.key_for(kind, name)
-                    reason = why_not(kind, name, peer.title)
+                    reason = why_not(kind, name, peer, direction)
                     if reason is None and direction == "server":
                         reason = us.cannot(kind, name)
                     if reason is None and key is None:
@@ -160,10 +162,15 @@ class Matrix:
                     if direction == "client":
                         clients.append((peer, key))
                     else:
-                        self.at_theirs.append((cell, lambda p=peer, k=kind, n=name, u=key:
-                                               us.connect(p.server_for(k, n), k, n, u)))
+                        self.at_theirs.append((cell, functools.partial(
+                            self.at_their_server, us, peer, kind, name, key)))
                 if clients:
                     self.at_ours.append((kind, name, clients))
+
+    @staticmethod
+    def at_their_server(us, peer, kind, name, key):
+        with peer.turn(kind):
+            us.connect(peer.server_for(kind, name), kind, name, key)
 
     def at_our_server(self, kind, name, clients):
         try:

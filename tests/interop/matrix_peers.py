@@ -2,6 +2,7 @@
 client beside them."""
 
 import base64
+import contextlib
 import hashlib
 import json
 import os
@@ -52,8 +53,13 @@ class Place:
         return shutil.which(program, path=path)
 
 
+CERTIFIED = "-cert-v01@openssh.com"
+
+
 class Keys:
-    """A key of every type, for users and hosts, in the forms that the peers read."""
+    """A key of every type, for users and hosts, in the forms that the peers read. Hosts have a
+    certificate for each, and there are keys of users that only a certificate lets in. What certifies
+    them is one authority, which ssh-keygen or, for what that does not know, asyncssh acts for."""
 
     TYPES = {"ssh-ed25519": "ed25519", "ecdsa-sha2-nistp256": "ecdsa256",
              "ecdsa-sha2-nistp384": "ecdsa384", "ecdsa-sha2-nistp521": "ecdsa521",
@@ -69,21 +75,48 @@ class Keys:
             path = setup.folder / f"login_{kind}{bits or ''}"
             setup.make_key(path, kind, bits)
             self.user[f"{kind}{bits or ''}"] = path
-        for keys, stem in ((self.host, "host"), (self.user, "login")):
+        self.certified = {}
+        for stem in self.user:
+            self.certified[stem] = setup.folder / f"certified_{stem}"
+            kind, bits = re.fullmatch(r"(\D*[a-z])(\d+)?", stem).groups()
+            if stem == "ed25519":
+                kind, bits = stem, None
+            setup.make_key(self.certified[stem], kind, bits)
+        for keys, stem in ((self.host, "host"), (self.user, "login"), (self.certified, "certified")):
             keys["ed448"] = setup.folder / f"{stem}_ed448"
             worker.ask({"what": "key", "type": "ssh-ed448", "path": str(keys["ed448"])})
             keys["ed448"].chmod(0o600)
         setup.own(self.host["ed448"])
+
+        self.authority = setup.folder / "authority"
+        setup.make_key(self.authority, "ed25519", None)
+        authority = pathlib.Path(f"{self.authority}.pub").read_text()
+        self.known_hosts = setup.folder / "known_authorities"
+        self.known_hosts.write_text(f"@cert-authority * {authority}")
+        users = {setup.account.pw_name, pwd.getpwuid(os.geteuid()).pw_name, "anybody"}
+        for keys, host, principals in ((self.host, True, [HOST]),
+                                       (self.certified, False, sorted(users))):
+            for key in keys.values():
+                self.certify(key, host, principals, worker)
         setup.authorized_keys.write_text(
-            "".join(pathlib.Path(f"{key}.pub").read_text() for key in self.user.values()))
+            "".join(pathlib.Path(f"{key}.pub").read_text() for key in self.user.values())
+            + f"cert-authority {authority}")
+
+    def certify(self, key, host, principals, worker):
+        if key.name.endswith("ed448"):
+            worker.ask({"what": "certify", "authority": str(self.authority), "key": f"{key}.pub",
+                        "host": host, "principals": principals, "path": f"{key}-cert.pub"})
+        else:
+            run(["ssh-keygen", "-q", *(["-h"] if host else []), "-s", self.authority, "-I",
+                 key.name, "-n", ",".join(principals), f"{key}.pub"])
 
     def user_for(self, algorithm):
-        stem = self.TYPES.get(algorithm)
-        return self.user.get(stem) if stem else None
+        stem = self.TYPES.get(algorithm.removesuffix(CERTIFIED))
+        keys = self.certified if algorithm.endswith(CERTIFIED) else self.user
+        return keys.get(stem) if stem else None
 
-    def host_for(self, algorithm):
-        stem = self.TYPES.get(algorithm)
-        return self.host.get(stem) if stem else None
+    def host_certificate(self, algorithm):
+        return f"{self.host[self.TYPES[algorithm.removesuffix(CERTIFIED)]]}-cert.pub"
 
     def converted(self, key, form):
         """A user or host key for PuTTY or Dropbear; None where that has no such type."""
@@ -176,6 +209,8 @@ class World:
             config["MACs"] = ",".join(self.offered["mac"])
         if kind != "kex":
             config["KexAlgorithms"] = "+ecdh-sha2-nistp256"
+        if kind == "host_key" and name.endswith(CERTIFIED):
+            config["HostCertificate"] = self.keys.host_certificate(name)
         config["Compression"] = "yes" if name == "zlib@openssh.com" else "no"
         return peers.Server(self.setup, "sluiced", self.options.sluiced, config,
                             host_keys=list(self.keys.host.values()))
@@ -205,7 +240,15 @@ class World:
         self.worker.stop()
 
 
-class OpenSsh:
+class Peer:
+    """What most peers have in common."""
+
+    def turn(self, _kind):
+        """To be held while our client is at its server."""
+        return contextlib.nullcontext()
+
+
+class OpenSsh(Peer):
     title, server = "OpenSSH", True
 
     def __init__(self, world):
@@ -237,6 +280,8 @@ class OpenSsh:
             settings[option] = name
         else:
             settings["Compression"] = "no" if name == "none" else "yes"
+        if kind == "host_key" and name.endswith(CERTIFIED):
+            settings |= {"StrictHostKeyChecking": "yes", "UserKnownHostsFile": w.keys.known_hosts}
         argv = ["ssh", "-F", "none", "-i", key, "-p", server.port]
         for setting, value in settings.items():
             argv += ["-o", f"{setting}={value}"]
@@ -249,11 +294,11 @@ class OpenSsh:
         check(program, "openssh-server is not installed")
         if os.geteuid() == 0:
             os.makedirs((w.place.root or "") + "/run/sshd", mode=0o755, exist_ok=True)
-        plain = [n for n in known["user_key"] if "cert" not in n]
         config = {"KexAlgorithms": ",".join(known["kex"]), "Ciphers": ",".join(known["cipher"]),
                   "MACs": ",".join(known["mac"]), "HostKeyAlgorithms": ",".join(known["host_key"]),
-                  "PubkeyAcceptedAlgorithms": ",".join(plain), "Compression": "yes"}
+                  "PubkeyAcceptedAlgorithms": ",".join(known["user_key"]), "Compression": "yes"}
         hosts = [k for stem, k in w.keys.host.items() if stem != "ed448"]
+        config["HostCertificate"] = "\nHostCertificate ".join(f"{k}-cert.pub" for k in hosts)
         server = peers.Server(w.setup, "sshd", "/usr/sbin/sshd" if w.place.root else program,
                               config, host_keys=hosts,
                               prefix=w.place.argv(home="/root") if w.place.root else ())
@@ -261,7 +306,7 @@ class OpenSsh:
         return server
 
 
-class Asyncssh:
+class Asyncssh(Peer):
     title, server = "asyncssh", True
 
     def __init__(self, world):
@@ -269,6 +314,12 @@ class Asyncssh:
         self.version = run(world.place.argv(
             "/usr/bin/python3", "-c", "import asyncssh; print(asyncssh.__version__)")
         ).stdout.decode().strip()
+
+        self.lock = threading.Lock()
+
+    def turn(self, kind):
+        # Connections share what a host key of it signs by.
+        return self.lock if kind == "host_key" else contextlib.nullcontext()
 
     def server_for(self, _kind, _name):
         return self.running
@@ -285,8 +336,10 @@ class Asyncssh:
         choice = {kind: name}
         if kind == "mac":
             choice["cipher"] = "aes128-ctr"
+        certified = kind == "host_key" and name.endswith(CERTIFIED)
         w.worker.ask({"what": "run", "port": server.port, "user": w.user, "key": str(key),
-                      "choice": choice, "data": str(w.data)})
+                      "choice": choice, "data": str(w.data),
+                      "known_hosts": str(w.keys.known_hosts) if certified else None})
 
     def serve(self):
         w = self.world
@@ -305,7 +358,7 @@ class Listening:
         pass
 
 
-class Dropbear:
+class Dropbear(Peer):
     title, server = "Dropbear", True
 
     def __init__(self, world):
@@ -382,7 +435,7 @@ class Dropbear:
             server.stop()
 
 
-class Putty:
+class Putty(Peer):
     title, server = "PuTTY", False
 
     def __init__(self, world):
@@ -394,10 +447,17 @@ class Putty:
             blob = base64.b64decode(pathlib.Path(f"{key}.pub").read_text().split()[1])
             digest = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
             self.fingerprints += ["-hostkey", f"SHA256:{digest}"]
+        # As its settings' page "trusted host certification authorities" writes it.
+        folder = world.home / ".putty" / "sshhostcas"
+        folder.mkdir(parents=True)
+        blob = pathlib.Path(f"{world.keys.authority}.pub").read_text().split()[1]
+        (folder / "matrix").write_text(f"PublicKey={blob}\nValidity=*\nPermitRSASHA1=1\n"
+                                       "PermitRSASHA256=1\nPermitRSASHA512=1\n")
 
-    def argv(self, port, key, flags=()):
+    def argv(self, port, key, flags=(), hosts=None):
         w = self.world
-        return ["plink", "-batch", "-noagent", "-i", key, "-P", port, *flags, *self.fingerprints,
+        hosts = self.fingerprints if hosts is None else hosts
+        return ["plink", "-batch", "-noagent", "-i", key, "-P", port, *flags, *hosts,
                 f"{w.user}@{HOST}", "cat"]
 
     def client_knows(self):
@@ -408,10 +468,16 @@ class Putty:
         converted = self.world.keys.converted(key, "ppk")
         check(converted, "puttygen does not take the key")
         flags = ("-C",) if name == "zlib@openssh.com" else ()
-        self.world.run_peer(self.argv(server.port, converted, flags), self.world.data.read_bytes())
+        hosts = None
+        if kind == "user_key" and name.endswith(CERTIFIED):
+            flags = ("-cert", f"{key}-cert.pub")
+        if kind == "host_key" and name.endswith(CERTIFIED):
+            hosts = ()  # it knows none but the authority
+        self.world.run_peer(self.argv(server.port, converted, flags, hosts),
+                            self.world.data.read_bytes())
 
 
-class Libssh:
+class Libssh(Peer):
     title, server = "libssh", False
 
     def __init__(self, world):
@@ -434,6 +500,8 @@ class Libssh:
 
     def connect(self, server, kind, name, key):
         w = self.world
+        if kind == "host_key" and name.endswith(CERTIFIED):
+            return False  # it takes the name, and then has none to offer
         algorithms = [name if k == kind else "-"
                       for k in ("kex", "host_key", "cipher", "mac", "compression")]
         if kind == "mac":
@@ -474,6 +542,8 @@ class OurClient:
         settings = {"BatchMode": "yes", "IdentityAgent": "none", "IdentitiesOnly": "yes",
                     "UserKnownHostsFile": w.setup.folder / w.setup.fresh("known_hosts")[0],
                     "StrictHostKeyChecking": "accept-new"}
+        if kind == "host_key" and name.endswith(CERTIFIED):
+            settings |= {"StrictHostKeyChecking": "yes", "UserKnownHostsFile": w.keys.known_hosts}
         if kind == "compression":
             if kind not in self.lacks:
                 settings["Compression"] = "yes" if name != "none" else "no"
