@@ -248,6 +248,16 @@ class Peer:
         return contextlib.nullcontext()
 
 
+def offered_by(servers):
+    """What any of them offers; keys of users are of the types of hosts."""
+    known = {kind: [] for kind in KINDS}
+    for server in servers:
+        offer = peers.server_offer(server.port)[0]
+        for kind, names in {**offer, "user_key": offer["host_key"]}.items():
+            known[kind] += [name for name in names if name not in known[kind]]
+    return known
+
+
 class OpenSsh(Peer):
     title, server = "OpenSSH", True
 
@@ -382,13 +392,7 @@ class Dropbear(Peer):
         self.world.run_peer(self.argv(server.port, converted), self.world.data.read_bytes())
 
     def server_knows(self):
-        known = None
-        for server in self.servers:
-            offer = peers.server_offer(server.port)[0]
-            known = known or {kind: [] for kind in KINDS}
-            for kind, names in {**offer, "user_key": offer["host_key"]}.items():
-                known[kind] += [name for name in names if name not in known[kind]]
-        return known
+        return offered_by(self.servers)
 
     def serve(self):
         """Two, as one takes at most four host keys."""
@@ -478,15 +482,13 @@ class Putty(Peer):
 
 
 class Libssh(Peer):
-    title, server = "libssh", False
+    title, server = "libssh", True
 
     def __init__(self, world):
         self.world = world
         folder = world.setup.folder
-        self.program = folder / "libssh_client"
-        source = folder / "libssh_client.c"
-        shutil.copy(pathlib.Path(__file__).with_name("libssh_client.c"), source)
-        run(world.place.argv("cc", "-O1", "-o", str(self.program), str(source), "-lssh"))
+        self.program, self.server_program = (self.compiled(f"libssh_{end}")
+                                             for end in ("client", "server"))
         (folder / "version.c").write_text(
             "#include <libssh/libssh.h>\n#include <stdio.h>\n"
             "int main(void) { puts(ssh_version(0)); return 0; }\n")
@@ -494,9 +496,42 @@ class Libssh(Peer):
                              "-lssh"))
         self.version = run(world.place.argv(str(folder / "version"))).stdout.decode().split("/")[0]
 
+    def compiled(self, name):
+        program = self.world.setup.folder / name
+        shutil.copy(pathlib.Path(__file__).with_name(f"{name}.c"), f"{program}.c")
+        run(self.world.place.argv("cc", "-O1", "-w", "-o", str(program), f"{program}.c", "-lssh"))
+        return program
+
     # It takes a name or says that it does not know it: see `connect`.
     def client_knows(self):
         return None
+
+    def server_knows(self):
+        return offered_by(self.servers.values())
+
+    def server_for(self, kind, name):
+        stem = Keys.TYPES.get(name) if kind == "host_key" else None
+        return self.servers.get(stem, self.servers["ecdsa256"])
+
+    def serve(self):
+        """Three, as one takes at most one host key of ECDSA."""
+        self.servers = {stem: self.start(stem) for stem in ("ecdsa256", "ecdsa384", "ecdsa521")}
+        return self
+
+    def stop(self):
+        for server in self.servers.values():
+            server.stop()
+
+    def start(self, ecdsa):
+        w = self.world
+        lists = [",".join(name for name, _ in w.known[kind] if not name.endswith(CERTIFIED))
+                 for kind in ("kex", "host_key", "cipher", "mac", "user_key")]
+        keys = [str(w.keys.host[stem]) for stem in ("ed25519", "rsa3072", ecdsa)]
+        port = peers.free_port()
+        server = peers.Program(w.setup, w.place.argv(str(self.server_program), str(port), *lists,
+                                                     *keys), port)
+        server.user = "anybody"
+        return server
 
     def connect(self, server, kind, name, key):
         w = self.world
