@@ -34,7 +34,7 @@ def arguments():
     parser.add_argument("--only", default="", metavar="REGEX", help="cases whose name fits")
     parser.add_argument("--list", action="store_true", help="names of the cases, without a run")
     parser.add_argument("--large-mib", type=int, default=256, help="the one large file a peer")
-    parser.add_argument("--rekey-mib", type=int, default=32, help="file of the rekey cases")
+    parser.add_argument("--rekey-mib", type=int, default=8, help="file of the rekey cases")
     parser.add_argument("--connections", type=int, default=10_000, help="of the bad-input case")
     parser.add_argument("--clients", help="folder with libssh_client and libssh2_client")
     parser.add_argument("--run-as", help="user that sluiced runs as when this runs as root")
