@@ -19,7 +19,7 @@ constexpr unsigned known_composite = 1;
 constexpr unsigned tested_by_sieve = 2;  // which alone proves little
 
 std::optional<std::array<std::string_view, field_count>> fields_of(std::string_view line) {
-    constexpr std::string_view blanks = " \t";
+    constexpr std::string_view blanks = " \t\r";
     std::array<std::string_view, field_count> fields;
     for (auto& field : fields) {
         line.remove_prefix(std::min(line.find_first_not_of(blanks), line.size()));

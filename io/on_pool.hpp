@@ -16,8 +16,8 @@
 namespace sluice {
 
 /// Private to io/: what `work()` returns, or throws, on a thread of `pool`. The coroutine may end
-/// before that, cancelled or with its io_context; `work` then runs to its end all the same, so it
-/// holds what it needs. `pool` outlives it.
+/// before that, cancelled or with its io_context: `work` is then not begun, or else runs to its end
+/// all the same, so it holds what it needs. `pool` outlives it.
 template <class Work>
 boost::asio::awaitable<std::invoke_result_t<Work&>> on_pool(boost::asio::thread_pool& pool,
                                                             Work work) {
@@ -28,6 +28,8 @@ boost::asio::awaitable<std::invoke_result_t<Work&>> on_pool(boost::asio::thread_
     const auto done = std::make_shared<outcome>();
     thread_word word(co_await boost::asio::this_coro::executor);
     boost::asio::post(pool, [done, sender = word.give(), work = std::move(work)]() mutable {
+        // Whoever leaves at once makes nobody work.
+        if (!sender.is_awaited()) return;
         try {
             done->value = work();
         } catch (...) {

@@ -208,6 +208,7 @@ asio::awaitable<login_verdict> pam_authenticator::converse(login_attempt attempt
     const auto talk = std::make_shared<pam_talk>(word.give());
     const closed_at_end closing(talk);
     asio::post(pool_, [talk, options = options_, attempt = std::move(attempt)] {
+        if (!talk->is_open()) return;
         pam_user asked([&](auth_prompts prompts) { return talk->ask(std::move(prompts)); });
         talk->finish(pam_login(options, attempt, asked).decide(proof::by_modules, true));
     });

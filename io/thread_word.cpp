@@ -24,6 +24,11 @@ public:
         asio::post(executor_, [self = shared_from_this()] { self->hear(); });
     }
 
+    bool is_awaited() {
+        const std::lock_guard lock(mutex_);
+        return heard_ != nullptr;
+    }
+
     bool take() {
         const std::lock_guard lock(mutex_);
         return std::exchange(said_, false);
@@ -50,6 +55,8 @@ private:
 };
 
 void thread_word::sender::send() const { state_->send(); }
+
+bool thread_word::sender::is_awaited() const { return state_->is_awaited(); }
 
 thread_word::thread_word(const asio::any_io_executor& executor)
     : timer_(executor, asio::steady_timer::time_point::max()),

@@ -21,6 +21,9 @@ public:
         /// From any thread, as often as it likes. What it wrote before, the coroutine then sees.
         void send() const;
 
+        /// Whether the coroutine is still there, which may have changed by the time it is told.
+        bool is_awaited() const;
+
     private:
         friend class thread_word;
         explicit sender(std::shared_ptr<state> s) : state_(std::move(s)) {}

@@ -31,6 +31,8 @@ TEST(Moduli, GroupsAreWhatTheLinesSay) {
     EXPECT_EQ((*groups)[1].prime, modp_group15().prime);
     EXPECT_EQ((*groups)[1].generator, bytes{5});
     EXPECT_TRUE(parse_moduli("")->empty());
+    const std::string one = line(prime);
+    EXPECT_EQ(parse_moduli(one.substr(0, one.size() - 1) + "\r\n")->size(), 1U);
 }
 
 TEST(Moduli, WhatIsOfNoUseIsLeftOut) {

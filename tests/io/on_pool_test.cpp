@@ -77,6 +77,31 @@ TEST(OnPool, ACancelledCoroutineWaitsNoLonger) {
     pool.join();
 }
 
+// Else those who connect, ask and leave would have a pool at work for hours.
+TEST(OnPool, WorkThatNobodyWaitsForIsNotBegun) {
+    asio::thread_pool pool(1);
+    asio::io_context context;
+    asio::cancellation_signal cancel;
+    held_work first;
+    bool begun = false;
+    int ended = 0;
+    asio::co_spawn(context, on_pool(pool, first),
+                   [&](const std::exception_ptr&, const std::string&) { ++ended; });
+    asio::co_spawn(context, on_pool(pool, [&] { return begun = true; }),
+                   asio::bind_cancellation_slot(cancel.slot(),
+                                                [&](const std::exception_ptr&, bool) { ++ended; }));
+    context.poll();
+    first.wait_for_its_beginning();
+    cancel.emit(asio::cancellation_type::terminal);
+    while (ended == 0)
+        context.run_one();
+    first.let_go();
+    context.run();
+    pool.join();
+    EXPECT_EQ(ended, 2);
+    EXPECT_FALSE(begun);
+}
+
 TEST(OnPool, TheContextMayGoBeforeTheWorkEnds) {
     asio::thread_pool pool(1);
     held_work work;
