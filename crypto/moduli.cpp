@@ -1,10 +1,11 @@
 #include "sluice/crypto/moduli.hpp"
 
+#include "sluice/crypto/bit_length.hpp"
 #include "sluice/wire/limits.hpp"
+#include "sluice/wire/mpint.hpp"
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <charconv>
 #include <optional>
 #include <string>
@@ -46,14 +47,9 @@ std::optional<bytes> magnitude(std::string_view hex) {
     for (std::size_t at = 0; at < digits.size(); at += 2) {
         const auto value = number(std::string_view(digits).substr(at, 2), 16);
         if (!value) return std::nullopt;
-        if (*value != 0 || !out.empty()) out.push_back(static_cast<std::uint8_t>(*value));
+        out.push_back(static_cast<std::uint8_t>(*value));
     }
-    return out;
-}
-
-std::size_t bits_of(const bytes& magnitude) {
-    if (magnitude.empty()) return 0;
-    return 8 * (magnitude.size() - 1) + static_cast<std::size_t>(std::bit_width(magnitude.front()));
+    return to_bytes(wire::mpint::of(out).magnitude);
 }
 
 // A group, or nothing of a line that is of no use.
@@ -71,7 +67,7 @@ result<std::optional<dh_group>> group_of(std::string_view line) {
     if (*size < limits::dh_group_bits_min - 1 || *size > limits::dh_group_bits_max - 1)
         return std::nullopt;
     auto prime = magnitude((*fields)[6]);
-    if (!prime || bits_of(*prime) != *size + 1 || prime->back() % 2 == 0) return errc::bad_value;
+    if (!prime || bit_length(*prime) != *size + 1 || prime->back() % 2 == 0) return errc::bad_value;
     if (*generator < 2 || *generator > 0xff) return errc::bad_value;
     return dh_group{std::move(*prime), {static_cast<std::uint8_t>(*generator)}};
 }

@@ -170,6 +170,14 @@ login_verdict decide_alone(const pam_options& options, const login_attempt& atte
         .decide(by_password ? proof::by_modules : proof::elsewhere, false);
 }
 
+asio::awaitable<login_verdict> decide_on(asio::thread_pool& pool, pam_options options,
+                                         login_attempt attempt) {
+    auto alone = [options = std::move(options), attempt = std::move(attempt)] {
+        return decide_alone(options, attempt);
+    };
+    co_return co_await on_pool(pool, std::move(alone));
+}
+
 // However the coroutine ends, the thread does not wait for it.
 class closed_at_end {
 public:
@@ -188,18 +196,12 @@ bool is_built_with_pam() { return true; }
 
 asio::awaitable<login_verdict> pam_authenticator::check(login_attempt attempt) {
     if (attempt.question.what != auth_question::kind::password) co_return login_verdict{};
-    auto alone = [options = options_, attempt = std::move(attempt)] {
-        return decide_alone(options, attempt);
-    };
-    co_return co_await on_pool(pool_, std::move(alone));
+    co_return co_await decide_on(pool_, options_, std::move(attempt));
 }
 
 asio::awaitable<login_verdict> pam_authenticator::check_account(login_attempt attempt) {
     attempt.question.what = auth_question::kind::none;
-    auto alone = [options = options_, attempt = std::move(attempt)] {
-        return decide_alone(options, attempt);
-    };
-    co_return co_await on_pool(pool_, std::move(alone));
+    co_return co_await decide_on(pool_, options_, std::move(attempt));
 }
 
 asio::awaitable<login_verdict> pam_authenticator::converse(login_attempt attempt,
@@ -207,8 +209,8 @@ asio::awaitable<login_verdict> pam_authenticator::converse(login_attempt attempt
     thread_word word(co_await asio::this_coro::executor);
     const auto talk = std::make_shared<pam_talk>(word.give());
     const closed_at_end closing(talk);
-    asio::post(pool_, [talk, options = options_, attempt = std::move(attempt)] {
-        if (!talk->is_open()) return;
+    asio::post(pool_, [talk, here = word.give(), options = options_, attempt = std::move(attempt)] {
+        if (!here.is_awaited()) return;
         pam_user asked([&](auth_prompts prompts) { return talk->ask(std::move(prompts)); });
         talk->finish(pam_login(options, attempt, asked).decide(proof::by_modules, true));
     });

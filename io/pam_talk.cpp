@@ -4,11 +4,6 @@
 
 namespace sluice {
 
-bool pam_talk::is_open() {
-    const std::lock_guard lock(mutex_);
-    return open_;
-}
-
 pam_talk::responses pam_talk::ask(auth_prompts prompts) {
     std::unique_lock lock(mutex_);
     if (!open_) return std::nullopt;

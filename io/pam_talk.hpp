@@ -21,8 +21,6 @@ public:
 
     // --- of the thread ---
 
-    bool is_open();
-
     /// Waits for the user. Nothing when there is nobody left to ask.
     responses ask(auth_prompts prompts);
 

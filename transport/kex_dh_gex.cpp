@@ -1,13 +1,13 @@
 // diffie-hellman-group-exchange-sha256 (RFC 4419, RFC 8270): the server chooses the group. Only the
 // request with three sizes is known; the old one (30, with n alone) went out of use long ago.
 
+#include "sluice/crypto/bit_length.hpp"
 #include "sluice/crypto/dh_groups.hpp"
 #include "sluice/transport/kex_diffie_hellman.hpp"
 #include "sluice/wire/expects.hpp"
 #include "sluice/wire/limits.hpp"
 
 #include <array>
-#include <bit>
 
 namespace sluice {
 namespace {
@@ -55,12 +55,6 @@ struct kex_dh_gex_reply {
     }
 };
 
-std::uint32_t bits_of(bytes_view magnitude) {
-    if (magnitude.empty()) return 0;
-    return static_cast<std::uint32_t>(8 * (magnitude.size() - 1)) +
-           static_cast<std::uint32_t>(std::bit_width(magnitude.front()));
-}
-
 // RFC 4419 §3, RFC 8270 §4: of those that the client can accept, any one of the smallest size of at
 // least n bits, else of the largest.
 class group_choice {
@@ -68,7 +62,7 @@ public:
     explicit group_choice(const kex_dh_gex_request& wanted) : wanted_(wanted) {}
 
     void consider(const crypto::dh_group& group) {
-        const std::uint32_t bits = bits_of(group.prime);
+        const std::size_t bits = crypto::bit_length(group.prime);
         if (bits < wanted_.min || bits > wanted_.max) return;
         if (best_.empty() || is_better(bits)) {
             best_.clear();
@@ -89,14 +83,14 @@ public:
     }
 
 private:
-    bool is_better(std::uint32_t bits) const {
+    bool is_better(std::size_t bits) const {
         if (bits_ < wanted_.n) return bits > bits_;
         return bits >= wanted_.n && bits < bits_;
     }
 
     const kex_dh_gex_request& wanted_;
     std::vector<const crypto::dh_group*> best_;  // all of `bits_`
-    std::uint32_t bits_ = 0;
+    std::size_t bits_ = 0;
 };
 
 const crypto::dh_group* best_group(const kex_dh_gex_request& wanted, const kex_context& context) {
@@ -167,7 +161,7 @@ private:
         state_ = state::failed;
         const auto reply = wire::decode<kex_dh_gex_group>(payload);
         if (!reply) return reply.error();
-        const std::uint32_t bits = bits_of(reply->p.magnitude);
+        const std::size_t bits = crypto::bit_length(reply->p.magnitude);
         if (bits < request_.min || bits > request_.max) return errc::bad_public_value;
         const crypto::dh_group group{to_bytes(reply->p.magnitude), to_bytes(reply->g.magnitude)};
         auto agreement = crypto::make_agreement_in_peers_group(group, *context_.random);

@@ -9,7 +9,7 @@ went well:
                       writes a certificate for a public key
   {"what": "serve", "host_keys": [P, ...], "authorized_keys": P}   answers with its "port"
   {"what": "run", "port": N, "user": U, "key": P, "choice": {kind: name}, "data": P,
-   "known_hosts": P}                        sends the file through `cat` on a server and compares what comes back
+   "known_hosts": P}  sends the file through `cat` on a server and compares what comes back
 The server offers all that it knows; each of its commands is `cat`.
 """
 
@@ -101,7 +101,8 @@ async def known(_):
 
 async def answer(order):
     try:
-        work = {"knows": known, "key": make_key, "certify": certify, "serve": serve, "run": run}[order["what"]]
+        work = {"knows": known, "key": make_key, "certify": certify, "serve": serve,
+                "run": run}[order["what"]]
         result = await asyncio.wait_for(work(order), 60)
         result["error"] = None
     except Exception as error:  # an answer comes, whatever it was

@@ -56,6 +56,10 @@ class Place:
 CERTIFIED = "-cert-v01@openssh.com"
 
 
+def is_certified(host_or_user, kind, name):
+    return kind == f"{host_or_user}_key" and name.endswith(CERTIFIED)
+
+
 class Keys:
     """A key of every type, for users and hosts, in the forms that the peers read. Hosts have a
     certificate for each, and there are keys of users that only a certificate lets in. What certifies
@@ -70,19 +74,14 @@ class Keys:
         self.setup = setup
         self.host = {p.name[len("host_"):]: p for p in setup.host_keys}
         self.host["rsa3072"] = self.host.pop("rsa3072")
-        self.user = {}
+        self.user, self.certified = {}, {}
+        ours = ((self.user, "login"), (self.certified, "certified"))
         for kind, bits in setup.KEY_TYPES:
-            path = setup.folder / f"login_{kind}{bits or ''}"
-            setup.make_key(path, kind, bits)
-            self.user[f"{kind}{bits or ''}"] = path
-        self.certified = {}
-        for stem in self.user:
-            self.certified[stem] = setup.folder / f"certified_{stem}"
-            kind, bits = re.fullmatch(r"(\D*[a-z])(\d+)?", stem).groups()
-            if stem == "ed25519":
-                kind, bits = stem, None
-            setup.make_key(self.certified[stem], kind, bits)
-        for keys, stem in ((self.host, "host"), (self.user, "login"), (self.certified, "certified")):
+            stem = f"{kind}{bits or ''}"
+            for keys, use in ours:
+                keys[stem] = setup.folder / f"{use}_{stem}"
+                setup.make_key(keys[stem], kind, bits)
+        for keys, stem in ((self.host, "host"), *ours):
             keys["ed448"] = setup.folder / f"{stem}_ed448"
             worker.ask({"what": "key", "type": "ssh-ed448", "path": str(keys["ed448"])})
             keys["ed448"].chmod(0o600)
@@ -209,7 +208,7 @@ class World:
             config["MACs"] = ",".join(self.offered["mac"])
         if kind != "kex":
             config["KexAlgorithms"] = "+ecdh-sha2-nistp256"
-        if kind == "host_key" and name.endswith(CERTIFIED):
+        if is_certified("host", kind, name):
             config["HostCertificate"] = self.keys.host_certificate(name)
         config["Compression"] = "yes" if name == "zlib@openssh.com" else "no"
         return peers.Server(self.setup, "sluiced", self.options.sluiced, config,
@@ -290,7 +289,7 @@ class OpenSsh(Peer):
             settings[option] = name
         else:
             settings["Compression"] = "no" if name == "none" else "yes"
-        if kind == "host_key" and name.endswith(CERTIFIED):
+        if is_certified("host", kind, name):
             settings |= {"StrictHostKeyChecking": "yes", "UserKnownHostsFile": w.keys.known_hosts}
         argv = ["ssh", "-F", "none", "-i", key, "-p", server.port]
         for setting, value in settings.items():
@@ -324,7 +323,6 @@ class Asyncssh(Peer):
         self.version = run(world.place.argv(
             "/usr/bin/python3", "-c", "import asyncssh; print(asyncssh.__version__)")
         ).stdout.decode().strip()
-
         self.lock = threading.Lock()
 
     def turn(self, kind):
@@ -346,10 +344,10 @@ class Asyncssh(Peer):
         choice = {kind: name}
         if kind == "mac":
             choice["cipher"] = "aes128-ctr"
-        certified = kind == "host_key" and name.endswith(CERTIFIED)
+        hosts = str(w.keys.known_hosts) if is_certified("host", kind, name) else None
         w.worker.ask({"what": "run", "port": server.port, "user": w.user, "key": str(key),
                       "choice": choice, "data": str(w.data),
-                      "known_hosts": str(w.keys.known_hosts) if certified else None})
+                      "known_hosts": hosts})
 
     def serve(self):
         w = self.world
@@ -473,9 +471,9 @@ class Putty(Peer):
         check(converted, "puttygen does not take the key")
         flags = ("-C",) if name == "zlib@openssh.com" else ()
         hosts = None
-        if kind == "user_key" and name.endswith(CERTIFIED):
+        if is_certified("user", kind, name):
             flags = ("-cert", f"{key}-cert.pub")
-        if kind == "host_key" and name.endswith(CERTIFIED):
+        if is_certified("host", kind, name):
             hosts = ()  # it knows none but the authority
         self.world.run_peer(self.argv(server.port, converted, flags, hosts),
                             self.world.data.read_bytes())
@@ -535,7 +533,7 @@ class Libssh(Peer):
 
     def connect(self, server, kind, name, key):
         w = self.world
-        if kind == "host_key" and name.endswith(CERTIFIED):
+        if is_certified("host", kind, name):
             return False  # it takes the name, and then has none to offer
         algorithms = [name if k == kind else "-"
                       for k in ("kex", "host_key", "cipher", "mac", "compression")]
@@ -577,7 +575,7 @@ class OurClient:
         settings = {"BatchMode": "yes", "IdentityAgent": "none", "IdentitiesOnly": "yes",
                     "UserKnownHostsFile": w.setup.folder / w.setup.fresh("known_hosts")[0],
                     "StrictHostKeyChecking": "accept-new"}
-        if kind == "host_key" and name.endswith(CERTIFIED):
+        if is_certified("host", kind, name):
             settings |= {"StrictHostKeyChecking": "yes", "UserKnownHostsFile": w.keys.known_hosts}
         if kind == "compression":
             if kind not in self.lacks:

@@ -2,8 +2,8 @@
 """The settings of our server: `settings.py build/dev/sluiced`.
 
 -t, -T and -C beside those of OpenSSH's sshd for the same file; then OpenSSH's client at a server
-that has moduli, and at one with Match and PAM, whose service is put in place of the system's in a mount namespace of its own. A
-line a case, as the other programs here.
+that has moduli, and at one with Match and PAM, whose service is put in place of the system's in a
+mount namespace of its own. A line a case, as the other programs here.
 """
 
 import contextlib

@@ -10,6 +10,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
 #include <semaphore>
 #include <stdexcept>
@@ -38,6 +39,17 @@ private:
     std::shared_ptr<std::string> text_ = std::make_shared<std::string>("done");
 };
 
+// `ended` is called with what the coroutine has thrown.
+template <class Work>
+void start(asio::io_context& context, asio::thread_pool& pool, Work work,
+           asio::cancellation_slot slot, std::function<void(const std::exception_ptr&)> ended) {
+    auto finish = [ended = std::move(ended)](const std::exception_ptr& e, const auto&) {
+        ended(e);
+    };
+    asio::co_spawn(context, on_pool(pool, std::move(work)),
+                   asio::bind_cancellation_slot(slot, std::move(finish)));
+}
+
 TEST(OnPool, GivesWhatTheWorkReturns) {
     asio::thread_pool pool(1);
     asio::io_context context;
@@ -62,12 +74,10 @@ TEST(OnPool, ACancelledCoroutineWaitsNoLonger) {
     asio::cancellation_signal cancel;
     held_work work;
     bool ended = false;
-    asio::co_spawn(context, on_pool(pool, work),
-                   asio::bind_cancellation_slot(
-                       cancel.slot(), [&](const std::exception_ptr& e, const std::string&) {
-                           ended = true;
-                           EXPECT_TRUE(e);
-                       }));
+    start(context, pool, work, cancel.slot(), [&](const std::exception_ptr& e) {
+        ended = true;
+        EXPECT_TRUE(e);
+    });
     context.poll();
     work.wait_for_its_beginning();
     cancel.emit(asio::cancellation_type::terminal);
@@ -85,11 +95,10 @@ TEST(OnPool, WorkThatNobodyWaitsForIsNotBegun) {
     held_work first;
     bool begun = false;
     int ended = 0;
-    asio::co_spawn(context, on_pool(pool, first),
-                   [&](const std::exception_ptr&, const std::string&) { ++ended; });
-    asio::co_spawn(context, on_pool(pool, [&] { return begun = true; }),
-                   asio::bind_cancellation_slot(cancel.slot(),
-                                                [&](const std::exception_ptr&, bool) { ++ended; }));
+    const auto count = [&](const std::exception_ptr&) { ++ended; };
+    start(context, pool, first, {}, count);
+    start(
+        context, pool, [&] { return begun = true; }, cancel.slot(), count);
     context.poll();
     first.wait_for_its_beginning();
     cancel.emit(asio::cancellation_type::terminal);
