@@ -148,7 +148,7 @@ result<> allowed_signers::verify(const crypto::sshsig& signature, bytes_view mes
                                  std::int64_t system_seconds) const {
     const auto verified = signature.verify(message, name_space);
     if (!verified) return verified.error();
-    if (system_seconds < 0) return errc::auth_denied;
+    if (system_seconds < 0 || principal.empty()) return errc::auth_denied;
     for (const allowed_signer& s : signers_)
         if (matches_list(principal, s.principals) &&
             (!s.namespaces || matches_list(name_space, *s.namespaces)) &&

@@ -1,6 +1,7 @@
 #include "sluice/auth/authorized_principals.hpp"
 
 #include "sluice/auth/policy_line.hpp"
+#include "sluice/crypto/certificate.hpp"
 #include "sluice/wire/limits.hpp"
 
 #include <algorithm>
@@ -18,13 +19,15 @@ std::optional<authorized_principal> parse_line(std::string_view line) {
     if (line.empty() || line.size() > limits::policy_line_length_max) return std::nullopt;
     // The name is the last word; sshd(8) takes what is before it for options.
     const auto blank = line.find_last_of(blanks);
-    if (blank == std::string_view::npos) return authorized_principal{std::string(line)};
+    const std::string_view name = line.substr(blank == std::string_view::npos ? 0 : blank + 1);
+    if (!crypto::is_certificate_principal(name)) return std::nullopt;
+    if (blank == std::string_view::npos) return authorized_principal{std::string(name)};
     const std::string_view front = line.substr(0, line.find_last_not_of(blanks, blank) + 1);
     const auto length = options_length(front);
     if (!length || *length != front.size()) return std::nullopt;
     auto options = key_options::parse(front);
     if (!options) return std::nullopt;
-    return authorized_principal{std::string(line.substr(blank + 1)), std::move(*options)};
+    return authorized_principal{std::string(name), std::move(*options)};
 }
 
 }  // namespace

@@ -27,6 +27,8 @@ bool take_sign(std::string_view& word) {
 
 bool hosts_equiv_permits(std::string_view file, std::string_view client_host,
                          std::string_view client_user, std::string_view user) {
+    // Nobody has no name, and is not the same as another nobody.
+    if (client_host.empty() || client_user.empty() || user.empty()) return false;
     while (!file.empty()) {
         const auto end = std::min(file.find('\n'), file.size());
         std::string_view line = file.substr(0, end);
@@ -34,13 +36,15 @@ bool hosts_equiv_permits(std::string_view file, std::string_view client_host,
         line = line.substr(0, line.find('#'));
         std::string_view host = take_word(line);
         std::string_view other = take_word(line);
+        const bool user_named = !other.empty();
         const bool host_refused = take_sign(host);
         const bool user_refused = take_sign(other);
         if (host.empty() || host.front() == '@' || !equal_ignoring_case(host, client_host))
             continue;
-        // A host that is refused is refused for all its users.
+        // A host that is refused is refused for all its users, and a sign alone names nobody.
         const bool about_user =
-            other.empty() ? host_refused || client_user == user : client_user == other;
+            user_named ? client_user == other || (other.empty() && (user_refused || host_refused))
+                       : host_refused || client_user == user;
         if (!about_user) continue;
         return !host_refused && !user_refused;
     }

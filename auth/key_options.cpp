@@ -1,6 +1,7 @@
 #include "sluice/auth/key_options.hpp"
 
 #include "sluice/auth/policy_line.hpp"
+#include "sluice/crypto/certificate.hpp"
 #include "sluice/wire/expects.hpp"
 #include "sluice/wire/limits.hpp"
 
@@ -26,14 +27,15 @@ struct value_option {
 };
 
 bool set_command(key_options& o, std::string value) {
-    if (o.command) return false;
+    if (o.command || value.empty() || value.find('\0') != std::string::npos) return false;
     o.command = std::move(value);
     return true;
 }
 
 bool add_environment(key_options& o, std::string value) {
     const auto equals = value.find('=');
-    if (equals == std::string::npos || equals == 0) return false;
+    if (equals == std::string::npos || equals == 0 || value.find('\0') != std::string::npos)
+        return false;
     const bool plain =
         std::all_of(value.begin(), value.begin() + static_cast<std::ptrdiff_t>(equals), [](char c) {
             return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -63,7 +65,9 @@ bool add_principals(key_options& o, std::string value) {
     if (!o.principals.empty()) return false;
     for (std::string_view left = value;;) {
         const std::string_view name = left.substr(0, left.find(','));
-        if (name.empty() || o.principals.size() == limits::certificate_principals_max) return false;
+        if (!crypto::is_certificate_principal(name) ||
+            o.principals.size() == limits::certificate_principals_max)
+            return false;
         o.principals.emplace_back(name);
         if (name.size() == left.size()) return true;
         left.remove_prefix(name.size() + 1);
@@ -85,7 +89,9 @@ bool add_permit_open(key_options& o, std::string value) {
         to.port = n;
     }
     if (!o.permit_open) o.permit_open.emplace();
-    if (to.host.empty() || o.permit_open->size() == limits::permit_open_max) return false;
+    if (to.host.empty() || to.host.find('\0') != std::string::npos ||
+        o.permit_open->size() == limits::permit_open_max)
+        return false;
     o.permit_open->push_back(std::move(to));
     return true;
 }

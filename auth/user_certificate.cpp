@@ -11,9 +11,11 @@ std::string_view user_certificate_fault(const crypto::certificate& cert,
     using verdict = crypto::certificate::verdict;
     const auto& listed = cert.fields().principals;
     const auto wanted = std::ranges::find_first_of(use.principals, listed);
+    std::optional<std::string_view> principal;
+    if (wanted != use.principals.end()) principal = *wanted;
     const crypto::certificate::use as_user{
         .kind = crypto::certificate_kind::user,
-        .principal = wanted == use.principals.end() ? std::string_view() : *wanted,
+        .principal = principal,
         .system_seconds = static_cast<std::uint64_t>(use.system_seconds),
         .signature_algorithms = use.signature_algorithms};
     const auto judged = cert.judge(as_user);

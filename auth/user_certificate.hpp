@@ -12,7 +12,7 @@ namespace sluice {
 
 /// What a certificate of a trusted authority is to let its holder do: log in from somewhere.
 struct user_certificate_use {
-    std::span<const std::string> principals;  // it must list one of these
+    std::span<const std::string> principals;  // it must list one of these; none: nobody
     std::string_view address;                 // of the client, text of an IP address
     std::int64_t system_seconds = 0;
 

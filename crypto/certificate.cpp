@@ -52,7 +52,9 @@ bool take_text(const certificate_option& option, std::optional<std::string>& out
     wire::reader r(option.data);
     std::string_view text;
     r.read(text);
-    if (r.error() || !r.at_end()) return false;
+    // No text at all is no command and no address, and a NUL would cut one short.
+    if (r.error() || !r.at_end() || text.empty() || text.find('\0') != std::string_view::npos)
+        return false;
     out = text;
     return true;
 }
@@ -109,6 +111,7 @@ void read_principals(wire::reader& in, std::vector<std::string>& out) {
         std::string_view name;
         r.read(name);
         if (out.size() == limits::certificate_principals_max) return in.fail(errc::too_long);
+        if (!is_certificate_principal(name)) return in.fail(errc::bad_value);
         out.emplace_back(name);
     }
     if (r.error()) in.fail(errc::bad_value);
@@ -168,6 +171,12 @@ result<public_key> read_key(wire::reader& in, std::string_view certificate_type)
 }
 
 }  // namespace
+
+bool is_certificate_principal(std::string_view name) {
+    return !name.empty() && std::ranges::none_of(name, [](char c) {
+        return static_cast<unsigned char>(c) < ' ' || c == '\x7f';
+    });
+}
 
 std::string certificate_type_of(std::string_view key_type) {
     if (key_type.ends_with(vendor)) key_type.remove_suffix(vendor.size());
@@ -254,7 +263,7 @@ result<certificate> certificate::issue(const public_key& key, certificate_fields
     std::ranges::sort(fields.critical_options, {}, &certificate_option::name);
     std::ranges::sort(fields.extensions, {}, &certificate_option::name);
     if (fields.valid_after >= fields.valid_before) return errc::bad_value;
-    if (std::ranges::any_of(fields.principals, &std::string::empty)) return errc::bad_value;
+    if (!std::ranges::all_of(fields.principals, is_certificate_principal)) return errc::bad_value;
 
     std::array<std::uint8_t, nonce_size> nonce{};
     random.fill(nonce);
@@ -287,7 +296,8 @@ certificate::verdict certificate::judge(const use& wanted) const {
         return verdict::weak_signature;
     if (fields_.principals.empty())
         return wanted.for_all_is_enough ? verdict::good : verdict::no_principals;
-    if (std::ranges::find(fields_.principals, wanted.principal) == fields_.principals.end())
+    if (!wanted.principal || wanted.principal->empty() ||
+        std::ranges::find(fields_.principals, *wanted.principal) == fields_.principals.end())
         return verdict::wrong_principal;
     return verdict::good;
 }

@@ -30,7 +30,7 @@ struct certificate_fields {
     std::uint64_t serial = 0;  // 0 where the authority does not number
     certificate_kind kind = certificate_kind::user;
     std::string key_id{};                   // for logs
-    std::vector<std::string> principals{};  // users or hosts; empty: all of them
+    std::vector<std::string> principals{};  // users or hosts, literally; none: all of them
     std::uint64_t valid_after = 0;          // seconds since 1970; the first good one
     std::uint64_t valid_before = std::numeric_limits<std::uint64_t>::max();  // the first bad one
     std::vector<certificate_option> critical_options{};
@@ -92,7 +92,8 @@ public:
     /// What a certificate is to be good for.
     struct use {
         certificate_kind kind;
-        std::string_view principal;  // compared as it is
+        /// Compared as it is. Nothing, like an empty name, is nobody, whoever may be listed.
+        std::optional<std::string_view> principal;
         std::uint64_t system_seconds;
         bool for_all_is_enough = false;  // accept one without principals
         /// What the authority may have signed by (CASignatureAlgorithms); empty: all that we know.
@@ -117,6 +118,10 @@ private:
 
 /// In words, for a log.
 std::string_view to_text(certificate::verdict verdict);
+
+/// Whether a certificate may list a name: not an empty one, nor one with a control character.
+/// Commas, wildcards and blanks stand for themselves.
+bool is_certificate_principal(std::string_view name);
 
 /// A public key as its owner shows it: as it is, or in a certificate.
 struct presented_key {

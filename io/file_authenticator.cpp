@@ -139,6 +139,7 @@ private:
 };
 
 login_verdict file_decision::decide(const login_attempt& attempt) const {
+    if (attempt.question.user.empty()) return refusal("no user name");
     // All the work is done for everybody, and only then thrown away for those who may not come in.
     login_verdict verdict;
     switch (attempt.question.what) {

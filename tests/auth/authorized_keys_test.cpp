@@ -176,7 +176,6 @@ TEST(AuthorizedKeys, CommandsAndQuoting) {
         const char* command;
     } cases[] = {
         {R"(command="/bin/true")", "/bin/true"},
-        {R"(command="")", ""},
         {R"(no-pty,command="echo \"a, b\"",pty)", "echo \"a, b\""},
         {R"(command="a\b")", "a\\b"},
         {R"(COMMAND="ssh-ed25519 AAAA")", "ssh-ed25519 AAAA"},
@@ -200,6 +199,36 @@ TEST(AuthorizedKeys, EnvironmentIsExposed) {
         many += ",environment=\"A=1\"";
     EXPECT_TRUE(with(many));
     EXPECT_FALSE(with(many + ",environment=\"A=1\""));
+}
+
+TEST(AuthorizedKeys, AnEmptyValueIsNoValue) {
+    using namespace std::literals;
+    for (const auto text : {"principals=\"\""sv,
+                            "principals=\"a,,b\""sv,
+                            "principals=\",a\""sv,
+                            "principals=\"a,\""sv,
+                            "principals=\"a\0\""sv,
+                            "command=\"\""sv,
+                            "command=\"a\0b\""sv,
+                            "from=\"\""sv,
+                            "from=\"10.0.0.1,\""sv,
+                            "from=\"!\""sv,
+                            "expiry-time=\"\""sv,
+                            "permitopen=\"\""sv,
+                            "permitopen=\":22\""sv,
+                            "permitopen=\"[]:22\""sv,
+                            "permitopen=\"a:\""sv,
+                            "permitopen=\"a:0\""sv,
+                            "permitopen=\"a\0b:1\""sv,
+                            "environment=\"\""sv,
+                            "environment=\"=x\""sv,
+                            "environment=\"A=\0\""sv,
+                            ""sv}) {
+        EXPECT_EQ(key_options::parse(text).error(), errc::bad_config) << text;
+        EXPECT_EQ(key_options::parse("cert-authority," + std::string(text)).error(),
+                  errc::bad_config)
+            << text;
+    }
 }
 
 TEST(AuthorizedKeys, OptionsThatMakeNoSenseRefuseTheLine) {

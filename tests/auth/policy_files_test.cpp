@@ -32,6 +32,14 @@ TEST(AuthorizedPrincipals, NamesCommentsAndOptions) {
     EXPECT_EQ((*list)[3].line, 8u);
 }
 
+TEST(AuthorizedPrincipals, ALineWithoutANameNamesNobody) {
+    using namespace std::literals;
+    for (const auto text : {""sv, "\n\n"sv, " \t\r\n"sv, "# x\n"sv, "\0\n"sv, "a\0b\n"sv,
+                            "a\x1b\n"sv, "\x7f"sv, "no-pty \0"sv, "command=\"\" ada"sv,
+                            "from=\"\" ada"sv, "principals=\"\" ada"sv, "expiry-time=\"\" ada"sv})
+        EXPECT_TRUE(parse_authorized_principals(text).value().empty()) << text;
+}
+
 TEST(AuthorizedPrincipals, LinesAndFilesAreCapped) {
     const std::string line(limits::policy_line_length_max, 'x');
     EXPECT_EQ(parse_authorized_principals(line).value().size(), 1u);
@@ -125,6 +133,15 @@ TEST(HostsEquiv, WhoMayBeWhom) {
         EXPECT_EQ(hosts_equiv_permits(file, c.host, c.client_user, c.user), c.permitted);
     }
     EXPECT_FALSE(hosts_equiv_permits("", "one.example", "ada", "ada"));
+}
+
+TEST(HostsEquiv, NobodyIsNotTheSameAsNobody) {
+    EXPECT_FALSE(hosts_equiv_permits("one.example\n", "one.example", "", ""));
+    EXPECT_FALSE(hosts_equiv_permits("one.example ada\n", "one.example", "ada", ""));
+    EXPECT_FALSE(hosts_equiv_permits("+\n+ ada\n-\n", "", "ada", "ada"));
+    EXPECT_FALSE(hosts_equiv_permits("one.example +\n", "one.example", "ada", "ada"));
+    EXPECT_FALSE(hosts_equiv_permits("one.example -\none.example\n", "one.example", "ada", "ada"));
+    EXPECT_FALSE(hosts_equiv_permits("-one.example +\none.example\n", "one.example", "ada", "ada"));
 }
 
 }  // namespace

@@ -238,7 +238,8 @@ TEST(Certificate, IssuingRefusesWhatCannotBe) {
 
 // A certificate whose parts are put together here, with a signature that fits.
 bytes assembled(std::string_view type, const bytes& options, const bytes& authority_blob,
-                std::string_view algorithm = "ssh-ed25519") {
+                std::string_view algorithm = "ssh-ed25519",
+                std::string_view principals = std::string_view("\0\0\0\3ada", 7)) {
     const private_key& authority = key_of("ssh-ed25519");
     bytes out;
     wire::writer w(out);
@@ -248,7 +249,7 @@ bytes assembled(std::string_view type, const bytes& options, const bytes& author
     w.write(std::uint64_t{1});
     w.write(std::uint32_t{1});
     w.write("id");
-    w.write(std::string_view("\0\0\0\3ada", 7));
+    w.write(principals);
     w.write(std::uint64_t{0});
     w.write(~std::uint64_t{0});
     w.write(bytes_view(options));
@@ -285,6 +286,55 @@ TEST(Certificate, OptionsStandInOrderOnceEach) {
                               bytes{0, 0, 0, 1, 'a'}, bytes{0, 0, 0, 9, 'a', 0, 0, 0, 0}})
         EXPECT_EQ(certificate::from_blob(assembled(type, names, authority)).error(),
                   errc::bad_value);
+}
+
+TEST(Certificate, AnEmptyPrincipalIsNobody) {
+    constexpr const char* type = "ssh-ed25519-cert-v01@openssh.com";
+    const bytes authority = key_of("ssh-ed25519").public_half().blob();
+    const auto with = [&](std::initializer_list<std::string_view> names) {
+        bytes packed;
+        wire::writer w(packed);
+        for (const auto name : names)
+            w.write(name);
+        return certificate::from_blob(
+            assembled(type, {}, authority, "ssh-ed25519", as_text(packed)));
+    };
+    using namespace std::literals;
+    EXPECT_TRUE(with({"ada", "b"}));
+    for (const std::string_view bad : {""sv, "\0"sv, "ada\0"sv, "a\nda"sv, "a\x7f"sv, "\x1b[m"sv}) {
+        EXPECT_EQ(with({bad}).error(), errc::bad_value);
+        EXPECT_EQ(with({"ada", bad}).error(), errc::bad_value);
+        auto fields = ada();
+        fields.principals = {std::string(bad)};
+        EXPECT_EQ(refusal(fields), errc::bad_value);
+    }
+    // What asks for nobody gets nothing, also where the certificate is for all.
+    const certificate one = made(ada());
+    EXPECT_EQ(one.judge({kind::user, std::nullopt, now}), verdict::wrong_principal);
+    EXPECT_EQ(one.judge({kind::user, "", now}), verdict::wrong_principal);
+    auto fields = ada();
+    fields.principals.clear();
+    EXPECT_EQ(made(fields).judge({kind::user, "", now}), verdict::no_principals);
+    EXPECT_EQ(made(fields).judge({kind::user, std::nullopt, now}), verdict::no_principals);
+}
+
+TEST(Certificate, PrincipalsAreLiteral) {
+    auto fields = ada();
+    fields.principals = {"*", "a?a", "ada,eve", "!eve", "night shift"};
+    const certificate cert = made(fields);
+    for (const char* other : {"ada", "eve", "aba", "a", "night", ""})
+        EXPECT_EQ(cert.judge({kind::user, other, now}), verdict::wrong_principal) << other;
+    for (const std::string& same : fields.principals)
+        EXPECT_EQ(cert.judge({kind::user, same, now}), verdict::good) << same;
+}
+
+TEST(Certificate, AnEmptyTextIsNoOption) {
+    for (const char* name : {"force-command", "source-address"})
+        for (const std::string& text : {std::string(), std::string("x\0y", 3)}) {
+            auto fields = ada();
+            fields.critical_options = {certificate::text_option(name, text)};
+            EXPECT_EQ(refusal(fields), errc::bad_value) << name;
+        }
 }
 
 TEST(Certificate, AnAuthorityIsAPlainKeyThatWeKnow) {

@@ -155,6 +155,29 @@ TEST_F(CertificateLogins, PrincipalsAreMappedByAFile) {
         "certificate and its authority's line force different commands");
 }
 
+TEST_F(CertificateLogins, WhatNamesNobodyLetsNobodyIn) {
+    using namespace std::literals;
+    const auto& authority = test::test_authority().public_half();
+    options.authorized_principals_file = dir.path("principals.%u");
+    for (const auto text : {""sv, "\n \n\t\n"sv, "\0\n"sv, "ada\0\n"sv, "command=\"\" ada\n"sv}) {
+        dir.write("principals.ada", std::string(text));
+        EXPECT_EQ(why({.principals = {"ada"}}), "no principal is authorized");
+    }
+    options.trusted_user_ca_keys_file.clear();
+    for (const char* names : {"\"\"", "\"ada,,eve\"", "\"ada,\""}) {
+        authorize(std::string("cert-authority,principals=") + names, authority);
+        EXPECT_EQ(why({.principals = {"ada"}}), "authority is not trusted") << names;
+    }
+    auth_question nobody = question(kind::public_key, key);
+    nobody.user.clear();
+    EXPECT_EQ(ask(options, std::move(nobody)).reason, "no user name");
+}
+
+TEST_F(CertificateLogins, PrincipalsAreLiteral) {
+    for (const char* name : {"*", "a?a", "ada,eve", "!eve", "ad*"})
+        EXPECT_EQ(why({.principals = {name}}), "certificate is for others") << name;
+}
+
 TEST_F(CertificateLogins, OfAuthoritiesInAuthorizedKeys) {
     options.trusted_user_ca_keys_file.clear();
     const auto& authority = test::test_authority().public_half();
