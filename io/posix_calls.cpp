@@ -97,20 +97,15 @@ result<file_descriptor> open_file(const posix_root& root, std::string_view path,
     if ((pflags & sftp::fxf_creat) != 0) flags |= O_CREAT;
     if ((pflags & sftp::fxf_trunc) != 0) flags |= O_TRUNC;
     if ((pflags & sftp::fxf_excl) != 0) flags |= O_EXCL;
-    // O_NONBLOCK: the open of a FIFO without a peer, or of a device, must not wait.
-    auto fd = root.open(path, flags | O_NONBLOCK, mode, r);
+    auto fd = root.open_file(path, flags, mode, r);
     if (!fd) return fd.error();
-    struct stat status {};
-    if (::fstat(fd->get(), &status) != 0) return last_system_error();
-    if (S_ISDIR(status.st_mode)) return system_error(EISDIR);
-    if (!S_ISREG(status.st_mode)) return system_error(EPERM);
     const int now = ::fcntl(fd->get(), F_GETFL);
     if (now < 0 || ::fcntl(fd->get(), F_SETFL, now & ~O_NONBLOCK) != 0) return last_system_error();
     return fd;
 }
 
 result<sftp::attributes> stat(const posix_root& root, const sftp::op::stat& what, reach r) {
-    const auto fd = root.open(what.path, O_PATH | (what.follow ? 0 : O_NOFOLLOW), 0, r);
+    const auto fd = root.open(what.path, O_PATH | (what.follow ? 0 : O_NOFOLLOW), r);
     if (!fd) return fd.error();
     struct stat status {};
     if (::fstat(fd->get(), &status) != 0) return last_system_error();
@@ -134,7 +129,7 @@ result<> setstat(const posix_root& root, const sftp::op::setstat& what, mode_t m
         }
         if (size_error == system_error(EXDEV) && r != reach::all) return size_error;
     }
-    const auto fd = root.open(what.path, O_PATH | (what.follow ? 0 : O_NOFOLLOW), 0, r);
+    const auto fd = root.open(what.path, O_PATH | (what.follow ? 0 : O_NOFOLLOW), r);
     if (!fd) return fd.error();
     struct stat status {};
     if (::fstat(fd->get(), &status) != 0) return last_system_error();
@@ -215,7 +210,7 @@ result<> hardlink(const posix_root& root, const sftp::op::hardlink& what, reach 
 }
 
 result<std::string> readlink(const posix_root& root, std::string_view path, reach r) {
-    const auto fd = root.open(path, O_PATH | O_NOFOLLOW, 0, r);
+    const auto fd = root.open(path, O_PATH | O_NOFOLLOW, r);
     if (!fd) return fd.error();
     struct stat status {};
     if (::fstat(fd->get(), &status) != 0) return last_system_error();

@@ -1,6 +1,7 @@
 #include "sluice/io/posix_directory.hpp"
 
 #include "sluice/io/posix_calls.hpp"
+#include "sluice/io/posix_root.hpp"
 
 #include <cstring>
 #include <ctime>
@@ -29,10 +30,19 @@ std::string id_name_cache::user(uid_t uid) { return find(users_, uid, user_name)
 std::string id_name_cache::group(gid_t gid) { return find(groups_, gid, group_name); }
 
 result<std::unique_ptr<directory_reader>> directory_reader::open(file_descriptor fd) {
+    struct stat status {};
+    if (::fstat(fd.get(), &status) != 0) return last_system_error();
     DIR* const stream = ::fdopendir(fd.get());
     if (stream == nullptr) return last_system_error();
     static_cast<void>(fd.release());  // the stream's now
-    return std::unique_ptr<directory_reader>(new directory_reader(stream));
+    return std::unique_ptr<directory_reader>(new directory_reader(stream, status.st_dev));
+}
+
+// What lies behind a mount point of the kernel's own is not shown: only that there is something.
+bool directory_reader::hides(const char* name, const struct stat& status) const {
+    if (status.st_dev == device_) return false;
+    const file_descriptor there(::openat(fd(), name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    return !there || speaks_for_the_kernel(there.get());
 }
 
 result<sftp::name_batch> directory_reader::next(id_name_cache& names) {
@@ -57,6 +67,11 @@ result<sftp::name_batch> directory_reader::next(id_name_cache& names) {
         if (itself ? ::fstat(fd(), &status) != 0
                    : ::fstatat(fd(), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0)
             continue;
+        if (!itself && hides(entry->d_name, status)) {
+            struct stat hidden {};
+            hidden.st_mode = status.st_mode & S_IFMT;
+            status = hidden;
+        }
         if (first || status.st_uid != previous.st_uid || status.st_gid != previous.st_gid) {
             user = names.user(status.st_uid);
             group = names.group(status.st_gid);

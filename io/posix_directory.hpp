@@ -13,6 +13,8 @@
 #include <dirent.h>
 #include <sys/types.h>
 
+struct stat;
+
 namespace sluice::posix {
 
 /// Names of users and groups as the system gave them, kept for a session. Any thread.
@@ -48,9 +50,11 @@ private:
     struct closer {
         void operator()(DIR* stream) const { ::closedir(stream); }
     };
-    explicit directory_reader(DIR* stream) : stream_(stream) {}
+    directory_reader(DIR* stream, dev_t device) : stream_(stream), device_(device) {}
+    bool hides(const char* name, const struct stat& status) const;
 
     std::unique_ptr<DIR, closer> stream_;
+    dev_t device_;
 };
 
 }  // namespace sluice::posix

@@ -324,7 +324,7 @@ void posix_filesystem::hardlink(sftp::op::hardlink o, sftp::completion<> done) {
 
 void posix_filesystem::statvfs(sftp::op::statvfs o, sftp::completion<sftp::statvfs_reply> done) {
     answer(for_changes(), std::move(done), [this, o](reach r) -> result<sftp::statvfs_reply> {
-        const auto fd = root_.open(o.path, O_PATH, 0, r);
+        const auto fd = root_.open(o.path, O_PATH, r);
         if (!fd) return fd.error();
         return posix::statvfs(fd->get());
     });
@@ -337,7 +337,7 @@ void posix_filesystem::opendir(sftp::op::opendir o, sftp::completion<sftp::file_
     run(
         for_changes(),
         [this, o](reach r) -> result<std::unique_ptr<open_file>> {
-            auto fd = root_.open(o.path, O_RDONLY | O_DIRECTORY | O_NONBLOCK, 0, r);
+            auto fd = root_.open(o.path, O_RDONLY | O_DIRECTORY | O_NONBLOCK, r);
             if (!fd) return fd.error();
             auto reader = posix::directory_reader::open(std::move(*fd));
             if (!reader) return reader.error();

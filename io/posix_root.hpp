@@ -20,9 +20,18 @@ enum class storage {
 
 storage storage_of(int fd);
 
+/// Whether an open file (O_PATH will do) is on procfs, sysfs, cgroupfs or another file system that
+/// holds no files of anybody but handles to the kernel, to processes or to devices. True where the
+/// kernel does not tell.
+bool speaks_for_the_kernel(int fd);
+
 /// A directory served as "/". Every path is resolved by the kernel as if in a chroot
 /// (openat2(2), RESOLVE_IN_ROOT): `..` stops at the root, absolute links inside start at the root,
 /// and no change of the tree at the same time leads outside.
+///
+/// What lies on a file system by which the kernel shows and changes itself and its processes (see
+/// speaks_for_the_kernel) is refused with EACCES, the mount point included: /proc/self/mem is the
+/// server's own memory.
 ///
 /// Const calls may be made on any thread.
 class posix_root {
@@ -37,9 +46,15 @@ public:
     /// Errors: those of open(2) on `path`.
     static result<posix_root> open(const std::string& path);
 
-    /// open(2) below the root; O_CLOEXEC and O_NOCTTY are added.
-    result<file_descriptor> open(std::string_view path, int flags, mode_t mode = 0,
-                                 reach r = reach::all) const;
+    /// open(2) of a path (O_PATH) or of a directory (O_DIRECTORY) below the root; O_CLOEXEC is
+    /// added.
+    result<file_descriptor> open(std::string_view path, int flags, reach r = reach::all) const;
+
+    /// open(2) of a regular file, O_CREAT, O_EXCL and O_TRUNC included. What is there is looked at
+    /// before it is opened, since to open can already be to act: EISDIR for a directory, EPERM for
+    /// a FIFO, a device or a socket.
+    result<file_descriptor> open_file(std::string_view path, int flags, mode_t mode,
+                                      reach r = reach::all) const;
 
     /// The directory that holds the last component of `path`, and that component, which is never
     /// empty, "." or "..": EBUSY for a path that ends so. To be used by the …at calls that do not
@@ -62,8 +77,10 @@ public:
 
 private:
     posix_root() = default;
-    result<file_descriptor> open(std::string_view path, int flags, mode_t mode, reach r,
-                                 std::uint64_t resolve) const;
+    result<file_descriptor> resolve(std::string_view path, int flags, reach r,
+                                    std::uint64_t resolve_flags = 0) const;
+    result<file_descriptor> open_existing(std::string_view path, int flags, reach r) const;
+    result<file_descriptor> create(std::string_view path, int flags, mode_t mode, reach r) const;
     result<std::string> walk(std::string_view path, reach r) const;
 
     file_descriptor fd_;

@@ -45,7 +45,7 @@ public:
         put("../secret", "outside");
         fs::create_directory(dir_ / "outside");
         put("../outside/secret", "outside");
-        options.root = root().string();
+        if (options.root.empty()) options.root = root().string();
         auto opened = posix_filesystem::open(options, io_.get_executor(), pool_);
         if (opened) files_ = std::move(*opened);
     }
@@ -323,6 +323,120 @@ TEST_F(PosixFilesystem, ASwappedDirectoryNeverLeadsOutside) {
         EXPECT_FALSE(fs::exists(s.at("../outside/newer")));
         EXPECT_NE(fs::status(s.at("../outside/secret")).permissions() & fs::perms::all,
                   fs::perms::owner_read | fs::perms::owner_write);
+    });
+}
+
+// With "/" as the root, procfs is below it. Nothing of it is read, changed or told of, whichever
+// way a path takes.
+TEST_F(PosixFilesystem, FileSystemsOfTheKernelAreRefusedForEveryOperation) {
+    served s(fs::temp_directory_path(), {.root = "/"});
+    const auto denied = system_error(EACCES);
+    const std::string here = s.root().string();
+    fs::create_symlink("/proc/self", s.at("process"));
+    fs::create_symlink("/proc/self/comm", s.at("comm"));
+    fs::create_symlink("/proc/new", s.at("dangling"));
+    s.put("f", "text");
+
+    for (const std::string path :
+         {"/proc/self/mem", "/proc/self/comm", "/proc/self/environ",
+          "/proc/sys/kernel/random/boot_id", "/sys/kernel/uevent_seqnum"}) {
+        SCOPED_TRACE(path);
+        if (!fs::exists(path)) continue;
+        for (const auto pflags :
+             {std::uint32_t{sftp::fxf_read}, std::uint32_t{sftp::fxf_write},
+              sftp::fxf_read | sftp::fxf_write, create, create | sftp::fxf_read,
+              sftp::fxf_write | sftp::fxf_creat, sftp::fxf_read | sftp::fxf_trunc})
+            EXPECT_EQ(s.open(path, pflags).error(), denied) << pflags;
+        EXPECT_EQ(s.stat(path).error(), denied);
+        EXPECT_EQ(s.stat(path, false).error(), denied);
+        EXPECT_EQ(s.realpath(path).error(), denied);
+        EXPECT_EQ(s.setstat(path, {.size = 0}).error(), denied);
+        EXPECT_EQ(s.setstat(path, {.permissions = 0600}).error(), denied);
+        EXPECT_EQ(s.setstat(path, {.owner = sftp::owner_ids{0, 0}}).error(), denied);
+        EXPECT_EQ(s.setstat(path, {.times = sftp::file_times{1, 1}}, false).error(), denied);
+        EXPECT_EQ(s.run(&posix_filesystem::remove, sftp::op::remove{path}).error(), denied);
+        EXPECT_EQ(s.rename(path, here + "/g").error(), denied);
+        EXPECT_EQ(s.run(&posix_filesystem::hardlink, sftp::op::hardlink{path, here + "/g"}).error(),
+                  denied);
+        EXPECT_EQ(s.run(&posix_filesystem::statvfs, sftp::op::statvfs{path}).error(), denied);
+    }
+    for (const std::string path : {"/proc", "/proc/self", "/proc/self/fd", "/proc/self/task",
+                                   "/proc/sys/kernel", "/sys", "/sys/kernel"}) {
+        SCOPED_TRACE(path);
+        if (!fs::exists(path)) continue;
+        EXPECT_EQ(s.run(&posix_filesystem::opendir, sftp::op::opendir{path}).error(), denied);
+        EXPECT_EQ(s.stat(path).error(), denied);
+        EXPECT_EQ(s.realpath(path).error(), denied);
+        EXPECT_EQ(s.run(&posix_filesystem::statvfs, sftp::op::statvfs{path}).error(), denied);
+        const std::string inside = path + "/new";
+        EXPECT_EQ(s.open(inside, create).error(), denied);
+        EXPECT_EQ(s.open(inside, create | sftp::fxf_excl).error(), denied);
+        EXPECT_EQ(s.run(&posix_filesystem::mkdir, sftp::op::mkdir{inside, {}}).error(), denied);
+        EXPECT_EQ(s.run(&posix_filesystem::rmdir, sftp::op::rmdir{inside}).error(), denied);
+        EXPECT_EQ(s.rename(here + "/f", inside).error(), denied);
+        EXPECT_EQ(s.rename(here + "/f", inside, true).error(), denied);
+        EXPECT_EQ(s.run(&posix_filesystem::symlink, sftp::op::symlink{"f", inside}).error(),
+                  denied);
+        EXPECT_EQ(
+            s.run(&posix_filesystem::hardlink, sftp::op::hardlink{here + "/f", inside}).error(),
+            denied);
+    }
+    for (const std::string path : {"/proc/self", "/proc/mounts", "/proc/self/exe", "/proc/self/cwd",
+                                   "/proc/self/fd/0", "/proc/self/ns/net"}) {
+        SCOPED_TRACE(path);
+        EXPECT_EQ(s.run(&posix_filesystem::readlink, sftp::op::readlink{path}).error(), denied);
+    }
+    // By links that lie elsewhere.
+    EXPECT_EQ(s.open(here + "/process/mem", sftp::fxf_read).error(), denied);
+    EXPECT_EQ(s.open(here + "/comm", create).error(), denied);
+    EXPECT_EQ(s.open(here + "/dangling", create).error(), denied);
+    EXPECT_EQ(s.stat(here + "/process").error(), denied);
+    EXPECT_EQ(s.realpath(here + "/process").error(), denied);
+    EXPECT_EQ(s.run(&posix_filesystem::opendir, sftp::op::opendir{here + "/process/fd"}).error(),
+              denied);
+    EXPECT_TRUE(s.stat(here + "/process", false).has_value());  // the link itself is a file of ours
+    // What lies beside is served as ever.
+    EXPECT_EQ(s.content(here + "/f"), "text");
+}
+
+TEST_F(PosixFilesystem, AListingShowsNothingFromInsideAFileSystemOfTheKernel) {
+    served s(fs::temp_directory_path(), {.root = "/"});
+    const auto h = s.run(&posix_filesystem::opendir, sftp::op::opendir{"/"});
+    ASSERT_TRUE(h.has_value());
+    bool seen = false;
+    for (;;) {
+        auto batch = s.run(&posix_filesystem::readdir, sftp::op::readdir{*h});
+        ASSERT_TRUE(batch.has_value());
+        if (batch->empty()) break;
+        for (const auto& [name, attrs] : test::entries_of(std::move(*batch))) {
+            if (name != "proc") continue;
+            seen = true;
+            EXPECT_EQ(attrs.permissions, std::uint32_t{S_IFDIR});
+            EXPECT_EQ(attrs.times->mtime, 0u);
+        }
+    }
+    EXPECT_TRUE(seen);
+    EXPECT_TRUE(s.close(*h).has_value());
+}
+
+TEST_F(PosixFilesystem, OpensCutAndCreateAsTheSystemDoes) {
+    everywhere([](served& s) {
+        s.put("f", "text");
+        // To cut, a file need not be open for writing.
+        const auto h = s.open("/f", sftp::fxf_read | sftp::fxf_trunc);
+        ASSERT_TRUE(h.has_value());
+        EXPECT_TRUE(s.write(*h, 0, "x").error());
+        EXPECT_TRUE(s.close(*h).has_value());
+        EXPECT_EQ(s.get("f"), "");
+        // Where a link leads nowhere, its target is made; not so by "exclusive".
+        fs::create_symlink("target", s.at("dangling"));
+        EXPECT_EQ(s.open("/dangling", create | sftp::fxf_excl).error(), system_error(EEXIST));
+        EXPECT_FALSE(fs::exists(s.at("target")));
+        const auto made = s.open("/dangling", create);
+        ASSERT_TRUE(made.has_value());
+        EXPECT_TRUE(s.close(*made).has_value());
+        EXPECT_TRUE(fs::exists(s.at("target")));
+        EXPECT_EQ(s.open("/new/", create).error(), system_error(EISDIR));
     });
 }
 
