@@ -9,16 +9,13 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <fcntl.h>
-#include <pwd.h>
 #include <signal.h>
-#include <spawn.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cstring>
+#include <optional>
 
 namespace asio = boost::asio;
 
@@ -41,70 +38,11 @@ constexpr std::array signal_names{
     signal_name{SIGUSR2, "USR2"},
 };
 
-// glibc's own declaration, where it has one, cannot be used from C++ (2.36).
-int open_pidfd(pid_t pid) { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); }
-
 result<std::pair<file_descriptor, file_descriptor>> make_pipe() {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) return last_system_error();
     return std::pair(file_descriptor(ends[0]), file_descriptor(ends[1]));
 }
-
-// What a login shell would set, and what the session asked for; nothing of the server's own.
-std::vector<std::string> environment_of(const process_options& options) {
-    std::vector<std::string> variables;
-    const auto add = [&](std::string_view name, std::string_view value) {
-        variables.push_back(std::string(name) + "=" + std::string(value));
-    };
-    add("PATH", "/usr/local/bin:/usr/bin:/bin");
-    std::array<char, 16 * 1024> memory;
-    passwd entry{};
-    passwd* found = nullptr;
-    if (::getpwuid_r(::getuid(), &entry, memory.data(), memory.size(), &found) == 0 && found) {
-        add("HOME", entry.pw_dir);
-        add("USER", entry.pw_name);
-        add("LOGNAME", entry.pw_name);
-        add("SHELL", entry.pw_shell);
-    }
-    for (const auto& [name, value] : options.environment)
-        if (name.find('\0') == std::string::npos && value.find('\0') == std::string::npos)
-            add(name, value);
-    return variables;
-}
-
-class spawn_settings {
-public:
-    spawn_settings() {
-        ::posix_spawn_file_actions_init(&actions_);
-        ::posix_spawnattr_init(&attributes_);
-        // Its own session, no signal ignored or blocked.
-        sigset_t all;
-        sigset_t none;
-        ::sigfillset(&all);
-        ::sigemptyset(&none);
-        ::posix_spawnattr_setsigdefault(&attributes_, &all);
-        ::posix_spawnattr_setsigmask(&attributes_, &none);
-        ::posix_spawnattr_setflags(
-            &attributes_, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-    }
-    spawn_settings(const spawn_settings&) = delete;
-    spawn_settings& operator=(const spawn_settings&) = delete;
-    ~spawn_settings() {
-        ::posix_spawn_file_actions_destroy(&actions_);
-        ::posix_spawnattr_destroy(&attributes_);
-    }
-    void redirect(int from, int to) { ::posix_spawn_file_actions_adddup2(&actions_, from, to); }
-    // Sockets that Asio made, and whatever else the program has open, are not the command's.
-    void close_others() {
-        ::posix_spawn_file_actions_addclosefrom_np(&actions_, STDERR_FILENO + 1);
-    }
-    void directory(const std::string& path) {
-        ::posix_spawn_file_actions_addchdir_np(&actions_, path.c_str());
-    }
-
-    posix_spawn_file_actions_t actions_;
-    posix_spawnattr_t attributes_;
-};
 
 // Writing to a pipe that nobody reads raises SIGPIPE, which ends a program that does not expect it;
 // this thread takes it back instead.
@@ -133,23 +71,18 @@ private:
 
 class running_process final : public process_handler {
 public:
-    running_process(channel_port& port, pid_t pid, file_descriptor watch, file_descriptor in,
-                    file_descriptor out, file_descriptor err)
+    running_process(channel_port& port, std::unique_ptr<started_command> command,
+                    file_descriptor in, file_descriptor out, file_descriptor err)
         : port_(port),
-          pid_(pid),
-          watch_(port.executor(), watch.release()),
+          command_(std::move(command)),
+          watch_(port.executor(), command_->watch()),
           in_(port.executor(), in.release()),
           grace_(port.executor()),
           outputs_{{output{asio::posix::stream_descriptor(port.executor(), out.release()), 0},
                     output{asio::posix::stream_descriptor(port.executor(), err.release()), 1}}} {
         error_code ignored;
         in_.non_blocking(true, ignored);
-        watch_.async_wait(asio::posix::stream_descriptor::wait_read, [this](error_code e) {
-            --waits_;
-            if (!e) reap();
-            advance();
-        });
-        ++waits_;
+        wait_end();
         for (auto& o : outputs_) {
             o.pipe.non_blocking(true, ignored);
             wait_output(o);
@@ -160,7 +93,7 @@ public:
     running_process& operator=(const running_process&) = delete;
 
     // With the whole program, as it may be: nobody is left to wait for it.
-    ~running_process() override { send_signal(SIGHUP); }
+    ~running_process() override { release_watch(); }
 
     void on_data(bytes_view data, std::uint32_t) override {
         if (!in_.is_open()) return port_.consumed(data.size());  // nobody reads it any more
@@ -192,11 +125,11 @@ public:
 
     void on_signal(std::string_view name) override {
         const auto known = std::ranges::find(signal_names, name, &signal_name::name);
-        if (known != signal_names.end()) send_signal(known->number);
+        if (known != signal_names.end() && !status_) command_->signal(known->number);
     }
 
     void on_drain(const drain_policy& policy) override {
-        if (policy.hang_up_commands) send_signal(SIGHUP);
+        if (policy.hang_up_commands && !status_) command_->signal(SIGHUP);
     }
 
     // What the client sent is the process's all the same, as if it read from a file.
@@ -211,13 +144,13 @@ public:
 
     void cancel() override {
         close_input();
-        if (!reaped_) {
-            send_signal(SIGHUP);
+        if (!status_) {
+            command_->signal(SIGHUP);
             grace_.expires_after(kill_grace);
             ++waits_;
             grace_.async_wait([this](error_code e) {
                 --waits_;
-                if (!e) send_signal(SIGKILL);
+                if (!e && !status_) command_->signal(SIGKILL);
                 advance();
             });
         }
@@ -318,24 +251,33 @@ private:
 
     // --- its end ---
 
-    void send_signal(int number) {
-        if (!reaped_) ::kill(-pid_, number);
+    // That the descriptor is readable is a hint: it is waited for until there is a status.
+    void wait_end() {
+        ++waits_;
+        watch_.async_wait(asio::posix::stream_descriptor::wait_read, [this](error_code e) {
+            --waits_;
+            if (watch_.is_open()) {
+                status_ = command_->status();
+                if (status_) {
+                    grace_.cancel();
+                    release_watch();
+                } else if (!e) {
+                    wait_end();
+                }
+            }
+            advance();
+        });
     }
 
-    void reap() {
-        int status = 0;
-        if (::waitpid(pid_, &status, WNOHANG) != pid_) return;
-        reaped_ = true;
-        status_ = status;
-        grace_.cancel();
-        error_code ignored;
-        watch_.close(ignored);
+    // The descriptor is the command's.
+    void release_watch() {
+        if (watch_.is_open()) watch_.release();
     }
 
     // Output that background processes still hold open is waited for, as sshd does.
     void advance() {
         const bool output_done = !outputs_[0].pipe.is_open() && !outputs_[1].pipe.is_open();
-        if (!reaped_ || !output_done || over_) return;
+        if (!status_ || !output_done || over_) return;
         if (!exit_told_ && !closed_) {
             exit_told_ = true;
             tell_exit();
@@ -347,26 +289,26 @@ private:
     }
 
     void tell_exit() {
-        if (!WIFSIGNALED(status_))
-            return port_.exit(static_cast<std::uint32_t>(WEXITSTATUS(status_)));
-        const auto known = std::ranges::find(signal_names, WTERMSIG(status_), &signal_name::number);
+        const int status = *status_;
+        if (!WIFSIGNALED(status))
+            return port_.exit(static_cast<std::uint32_t>(WEXITSTATUS(status)));
+        const auto known = std::ranges::find(signal_names, WTERMSIG(status), &signal_name::number);
         port_.exit_signal(known == signal_names.end() ? "KILL" : known->name,
-                          WCOREDUMP(status_) != 0, {});
+                          WCOREDUMP(status) != 0, {});
     }
 
     channel_port& port_;
-    pid_t pid_;
-    asio::posix::stream_descriptor watch_;  // pidfd: readable when the process has ended
+    std::unique_ptr<started_command> command_;
+    asio::posix::stream_descriptor watch_;  // of the command; readable when it may have ended
     asio::posix::stream_descriptor in_;
     asio::steady_timer grace_;
     std::array<output, 2> outputs_;
     wire::byte_queue unwritten_;
-    int waits_ = 0;  // outstanding; the object stays until there are none
-    int status_ = 0;
+    int waits_ = 0;              // outstanding; the object stays until there are none
+    std::optional<int> status_;  // as of waitpid(2), once it has ended
     bool input_waits_ = false;
     bool eof_ = false;
     bool closed_ = false;
-    bool reaped_ = false;
     bool exit_told_ = false;
     bool over_ = false;
 };
@@ -374,6 +316,7 @@ private:
 }  // namespace
 
 result<std::unique_ptr<channel_handler>> process_handler::start(channel_port& port,
+                                                                command_launcher& launcher,
                                                                 const process_options& options) {
     auto in = make_pipe();
     if (!in) return in.error();
@@ -381,37 +324,11 @@ result<std::unique_ptr<channel_handler>> process_handler::start(channel_port& po
     if (!out) return out.error();
     auto err = make_pipe();
     if (!err) return err.error();
-
-    spawn_settings settings;
-    settings.redirect(in->first.get(), STDIN_FILENO);
-    settings.redirect(out->second.get(), STDOUT_FILENO);
-    settings.redirect(err->second.get(), STDERR_FILENO);
-    settings.close_others();
-    if (!options.directory.empty()) settings.directory(options.directory);
-
-    std::string shell = "/bin/sh";
-    std::string flag = "-c";
-    std::string command = options.command;
-    char* arguments[] = {shell.data(), flag.data(), command.data(), nullptr};
-    std::vector<std::string> variables = environment_of(options);
-    std::vector<char*> environment;
-    for (auto& v : variables)
-        environment.push_back(v.data());
-    environment.push_back(nullptr);
-
-    pid_t pid = 0;
-    const int failed = ::posix_spawn(&pid, shell.c_str(), &settings.actions_, &settings.attributes_,
-                                     arguments, environment.data());
-    if (failed != 0) return error_code(failed, boost::system::system_category());
-    file_descriptor watch(open_pidfd(pid));
-    if (watch.get() < 0) {
-        const error_code e = last_system_error();
-        ::kill(-pid, SIGKILL);
-        ::waitpid(pid, nullptr, 0);
-        return e;
-    }
+    auto command = launcher.start(
+        options, {std::move(in->first), std::move(out->second), std::move(err->second)});
+    if (!command) return command.error();
     return std::unique_ptr<channel_handler>(
-        std::make_unique<running_process>(port, pid, std::move(watch), std::move(in->second),
+        std::make_unique<running_process>(port, std::move(*command), std::move(in->second),
                                           std::move(out->first), std::move(err->first)));
 }
 

@@ -30,6 +30,11 @@ namespace {
 // When descriptors have run out, accepting is tried again after this.
 constexpr auto accept_pause = std::chrono::milliseconds(100);
 
+server_options with_defaults(server_options options) {
+    if (options.exec && !options.launcher) options.launcher = make_own_launcher();
+    return options;
+}
+
 }  // namespace
 
 // Lives as long as a connection of its own does: they tell it of their end.
@@ -37,7 +42,7 @@ class server::implementation : public std::enable_shared_from_this<implementatio
 public:
     implementation(asio::any_io_executor executor, server_options options)
         : executor_(std::move(executor)),
-          options_(std::make_shared<const server_options>(std::move(options))) {
+          options_(std::make_shared<const server_options>(with_defaults(std::move(options)))) {
         const auto& protocol = options_->protocol;
         warn_of_weak_algorithms(protocol.transport, protocol.auth.public_key_algorithms,
                                 options_->log);

@@ -4,6 +4,7 @@
 #include "sluice/endpoint/config.hpp"
 #include "sluice/io/authenticator.hpp"
 #include "sluice/io/byte_stream.hpp"
+#include "sluice/io/command_launcher.hpp"
 #include "sluice/io/log.hpp"
 #include "sluice/io/served_connection.hpp"
 #include "sluice/io/session_handler.hpp"
@@ -61,7 +62,9 @@ struct server_options {
     filesystem_factory filesystem;  // empty: no SFTP
     bool read_only = false;
 
-    bool exec = false;              // run commands, as the process's own user
+    bool exec = false;  // run commands
+    /// What starts them; empty: this process itself, as its own user.
+    std::shared_ptr<command_launcher> launcher;
     std::string command_directory;  // where they start; empty: the process's own
     std::vector<std::string> accepted_environment{"LANG", "LC_*"};  // patterns, as AcceptEnv
 

@@ -376,7 +376,7 @@ std::unique_ptr<channel_handler> server_connection::start_command(session_port& 
         process.environment.push_back(variable);
     if (!original.empty()) process.environment.emplace_back("SSH_ORIGINAL_COMMAND", original);
     process.environment.emplace_back("SSH_CLIENT", peer_address_);
-    auto started = process_handler::start(port, process);
+    auto started = process_handler::start(port, *options_->launcher, process);
     if (started) return std::move(*started);
     log(log_severity::error, "exec_failed", {{"reason", started.error().message()}});
     return nullptr;

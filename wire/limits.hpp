@@ -84,6 +84,9 @@ inline constexpr std::size_t pending_global_requests_max = 64;          // unans
 inline constexpr std::size_t environment_variables_max = 128;           // a session, as OpenSSH
 inline constexpr std::size_t environment_bytes_max = 64 * 1024;
 inline constexpr std::size_t command_length_max = 64 * 1024;  // bytes of exec
+// To the process that starts commands: a command, its environment, and what keys and settings add.
+inline constexpr std::size_t helper_message_length_max = 192 * 1024;  // bytes; sockets take 208 KiB
+inline constexpr std::size_t helper_variables_max = 1024;
 inline constexpr std::size_t host_keys_max = 64;              // in one hostkeys-00 or prove request
 inline constexpr std::size_t lately_closed_channels = 32;     // whose late WINDOW_ADJUST is ignored
 

@@ -1,0 +1,168 @@
+#include "sluice/io/spawn_command.hpp"
+
+#include <fcntl.h>
+#include <pwd.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+namespace sluice {
+namespace {
+
+// What a login shell would set, and what the session asked for; nothing of the server's own.
+std::vector<std::string> environment_of(const process_options& options) {
+    std::vector<std::string> variables;
+    const auto add = [&](std::string_view name, std::string_view value) {
+        variables.push_back(std::string(name) + "=" + std::string(value));
+    };
+    add("PATH", "/usr/local/bin:/usr/bin:/bin");
+    std::array<char, 16 * 1024> memory;
+    passwd entry{};
+    passwd* found = nullptr;
+    if (::getpwuid_r(::getuid(), &entry, memory.data(), memory.size(), &found) == 0 && found) {
+        add("HOME", entry.pw_dir);
+        add("USER", entry.pw_name);
+        add("LOGNAME", entry.pw_name);
+        add("SHELL", entry.pw_shell);
+    }
+    for (const auto& [name, value] : options.environment)
+        if (name.find('\0') == std::string::npos && value.find('\0') == std::string::npos)
+            add(name, value);
+    return variables;
+}
+
+class spawn_settings {
+public:
+    spawn_settings() {
+        ::posix_spawn_file_actions_init(&actions_);
+        ::posix_spawnattr_init(&attributes_);
+        // Its own session, no signal ignored or blocked.
+        sigset_t all;
+        sigset_t none;
+        ::sigfillset(&all);
+        ::sigemptyset(&none);
+        ::posix_spawnattr_setsigdefault(&attributes_, &all);
+        ::posix_spawnattr_setsigmask(&attributes_, &none);
+        ::posix_spawnattr_setflags(
+            &attributes_, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+    }
+    spawn_settings(const spawn_settings&) = delete;
+    spawn_settings& operator=(const spawn_settings&) = delete;
+    ~spawn_settings() {
+        ::posix_spawn_file_actions_destroy(&actions_);
+        ::posix_spawnattr_destroy(&attributes_);
+    }
+    void redirect(int from, int to) { ::posix_spawn_file_actions_adddup2(&actions_, from, to); }
+    // Sockets that Asio made, and whatever else the program has open, are not the command's.
+    void close_others() {
+        ::posix_spawn_file_actions_addclosefrom_np(&actions_, STDERR_FILENO + 1);
+    }
+    void directory(const std::string& path) {
+        ::posix_spawn_file_actions_addchdir_np(&actions_, path.c_str());
+    }
+
+    posix_spawn_file_actions_t actions_;
+    posix_spawnattr_t attributes_;
+};
+
+// A child of this process.
+class own_child final : public started_command {
+public:
+    own_child(pid_t pid, file_descriptor watch) : pid_(pid), watch_(std::move(watch)) {}
+    own_child(const own_child&) = delete;
+    own_child& operator=(const own_child&) = delete;
+    ~own_child() override { signal(SIGHUP); }
+
+    int watch() const override { return watch_.get(); }
+    std::optional<int> status() override {
+        if (!ended_) ended_ = wait_status(pid_);
+        return ended_;
+    }
+    void signal(int number) override {
+        if (!ended_) ::kill(-pid_, number);
+    }
+
+private:
+    const pid_t pid_;
+    file_descriptor watch_;
+    std::optional<int> ended_;
+};
+
+class own_launcher final : public command_launcher {
+public:
+    result<std::unique_ptr<started_command>> start(const process_options& options,
+                                                   command_pipes pipes) override {
+        const auto pid = spawn_command(options, pipes);
+        if (!pid) return pid.error();
+        auto watch = open_process_descriptor(*pid);
+        if (!watch) {
+            ::kill(-*pid, SIGKILL);
+            ::waitpid(*pid, nullptr, 0);
+            return watch.error();
+        }
+        return std::make_unique<own_child>(*pid, std::move(*watch));
+    }
+};
+
+}  // namespace
+
+result<pid_t> spawn_command(const process_options& options, const command_pipes& pipes) {
+    // Above the standard streams, so that no redirection overwrites what another one needs.
+    const auto above = [](const file_descriptor& fd) {
+        return file_descriptor(::fcntl(fd.get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+    };
+    const file_descriptor input = above(pipes.input);
+    const file_descriptor output = above(pipes.output);
+    const file_descriptor error = above(pipes.error);
+    if (!input || !output || !error) return last_system_error();
+
+    spawn_settings settings;
+    settings.redirect(input.get(), STDIN_FILENO);
+    settings.redirect(output.get(), STDOUT_FILENO);
+    settings.redirect(error.get(), STDERR_FILENO);
+    settings.close_others();
+    if (!options.directory.empty()) settings.directory(options.directory);
+
+    std::string shell = "/bin/sh";
+    std::string flag = "-c";
+    std::string end_of_options = "--";  // whatever the command begins with
+    std::string command = options.command;
+    char* arguments[] = {shell.data(), flag.data(), end_of_options.data(), command.data(), nullptr};
+    std::vector<std::string> variables = environment_of(options);
+    std::vector<char*> environment;
+    for (auto& v : variables)
+        environment.push_back(v.data());
+    environment.push_back(nullptr);
+
+    pid_t pid = 0;
+    const int failed = ::posix_spawn(&pid, shell.c_str(), &settings.actions_, &settings.attributes_,
+                                     arguments, environment.data());
+    if (failed != 0) return error_code(failed, boost::system::system_category());
+    return pid;
+}
+
+result<file_descriptor> open_process_descriptor(pid_t pid) {
+    // glibc's own declaration, where it has one, cannot be used from C++ (2.36).
+    file_descriptor watch(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    if (!watch) return last_system_error();
+    return watch;
+}
+
+std::optional<int> wait_status(pid_t pid) {
+    for (;;) {
+        int status = 0;
+        const pid_t ended = ::waitpid(pid, &status, WNOHANG);
+        if (ended == pid) return status;
+        if (ended == 0) return std::nullopt;
+        if (errno != EINTR) return SIGKILL;
+    }
+}
+
+std::shared_ptr<command_launcher> make_own_launcher() { return std::make_shared<own_launcher>(); }
+
+}  // namespace sluice
