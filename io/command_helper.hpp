@@ -43,6 +43,9 @@ public:
 
     pid_t pid() const { return pid_; }
 
+    /// This end of the pair, for who closes what else is open.
+    int socket() const { return socket_.get(); }
+
 private:
     command_helper(file_descriptor socket, pid_t pid) : socket_(std::move(socket)), pid_(pid) {}
 

@@ -1,8 +1,12 @@
 // sluiced: the reference server. Arguments, threads and signals; all else is in the library.
 
+#include "sluice/io/command_helper.hpp"
 #include "sluice/io/text_file.hpp"
 #include "sluice/tools/sluiced_include.hpp"
+#include "sluice/tools/sluiced_landlock.hpp"
 #include "sluice/tools/sluiced_log.hpp"
+#include "sluice/tools/sluiced_process.hpp"
+#include "sluice/tools/sluiced_seccomp.hpp"
 #include "sluice/tools/sluiced_settings.hpp"
 #include "sluice/tools/sluiced_setup.hpp"
 #include "sluice/tools/sluiced_systemd.hpp"
@@ -11,17 +15,25 @@
 #include <CLI/CLI.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <barrier>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -54,6 +66,7 @@ struct arguments {
     bool test = false;
     bool print = false;
     bool exec = false;
+    bool allow_root = false;
     bool read_only = false;
     bool atomic_uploads = false;
     unsigned threads = 0;
@@ -78,6 +91,8 @@ void declare(CLI::App& app, arguments& a) {
     app.add_option("--users", a.users, "Password hashes, a line each: user:crypt(3)-hash")
         ->type_name("FILE");
     app.add_flag("--exec", a.exec, "Run commands, as the user sluiced runs as; refused for root");
+    app.add_flag("--allow-root", a.allow_root,
+                 "Stay root where root starts it; otherwise root needs the setting User NAME");
     app.add_flag("--read-only", a.read_only, "Refuse every change over SFTP");
     app.add_flag("--atomic-uploads", a.atomic_uploads,
                  "Show an uploaded file under its name when its client has closed it, not before");
@@ -180,10 +195,15 @@ public:
     }
     asio::io_context& first() { return *contexts_.front(); }
     asio::any_io_executor next() { return contexts_[turn_++ % contexts_.size()]->get_executor(); }
-    void run() {
+    /// `begin` is called on each thread first.
+    void run(const std::function<void()>& begin) {
         std::vector<std::thread> threads;
         for (std::size_t i = 1; i < contexts_.size(); ++i)
-            threads.emplace_back([context = contexts_[i].get()] { context->run(); });
+            threads.emplace_back([begin, context = contexts_[i].get()] {
+                begin();
+                context->run();
+            });
+        begin();
         first().run();
         for (auto& t : threads)
             t.join();
@@ -210,7 +230,12 @@ int check(const arguments& a) {
     if (!settings) return fail(settings.error(), exit_wrong);
     asio::thread_pool files(1);
     asio::thread_pool logins(1);
-    const auto options = make_server_options(*settings, a.exec, files, {logins, logins});
+    const auto found = find_account(settings->base.user, settings->base.group);
+    if (!found.error.empty()) return fail(found.error, exit_wrong);
+    auto material = read_material(*settings, a.exec);
+    if (!material) return fail(material.error().text, exit_wrong);
+    const auto options =
+        make_server_options(*settings, std::move(*material), a.exec, files, {logins, logins});
     if (!options) return fail(options.error().text, exit_wrong);
     if (!a.print) return 0;
     sluiced_config config = settings->base;
@@ -225,30 +250,157 @@ int check(const arguments& a) {
     return 0;
 }
 
+// A socket that listens, bound while we may still bind to its port.
+result<int> bind_socket(const asio::ip::tcp::endpoint& address) {
+    asio::io_context none;
+    asio::ip::tcp::acceptor acceptor(none);
+    error_code e;
+    acceptor.open(address.protocol(), e);
+    if (!e) acceptor.set_option(asio::socket_base::reuse_address(true), e);
+    if (!e && address.address().is_v6()) acceptor.set_option(asio::ip::v6_only(true), e);
+    if (!e) acceptor.bind(address, e);
+    if (!e) acceptor.listen(asio::socket_base::max_listen_connections, e);
+    if (e) return e;
+    const int socket = acceptor.release(e);
+    if (e) return e;
+    return socket;
+}
+
+struct bound_sockets {
+    std::vector<int> sockets;
+    std::string error;  // empty: all is well
+};
+
+bound_sockets bind_all(const sluiced_config& config) {
+    const auto endpoints = listen_endpoints(config);
+    if (!endpoints) return {{}, endpoints.error().text};
+    bound_sockets bound;
+    for (const auto& address : *endpoints) {
+        const auto socket = bind_socket(address);
+        if (!socket) return {{}, name_of(address) + ": " + socket.error().message()};
+        bound.sockets.push_back(*socket);
+    }
+    return bound;
+}
+
+constexpr std::string_view is_on = "on";
+
+std::string_view to_text(enforced on) { return on == enforced::yes ? is_on : "not in this kernel"; }
+
+// What restricts the process, by words for the log.
+struct restrictions {
+    std::string landlock = "off";
+    std::string seccomp = "off";
+    std::string error;  // empty: all is well
+};
+
+// Becomes who `User` says, for good, and gives up all that is not needed from here on.
+restrictions restrict_process(const sluiced_settings& settings,
+                              const std::optional<process_account>& account) {
+    const sluiced_config& config = settings.base;
+    restrictions done;
+    const auto failed = [&](std::string what, const error_code& e) {
+        done.error = std::move(what) + ": " + e.message();
+        return done;
+    };
+    if (account)
+        if (const auto e = become(*account)) return failed("User " + account->name, e);
+    capability_set kept = 0;
+    if (::geteuid() == 0) kept = file_capabilities() | (config.use_pam ? audit_capability() : 0);
+    if (const auto e = drop_capabilities(kept)) return failed("capabilities", e);
+    if (const auto e = forbid_inspection()) return failed("PR_SET_DUMPABLE", e);
+    if (config.landlock) {
+        const char* const notify = std::getenv("NOTIFY_SOCKET");
+        const bool abstract = config.use_pam || (notify != nullptr && *notify == '@');
+        const auto on = restrict_by_landlock(rules_for(settings), abstract);
+        if (!on) return failed("Landlock", on.error());
+        done.landlock = to_text(*on);
+    }
+    if (config.seccomp) {
+        const auto on = restrict_system_calls(config.use_pam);
+        if (!on) return failed("Seccomp", on.error());
+        done.seccomp = to_text(*on);
+    }
+    return done;
+}
+
+// Runs a function once on each thread of a pool; one that fails is the end of the process.
+void on_each_thread(asio::thread_pool& pool, std::size_t threads, error_code (*function)()) {
+    const auto all_there = std::make_shared<std::barrier<>>(static_cast<std::ptrdiff_t>(threads));
+    for (std::size_t i = 0; i < threads; ++i)
+        asio::post(pool, [all_there, function] {
+            if (function()) std::abort();
+            all_there->arrive_and_wait();
+        });
+}
+
 int serve(const arguments& a) {
+    // Before a key is read, so that it never has one in its memory.
+    std::optional<command_helper> helper;
+    if (a.exec) {
+        auto forked = command_helper::fork();
+        if (!forked) return fail("commands: " + forked.error().message());
+        helper = std::move(*forked);
+    }
+    std::vector<int> listening_sockets = take_listen_sockets();
+    std::vector<int> kept = listening_sockets;
+    if (helper) kept.push_back(helper->socket());
+    close_inherited(kept);
+    if (const auto e = forbid_inspection()) return fail("PR_SET_DUMPABLE: " + e.message());
+
     const auto settings = read_settings(a);
     if (!settings) return fail(settings.error());
     const sluiced_config* const config = &settings->base;
+    const auto [account, no_account] = find_account(config->user, config->group);
+    if (!no_account.empty()) return fail(no_account);
+    const bool stays_root = ::geteuid() == 0 && (!account || account->uid == 0);
+    if (stays_root && !a.allow_root)
+        return fail(
+            "started as root: give -o 'User NAME', which it becomes once keys are read and ports "
+            "bound; or --allow-root, and it stays root and serves files as root");
+    auto material = read_material(*settings, a.exec);
+    if (!material) return fail(material.error().text);
+    if (listening_sockets.empty()) {
+        auto bound = bind_all(*config);
+        if (!bound.error.empty()) return fail(bound.error);
+        listening_sockets = std::move(bound.sockets);
+    }
+    raise_descriptor_limit();
+    std::shared_ptr<command_launcher> launcher;
+    if (helper) {
+        auto ready = std::move(*helper).launcher(account);
+        if (!ready) return fail("commands: " + ready.error().message());
+        launcher = std::move(*ready);
+    }
+    const restrictions restricted = restrict_process(*settings, account);
+    if (!restricted.error.empty()) return fail(restricted.error);
+
+    // Threads from here on: they are restricted as this one is.
     asio::thread_pool files(file_threads);
     asio::thread_pool logins(std::max(2u, std::thread::hardware_concurrency()));
     asio::thread_pool pam(pam_threads(*config));
-    auto options = make_server_options(*settings, a.exec, files, {logins, pam});
+    if (restricted.seccomp == is_on) on_each_thread(files, file_threads, restrict_file_thread);
+    auto options =
+        make_server_options(*settings, std::move(*material), a.exec, files, {logins, pam});
     if (!options) return fail(options.error().text);
-    const std::vector<int> handed_over = take_listen_sockets();
-    std::vector<asio::ip::tcp::endpoint> addresses;
-    if (handed_over.empty()) {
-        const auto endpoints = listen_endpoints(*config);
-        if (!endpoints) return fail(endpoints.error().text);
-        addresses = *endpoints;
-    }
+    options->launcher = launcher;
 
-    std::signal(SIGPIPE, SIG_IGN);
-    raise_descriptor_limit();
     const unsigned threads =
         a.threads != 0 ? a.threads : std::max(1u, std::thread::hardware_concurrency());
     worker_threads workers(threads);
     options->log = make_log(*config);
     const log_sink log = options->log;
+    if (log)
+        log({log_severity::info,
+             "started",
+             {{"user", std::to_string(::geteuid())},
+              {"landlock", restricted.landlock},
+              {"seccomp", restricted.seccomp},
+              {"commands", launcher ? "by a helper" : "none"}}});
+    if (log && launcher)
+        log({log_severity::info,
+             "commands_share_user",
+             {{"reason", "commands run as the server's own user: key files must not be its own"}}});
     options->connection_executor = [&workers] { return workers.next(); };
 
     // One line a connection on standard output, whatever the log is told to leave out.
@@ -265,14 +417,9 @@ int serve(const arguments& a) {
         std::printf("listening on %s\n", name.c_str());
         if (log) log({log_severity::info, "listening", {{"address", name}}});
     };
-    for (const int socket : handed_over) {
+    for (const int socket : listening_sockets) {
         const auto bound = s.listen(socket);
-        if (!bound) return fail("a socket that was handed over: " + bound.error().message());
-        listening(*bound);
-    }
-    for (const auto& address : addresses) {
-        const auto bound = s.listen(address);
-        if (!bound) return fail(name_of(address) + ": " + bound.error().message());
+        if (!bound) return fail("a socket to listen on: " + bound.error().message());
         listening(*bound);
     }
     std::fflush(stdout);
@@ -312,7 +459,10 @@ int serve(const arguments& a) {
             });
         });
     });
-    workers.run();
+    workers.run([&] {
+        // Not to go on unrestricted.
+        if (restricted.seccomp == is_on && restrict_network_thread()) std::abort();
+    });
     files.join();
     logins.join();
     pam.join();
@@ -323,6 +473,7 @@ int serve(const arguments& a) {
 }  // namespace sluice
 
 int main(int argc, char** argv) {
+    if (const auto e = sluice::prepare_process()) return sluice::fail(e.message());
     CLI::App app("Serves a directory over SFTP, and commands where they are allowed, by SSH.",
                  "sluiced");
     sluice::arguments a;

@@ -89,6 +89,12 @@ struct sluiced_config {
     compression_setting compression = compression_setting::no;
     rekey_limit rekey;
 
+    // The process itself
+    std::string user;   // that it becomes; empty: the one that starts it
+    std::string group;  // empty: the user's own
+    bool landlock = true;
+    bool seccomp = true;
+
     // Who may log in, and how
     std::vector<std::string> authorized_keys_files;  // empty: none; there are no home directories
     std::string trusted_user_ca_keys;                // this and those below: files; empty: none

@@ -122,6 +122,7 @@ constexpr std::array keyword_rows{
     first_of<time, &config::drain_deadline>("DrainDeadline"),
     first_of<one_of<drain_words>, &config::drain_policy>("DrainPolicy"),
     rest_of_line<command, &config::force_command>("ForceCommand", in_match),
+    first_of<account_name, &config::group>("Group"),
     algorithms_of<&choices::hostbased, &config::hostbased_accepted_algorithms>(
         "HostbasedAcceptedAlgorithms"),
     first_of<yes_or_no, &config::hostbased_authentication>("HostbasedAuthentication", in_match),
@@ -135,6 +136,7 @@ constexpr std::array keyword_rows{
     first_of<yes_or_no, &config::interactive_authentication>("KbdInteractiveAuthentication",
                                                              in_match),
     algorithms_of<&choices::kex, &config::kex_algorithms>("KexAlgorithms"),
+    first_of<yes_or_no, &config::landlock>("Landlock"),
     all_of<listen_lines, &config::listen_addresses>("ListenAddress"),
     first_of<one_of<format_words>, &config::format>("LogFormat"),
     first_of<one_of<level_words>, &config::level>("LogLevel"),
@@ -154,11 +156,13 @@ constexpr std::array keyword_rows{
     first_of<yes_or_no, &config::pubkey_authentication>("PubkeyAuthentication", in_match),
     first_of<rekeying, &config::rekey>("RekeyLimit", false, 2),
     first_of<file, &config::revoked_keys>("RevokedKeys", in_match),
+    first_of<yes_or_no, &config::seccomp>("Seccomp"),
     first_of<variables, &config::environment>("SetEnv", in_match, any_number),
     first_of<files, &config::shosts_files>("ShostsFile", in_match, any_number),
     all_of<sftp_subsystem, &config::sftp_read_only>("Subsystem", false, any_number),
     first_of<file, &config::trusted_user_ca_keys>("TrustedUserCAKeys", in_match),
     first_of<yes_or_no, &config::use_pam>("UsePAM"),
+    first_of<account_name, &config::user>("User"),
     first_of<file, &config::users_file>("UsersFile", in_match),
 };
 

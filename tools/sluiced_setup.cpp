@@ -217,23 +217,30 @@ algorithm_choices sluiced_algorithms(role own) {
     return choices;
 }
 
-setup_result<server_options> make_server_options(const sluiced_settings& settings, bool exec,
-                                                 asio::thread_pool& files, login_pools logins) {
-    const auto kept = std::make_shared<const sluiced_settings>(settings);
-    const sluiced_config& config = kept->base;
-    // Commands run as our own user, so root's server would hand out root.
-    if (exec && ::geteuid() == 0)
-        return setup_error{"--exec is refused for root: commands would run as root"};
-    const auto configs = kept->all();
+setup_result<server_material> read_material(const sluiced_settings& settings, bool exec) {
+    // Commands run as the server's user, so root's server would hand out root.
+    const std::string& user = settings.base.user;
+    if (exec && ::geteuid() == 0 && (user.empty() || user == "root"))
+        return setup_error{"--exec is refused for root: commands would run as root; give User"};
+    const auto configs = settings.all();
     if (auto wrong = fault_in(configs, exec)) return *wrong;
-
-    auto protocol = make_protocol(*kept);
+    auto protocol = make_protocol(settings);
     if (!protocol) return protocol.error();
     auto banners = load_banners(configs);
     if (!banners) return banners.error();
+    return server_material{std::move(*protocol), std::move(*banners)};
+}
+
+setup_result<server_options> make_server_options(const sluiced_settings& settings,
+                                                 server_material material, bool exec,
+                                                 asio::thread_pool& files, login_pools logins) {
+    const auto kept = std::make_shared<const sluiced_settings>(settings);
+    const sluiced_config& config = kept->base;
+    const auto configs = kept->all();
     server_options options;
-    options.protocol = std::move(*protocol);
-    options.logins = std::make_shared<sluiced_authenticator>(kept, std::move(*banners), logins);
+    options.protocol = std::move(material.protocol);
+    options.logins =
+        std::make_shared<sluiced_authenticator>(kept, std::move(material.banners), logins);
 
     bool any_root = false;
     for (const auto& one : configs) {
@@ -267,6 +274,38 @@ setup_result<server_options> make_server_options(const sluiced_settings& setting
     options.startups = {config.max_startups.start, config.max_startups.rate,
                         config.max_startups.full};
     return options;
+}
+
+landlock_rules rules_for(const sluiced_settings& settings) {
+    landlock_rules rules;
+    // Names of users, groups and hosts, the time zone: libc's files, modules and sockets.
+    rules.read = {"/etc", "/usr/share/zoneinfo", "/run/nscd", "/run/systemd", "/run/resolvconf"};
+    rules.execute = {"/lib", "/lib64", "/usr/lib", "/usr/lib64"};
+    rules.change = {"/dev/null"};
+    rules.connect = false;
+    for (const sluiced_config& config : settings.all()) {
+        auto& roots = config.sftp_read_only ? rules.read : rules.change;
+        if (!config.root.empty()) roots.push_back(config.root);
+        std::vector<std::string> policy = config.authorized_keys_files;
+        for (const auto* more : {&config.hostbased_known_hosts_files, &config.shosts_files})
+            policy.insert(policy.end(), more->begin(), more->end());
+        for (const auto* file : {&config.trusted_user_ca_keys, &config.authorized_principals_file,
+                                 &config.revoked_keys, &config.users_file})
+            if (!file->empty()) policy.push_back(*file);
+        for (const auto& file : policy)
+            rules.read.push_back(folder_for_rule(file));
+        // Host-based logins ask for names of hosts, which may take TCP.
+        rules.connect = rules.connect || config.hostbased_authentication ||
+                        (config.local_forwarding && !config.disable_forwarding);
+        if (config.use_pam) {
+            // Its modules are anybody's: they read what they like, and keep notes where such are.
+            rules.connect = true;
+            rules.execute.push_back("/");
+            for (const char* notes : {"/run", "/var", "/dev"})
+                rules.change.push_back(notes);
+        }
+    }
+    return rules;
 }
 
 setup_result<std::vector<tcp::endpoint>> listen_endpoints(const sluiced_config& config) {

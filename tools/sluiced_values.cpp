@@ -351,6 +351,18 @@ config_fault service_name::read(const words& w, std::string& out) {
 
 lines service_name::write(const std::string& name) { return {{name}}; }
 
+config_fault account_name::read(const words& w, std::string& out) {
+    const auto fits = [](char c) {
+        return static_cast<unsigned char>(c) > ' ' && c != '\x7f' && c != ':' && c != '/';
+    };
+    if (w[0].empty() || w[0].front() == '-' || !std::ranges::all_of(w[0], fits))
+        return expected("the name of a user or group", w[0]);
+    out = is_none(w) ? "" : w[0];
+    return {};
+}
+
+lines account_name::write(const std::string& name) { return {{name.empty() ? "none" : name}}; }
+
 config_fault variable_patterns::read(const words& w, words& out) {
     for (const auto& pattern : w) {
         if (pattern.empty() || pattern.find('=') != std::string::npos)

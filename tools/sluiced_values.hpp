@@ -152,6 +152,12 @@ struct service_name {
     static lines write(const std::string& name);
 };
 
+/// The name of a user or group of this machine, or none.
+struct account_name {
+    static config_fault read(const words& w, std::string& out);
+    static lines write(const std::string& name);
+};
+
 /// Patterns of names of environment variables.
 struct variable_patterns {
     static config_fault read(const words& w, words& out);

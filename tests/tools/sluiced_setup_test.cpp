@@ -31,7 +31,9 @@ protected:
                                  "\n" + lines;
         const auto settings = read_sluiced_settings({{"text", text}}, sluiced_algorithms());
         if (!settings) return setup_error{settings.error().message()};
-        return make_server_options(*settings, exec, pool_, {pool_, pool_});
+        auto material = read_material(*settings, exec);
+        if (!material) return material.error();
+        return make_server_options(*settings, std::move(*material), exec, pool_, {pool_, pool_});
     }
 
     std::string wrong(const std::string& lines) {
