@@ -183,7 +183,7 @@ class Setup:
         with open(self.large, "wb") as file:
             for _ in range(large_bytes >> 20):
                 file.write(os.urandom(1 << 20))
-        self.own(self.served, self.authorized_keys, self.users, *self.host_keys)
+        self.own(self.served, self.authorized_keys, self.users)
         self.counter = 0
         self.lock = threading.Lock()
 
@@ -233,10 +233,8 @@ class Server:
                 path = setup.folder / f"{number}.conf"
                 path.write_text(lines)
                 argv += ["--config", path]
-        as_user = {}
-        if os.geteuid() == 0 and kind == "sluiced":
-            as_user = {"user": setup.account.pw_uid, "group": setup.account.pw_gid,
-                       "extra_groups": []}
+            if os.geteuid() == 0:  # as an operator would: it becomes that user itself
+                argv += ["-o", f"User {setup.account.pw_name}"]
         environment = dict(os.environ)
         pass_fds = ()
         if handed_over is not None:  # as a service manager does: a listening socket as number 3
@@ -249,7 +247,7 @@ class Server:
             self.process = subprocess.Popen([str(a) for a in [*argv, *extra]],
                                             stdin=subprocess.DEVNULL, stdout=out, stderr=log,
                                             cwd=setup.served, start_new_session=True, env=environment,
-                                            pass_fds=pass_fds, **as_user)
+                                            pass_fds=pass_fds)
         self.port = self.wait_for_port()
 
     def sshd(self, program, path, lines):
