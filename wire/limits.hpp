@@ -87,8 +87,8 @@ inline constexpr std::size_t command_length_max = 64 * 1024;  // bytes of exec
 // To the process that starts commands: a command, its environment, and what keys and settings add.
 inline constexpr std::size_t helper_message_length_max = 192 * 1024;  // bytes; sockets take 208 KiB
 inline constexpr std::size_t helper_variables_max = 1024;
-inline constexpr std::size_t host_keys_max = 64;              // in one hostkeys-00 or prove request
-inline constexpr std::size_t lately_closed_channels = 32;     // whose late WINDOW_ADJUST is ignored
+inline constexpr std::size_t host_keys_max = 64;           // in one hostkeys-00 or prove request
+inline constexpr std::size_t lately_closed_channels = 32;  // whose late WINDOW_ADJUST is ignored
 
 // ssh_config(5): a user's own files, which tools write too
 inline constexpr std::size_t ssh_config_file_length_max = 4 * 1024 * 1024;  // bytes: a fleet's
