@@ -1,0 +1,67 @@
+#!/usr/bin/python3
+"""Paths that lead to what is the kernel's: `paths.py build/dev/sluiced`."""
+
+import re
+
+from support import Sluiced, check, main
+
+# What each would tell or do, were it served.
+READ = ("/proc/self/mem", "/proc/self/environ", "/proc/self/maps", "/proc/1/environ",
+        "/proc/kallsyms", "/proc/self/fd/0", "/proc/self/root/etc/passwd", "/proc/thread-self/mem",
+        "/sys/kernel/notes", "/dev/mem", "/dev/zero")
+WRITTEN = ("/proc/self/mem", "/proc/self/oom_score_adj", "/proc/sys/kernel/core_pattern",
+           "/proc/self/comm", "/dev/null")
+LISTED = ("/proc", "/proc/self", "/proc/self/fd", "/proc/self/task", "/sys", "/dev/pts",
+          "/sys/kernel")
+
+
+def refused(server, line, words="ermission denied|not permitted|No such file|not found|not a regular file"):
+    said = server.sftp([line], status=None)
+    check(re.search(words, said), f"{line}: {said}")
+    return said
+
+
+def nothing_of_the_kernel(program, setup):
+    """a root of / has no process, no kernel and no device in it"""
+    for settings in ((), ("Landlock no", "Seccomp no")):  # the file system itself refuses
+        with Sluiced(program, setup, settings=settings, served="/") as server:
+            for path in READ:
+                refused(server, f"get {path} {setup.folder}/got")
+            for path in WRITTEN:
+                refused(server, f"put {setup.small} {path}")
+            for path in LISTED:
+                refused(server, f"ls {path}")
+            for line in ("chmod 777 /proc/self/mem", "ln -s /x /proc/self/x", "mkdir /proc/self/x",
+                         "rm /proc/self/comm", "rename /proc/self/comm /tmp/x",
+                         f"rename {setup.served}/good /proc/self/x"):
+                refused(server, line)
+            check("root" in server.sftp(["ls /"]), "the root itself is not served")
+            check((setup.served / "good").exists(), "a file went into procfs")
+
+
+def links_to_the_kernel(program, setup):
+    """a link into procfs leads nowhere, though the root is /"""
+    link = setup.served / "link"
+    link.symlink_to("/proc/self")
+    memory = setup.served / "memory"
+    memory.symlink_to("/proc/self/mem")
+    with Sluiced(program, setup, served="/") as server:
+        for line in (f"ls {link}/", f"get {memory} {setup.folder}/got",
+                     f"put {setup.small} {memory}", f"get {link}/mem {setup.folder}/got"):
+            refused(server, line)
+        said = server.sftp([f"ls -l {setup.served}"])
+        check("link" in said, "a link is not listed")
+
+
+def below_the_root_only(program, setup):
+    """a root below it leads to neither, by no way of writing a path"""
+    (setup.served / "link").symlink_to("/proc/self/mem")
+    with Sluiced(program, setup) as server:
+        for path in ("/proc/self/mem", "../../../../proc/self/mem", "link", "/../proc/self/mem",
+                     "good/../../../proc/self/mem"):
+            refused(server, f"get {path} {setup.folder}/got", "No such file|not found|Not a dir")
+        server.serves()
+
+
+if __name__ == "__main__":
+    main([nothing_of_the_kernel, links_to_the_kernel, below_the_root_only])
