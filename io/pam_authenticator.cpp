@@ -36,6 +36,12 @@ public:
             std::span(messages, static_cast<std::size_t>(count)), out);
     }
 
+    // Whether one of the answers was no password at all.
+    bool has_said_nothing() const { return said_nothing_; }
+
+    // From here on such an answer is not given to modules: it would become the password.
+    void begin_change() { changes_password_ = true; }
+
     // Words that no question has followed.
     void show_words() {
         if (!words_.empty()) ask_({.instruction = std::exchange(words_, {})});
@@ -61,8 +67,14 @@ private:
         if (!asked.prompts.empty()) {
             asked.instruction = std::exchange(words_, {});
             const std::size_t prompts = asked.prompts.size();
+            std::vector<bool> is_secret;
+            for (const auto& prompt : asked.prompts)
+                is_secret.push_back(!prompt.echo);
             said = ask_(std::move(asked));
             if (!said || said->size() != prompts) return PAM_CONV_ERR;
+            for (std::size_t i = 0; i < prompts; ++i)
+                said_nothing_ = said_nothing_ || (is_secret[i] && (*said)[i].empty());
+            if (said_nothing_ && changes_password_) return PAM_CONV_ERR;
         }
         return give(messages, *said, out);
     }
@@ -101,6 +113,8 @@ private:
 
     std::function<responses(auth_prompts)> ask_;
     std::string words_;
+    bool said_nothing_ = false;
+    bool changes_password_ = false;
 };
 
 enum class proof { by_modules, elsewhere };  // elsewhere: only the account is looked at
@@ -132,12 +146,16 @@ public:
         if (status_ == PAM_SUCCESS && how == proof::by_modules)
             status_ = ::pam_authenticate(pam_, PAM_DISALLOW_NULL_AUTHTOK);
         if (status_ != PAM_SUCCESS) return refusal(::pam_strerror(pam_, status_));
+        // Modules have done their work by now, so that the time tells nothing.
+        if (user_.has_said_nothing()) return refusal("empty password");
         if (!is_same_user()) return refusal("PAM took him for another user");
 
+        user_.begin_change();
         status_ = ::pam_acct_mgmt(pam_, PAM_DISALLOW_NULL_AUTHTOK);
         if (status_ == PAM_NEW_AUTHTOK_REQD && may_change_password)
             status_ = ::pam_chauthtok(pam_, PAM_CHANGE_EXPIRED_AUTHTOK);
         user_.show_words();
+        if (user_.has_said_nothing()) return refusal("empty password");
         if (status_ != PAM_SUCCESS)
             return refusal(std::string("account: ") + ::pam_strerror(pam_, status_));
         return {.answer = auth_answer::accept};

@@ -74,13 +74,14 @@ bool password_file::check(std::string_view user, bytes_view password) const {
     // Whoever is not there or is locked costs what some user costs, and the same one each time.
     const std::string& setting = usable ? found->second : stand_in(user);
 
-    // crypt() stops at a NUL, so a password that holds one is hashed and then refused.
+    // crypt() stops at a NUL, so a password that holds one is hashed and then refused; so is an
+    // empty one, whose hash may stand in the file (PermitEmptyPasswords is "no").
     std::string text(as_text(password));
     const bool whole = text.find('\0') == std::string::npos;
     const std::string hash = hash_of(text, setting);
     wipe({reinterpret_cast<std::uint8_t*>(text.data()), text.size()});
     const bool equal = equal_in_constant_time(as_bytes(hash), as_bytes(setting));
-    return usable && whole && !hash.empty() && equal;
+    return usable && whole && !password.empty() && !hash.empty() && equal;
 }
 
 const std::string& password_file::stand_in(std::string_view user) const {

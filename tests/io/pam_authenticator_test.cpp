@@ -30,6 +30,9 @@ public:
         // Of services that are not there. libpam (1.5.2) would lose memory without it.
         service("other", "auth required pam_deny.so\naccount required pam_deny.so\n");
         service("ask", asks + "\naccount required pam_permit.so\n");
+        script("whatever", "#!/bin/sh\ncat > /dev/null\n");
+        service("anything", "auth required pam_exec.so expose_authtok quiet " + path("whatever") +
+                                "\naccount required pam_permit.so\n");
         service("locked", asks + "\naccount required pam_deny.so\n");
         // pam_debug gives what its arguments say.
         service("expired", asks +
@@ -148,6 +151,20 @@ TEST_F(PamLogin, WhatCannotBeGivenToPamIsRefused) {
     scripted_user user([](const auth_prompts&) { return says("sesame"); });
     EXPECT_FALSE(accepts(run(ask.converse(with_nul, user)).answer));
     EXPECT_TRUE(user.asked.empty());
+}
+
+// Whatever a module thinks of it.
+TEST_F(PamLogin, AnEmptyPasswordOpensNothing) {
+    auto anything = by("anything");
+    for (const std::string_view word : {"x", ""}) {
+        SCOPED_TRACE(word);
+        scripted_user user([&](const auth_prompts&) { return says(word); });
+        const auto asked =
+            run(anything.converse(attempt_of(auth_question::kind::interactive), user));
+        EXPECT_EQ(accepts(asked.answer), !word.empty()) << asked.reason;
+        const auto sent = run(anything.check(attempt_of(auth_question::kind::password, word)));
+        EXPECT_EQ(accepts(sent.answer), !word.empty()) << sent.reason;
+    }
 }
 
 TEST_F(PamLogin, WordsOfModulesAreShown) {

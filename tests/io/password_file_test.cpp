@@ -70,6 +70,16 @@ TEST(PasswordFile, NoPasswordOpensALockedUser) {
     EXPECT_TRUE(file->check("g", as_bytes("letmein")));
 }
 
+TEST(PasswordFile, AnEmptyPasswordOpensNothing) {
+    const auto file = password_file::parse("ada:" + yescrypt("") + "\neve:" + sha512("") + '\n');
+    ASSERT_TRUE(file);
+    for (const char* user : {"ada", "eve", "nobody", ""})
+        for (const std::string& password : {std::string(), std::string(1, '\0')}) {
+            SCOPED_TRACE(user);
+            EXPECT_FALSE(file->check(user, as_bytes(password)));
+        }
+}
+
 // The fake hash of a user that is not there is a real user's; its password opens nothing.
 TEST(PasswordFile, AnotherUsersPasswordDoesNotOpenAnUnknownUser) {
     const auto file = password_file::parse("ada:" + sha512("letmein"));
