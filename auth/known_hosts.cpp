@@ -1,6 +1,7 @@
 #include "sluice/auth/known_hosts.hpp"
 
 #include "sluice/auth/address_patterns.hpp"
+#include "sluice/auth/policy_line.hpp"
 #include "sluice/crypto/base64.hpp"
 #include "sluice/crypto/hmac.hpp"
 #include "sluice/crypto/signature_algorithms.hpp"
@@ -17,6 +18,8 @@ namespace {
 
 constexpr std::string_view blanks = " \t";
 constexpr std::string_view hash_magic = "|1|";
+constexpr std::string_view revoked_marker = "@revoked";
+constexpr std::string_view unread_fault = "a line that revokes a key cannot be read";
 constexpr std::size_t salt_length = crypto::hash_size(crypto::hash_kind::sha1);  // bytes
 
 std::string lower(std::string_view text) {
@@ -55,6 +58,10 @@ bool means_itself(std::string_view host) {
         return c > ' ' && c != '\x7f' &&
                std::string_view(",*?!|#@[]\"").find(c) == std::string::npos;
     });
+}
+
+bool is_revocation(std::string_view line) {
+    return equal_ignoring_case(take_word(line), revoked_marker);
 }
 
 std::string line_of(std::string_view name, const crypto::public_key& key) {
@@ -101,9 +108,19 @@ result<known_hosts> known_hosts::parse(std::string_view text) {
         if (parsed) {
             parsed->line = number;
             list.entries_.push_back(std::move(*parsed));
-        } else if (list.errors_.size() < limits::policy_errors_max) {
-            list.errors_.push_back({number, parsed.error()});
+            continue;
         }
+        if (list.errors_.size() < limits::policy_errors_max)
+            list.errors_.push_back({number, parsed.error()});
+        if (!is_revocation(line)) continue;
+        auto& unread = list.unread_revocations_;
+        if (unread.size() == limits::policy_errors_max) {
+            unread.back().hosts = "*";  // too many to tell apart
+            unread.back().hash.clear();
+            continue;
+        }
+        unread.push_back(unread_revocation(line));
+        unread.back().line = number;
     }
     return list;
 }
@@ -114,7 +131,7 @@ result<known_hosts::entry> known_hosts::parse_line(std::string_view line) {
     entry e;
     std::string_view hosts = take_word(line);
     if (hosts.starts_with('@')) {
-        if (hosts == "@revoked")
+        if (equal_ignoring_case(hosts, revoked_marker))
             e.mark = marker::revoked;
         else if (hosts == "@cert-authority")
             e.mark = marker::authority;
@@ -132,6 +149,14 @@ result<known_hosts::entry> known_hosts::parse_line(std::string_view line) {
     std::string_view type;
     r.read(type);
     if (r.error() || type != e.type) return errc::bad_config;
+    if (e.mark == marker::revoked && !crypto::key_type_of_certificate(type).empty()) {
+        // A certificate that is revoked stands for its key.
+        const auto cert = crypto::certificate::from_blob(e.blob);
+        if (!cert) return cert.error();
+        e.type = cert->key().type();
+        e.blob = cert->key().blob();
+        return e;
+    }
     if (!is_key_type(e.type)) return errc::unknown_key_type;
     return e;
 }
@@ -160,7 +185,24 @@ void known_hosts::append(known_hosts other) {
         e.file += files_;
         entries_.push_back(std::move(e));
     }
+    for (entry& e : other.unread_revocations_) {
+        e.file += files_;
+        unread_revocations_.push_back(std::move(e));
+    }
     files_ += other.files_;
+}
+
+// What is known of a line that cannot be read: whom it is about, at best.
+known_hosts::entry known_hosts::unread_revocation(std::string_view line) {
+    take_word(line);
+    entry e;
+    e.mark = marker::revoked;
+    if (!parse_hosts(take_word(line), e) || e.hosts.starts_with('@')) {
+        e = {};
+        e.mark = marker::revoked;
+        e.hosts = "*";
+    }
+    return e;
 }
 
 // --- looking up ---------------------------------------------------------------------------------
@@ -182,9 +224,17 @@ bool known_hosts::covers(const entry& e, std::string_view name) {
     }
 }
 
+const known_hosts::entry* known_hosts::unread_revocation_for(std::string_view name) const {
+    const auto found =
+        std::ranges::find_if(unread_revocations_, [&](const entry& e) { return covers(e, name); });
+    return found == unread_revocations_.end() ? nullptr : &*found;
+}
+
 known_hosts::match known_hosts::lookup(std::string_view host, std::uint16_t port,
                                        const crypto::public_key& key) const {
     const std::string name = known_hosts_name(host, port);
+    if (const entry* unread = unread_revocation_for(name))
+        return {verdict::revoked, unread->file, unread->line, unread_fault};
     match found;
     bool same_type = false;
     for (const entry& e : entries_) {
@@ -213,6 +263,8 @@ known_hosts::match known_hosts::lookup(std::string_view host, std::uint16_t port
                                        std::span<const std::string> signature_algorithms) const {
     const std::string name = known_hosts_name(host, port);
     const std::string principal = lower(host);
+    if (const entry* unread = unread_revocation_for(name))
+        return {verdict::revoked, unread->file, unread->line, unread_fault};
     const bytes& authority = cert.signature_key().blob();
     match found;
     for (const entry& e : entries_) {

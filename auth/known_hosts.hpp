@@ -30,7 +30,8 @@ result<std::string> hashed_known_hosts_line(std::string_view host, std::uint16_t
                                             const crypto::public_key& key,
                                             crypto::random_source& random);
 
-/// A line that cannot be understood, and is passed over.
+/// A line that cannot be understood. It is passed over, unless it is to revoke a key: then all keys
+/// of the servers that it names, or of all where it names none, count as revoked.
 struct known_hosts_error {
     std::size_t line = 0;  // from 1
     error_code error{};    // bad_config, too_long, unknown_key_type
@@ -58,8 +59,9 @@ public:
         verdict what = verdict::unknown;
         std::size_t file = 0;  // in the order of append(), from 0
         std::size_t line = 0;  // that decides, from 1; of changed: a key of the same type if any
-        std::string_view
-            fault{};  // of a certificate whose authority is known, and that is not good
+        /// Of a certificate whose authority is known, and that is not good; of revoked, that the
+        /// line cannot be read and might be about this key.
+        std::string_view fault{};
     };
 
     match lookup(std::string_view host, std::uint16_t port, const crypto::public_key& key) const;
@@ -113,9 +115,12 @@ private:
 
     static result<entry> parse_line(std::string_view line);
     static result<> parse_hosts(std::string_view hosts, entry& e);
+    static entry unread_revocation(std::string_view line);
     static bool covers(const entry& e, std::string_view name);
+    const entry* unread_revocation_for(std::string_view name) const;
 
     std::vector<entry> entries_;
+    std::vector<entry> unread_revocations_;
     std::vector<known_hosts_error> errors_;
     std::size_t files_ = 1;
 };

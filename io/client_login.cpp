@@ -108,7 +108,10 @@ asio::awaitable<bool> client_login::trusts(crypto::presented_key shown, std::str
         if (found.what == known_hosts::verdict::known) co_return true;
         if (found.what == known_hosts::verdict::revoked) {
             host_key_problem_ = "the certificate of " + server_name() +
-                                " or its authority is revoked: " + hosts_.place(found);
+                                (found.fault.empty() ? " or its authority is revoked: "
+                                                     : " or its authority may be revoked: ") +
+                                hosts_.place(found);
+            if (!found.fault.empty()) host_key_problem_ += ": " + std::string(found.fault);
             co_return false;
         }
         // As ssh(1): what no authority of ours vouches for is a key like any other.
@@ -135,7 +138,10 @@ asio::awaitable<bool> client_login::trusts_bare(crypto::public_key key, std::str
                               key.fingerprint() + ")" + note;
     switch (found.what) {
     case known_hosts::verdict::revoked:
-        host_key_problem_ = "the " + shown + " is revoked: " + hosts_.place(found);
+        host_key_problem_ = "the " + shown +
+                            (found.fault.empty() ? " is revoked: " : " may be revoked: ") +
+                            hosts_.place(found);
+        if (!found.fault.empty()) host_key_problem_ += ": " + std::string(found.fault);
         co_return false;
     case known_hosts::verdict::known: known_key_ = key.blob(); co_return true;
     case known_hosts::verdict::changed:
@@ -147,6 +153,12 @@ asio::awaitable<bool> client_login::trusts_bare(crypto::public_key key, std::str
     }
     if (std::ranges::find(options_.host_keys, key) != options_.host_keys.end()) co_return true;
 
+    // What could not be read might have said that this server has another key.
+    if (hosts_.error()) {
+        host_key_problem_ = "the " + shown + " is not known, and the known hosts cannot be read: " +
+                            hosts_.error().message();
+        co_return false;
+    }
     auto answer = host_key_answer::refuse;
     switch (options_.host_keys_unknown) {
     case host_key_policy::strict: break;

@@ -47,21 +47,19 @@ std::vector<std::string> known_hosts_files::usual() {
 }
 
 error_code known_hosts_files::load() {
-    error_code first;
     bool any = false;
     for (const std::string& path : paths_) {
         const auto text = read_text_file(path, limits::known_hosts_length_max);
         if (text && path == paths_.front()) first_text_ = *text;
         auto file = text ? known_hosts::parse(*text) : known_hosts::parse({});
-        const bool absent = !text && text.error() == boost::system::errc::no_such_file_or_directory;
-        if (!first && !text && !absent) first = text.error();
+        if (!error_ && !text && !is_absent(text.error())) error_ = text.error();
         if (!file) continue;
         if (std::exchange(any, true))
             hosts_.append(std::move(*file));
         else
             hosts_ = std::move(*file);
     }
-    return first;
+    return error_;
 }
 
 std::string known_hosts_files::place(const known_hosts::match& found) const {
@@ -74,6 +72,7 @@ error_code known_hosts_files::add(std::string_view host, std::uint16_t port,
     auto line = hashed ? hashed_known_hosts_line(host, port, key, crypto::system_random())
                        : known_hosts_line(host, port, key);
     if (!line) return line.error();
+    if (error_) return error_;
     if (paths_.empty()) return errc::bad_config;
     const std::string& path = paths_.front();
     const auto folder = std::filesystem::path(path).parent_path();
@@ -90,6 +89,7 @@ error_code known_hosts_files::add(std::string_view host, std::uint16_t port,
 }
 
 error_code known_hosts_files::remove(const std::vector<std::size_t>& lines) {
+    if (error_) return error_;
     if (paths_.empty()) return errc::bad_config;
     const std::string& path = paths_.front();
     const auto text = read_text_file(path, limits::known_hosts_length_max);

@@ -22,6 +22,10 @@ public:
     /// Errors: of the first file that is there and cannot be read, too_long; the others count.
     error_code load();
 
+    /// What load() gave. While there is one, nobody knows what the file says: nothing is added to
+    /// the files or taken out of them, and a key that is unknown is to be refused.
+    const error_code& error() const { return error_; }
+
     const known_hosts& hosts() const { return hosts_; }
     /// "FILE:LINE" of what a lookup found.
     std::string place(const known_hosts::match& found) const;
@@ -38,6 +42,7 @@ public:
 private:
     std::vector<std::string> paths_;
     known_hosts hosts_;
+    error_code error_;
     std::string first_text_;  // of the first file, as it was read
 };
 

@@ -23,4 +23,9 @@ result<std::string> read_text_file(const std::string& path, std::size_t size_max
     }
 }
 
+bool is_absent(const error_code& error) {
+    return error == boost::system::errc::no_such_file_or_directory ||
+           error == boost::system::errc::not_a_directory;
+}
+
 }  // namespace sluice

@@ -281,8 +281,6 @@ TEST(KnownHosts, BadLinesAreReportedAndPassedOver) {
         errc error;
     } cases[] = {
         {"@what a " + good, errc::bad_config},
-        {"@revoked", errc::bad_config},
-        {"@revoked @revoked a " + good, errc::bad_config},
         {"a", errc::bad_config},
         {"a ssh-ed25519", errc::bad_config},
         {"a ssh-ed25519 AAAA!", errc::bad_config},
@@ -314,6 +312,56 @@ TEST(KnownHosts, BadLinesAreReportedAndPassedOver) {
     EXPECT_EQ(parsed(many).errors().size(), limits::policy_errors_max);
     EXPECT_EQ(known_hosts::parse(std::string(limits::known_hosts_length_max + 1, '\n')).error(),
               errc::too_long);
+}
+
+// A line that should have revoked something is never passed over.
+TEST(KnownHosts, ARevocationThatCannotBeReadStopsTheLogin) {
+    const std::string& good = key(0).line();
+    const std::string text = good.substr(good.find(' ') + 1);
+    const std::string long_comment(limits::policy_line_length_max, 'x');
+    for (const std::string& line :
+         {"@revoked a " + good + ' ' + long_comment, std::string("@revoked a ssh-rsa ") + text,
+          std::string("@revoked a ssh-xxx AAAAB3NzaC14eHg="), std::string("@revoked a"),
+          std::string("@revoked a ssh-ed25519"), std::string("@revoked a ssh-ed25519 AAAA!"),
+          std::string("@revoked a ssh-ed25519-cert-v01@openssh.com ") + text,
+          std::string("@REVOKED a ssh-ed25519 AAAA!")}) {
+        SCOPED_TRACE(line.substr(0, 60));
+        const auto list = parsed("a " + good + "\nb " + good + "\n" + line + "\n");
+        const auto found = list.lookup("a", 22, key(0));
+        EXPECT_EQ(found.what, verdict::revoked);
+        EXPECT_EQ(found.line, 3u);
+        EXPECT_FALSE(found.fault.empty());
+        EXPECT_EQ(list.lookup("b", 22, key(0)).what, verdict::known) << "it is about another";
+        EXPECT_EQ(list.errors().size(), 1u);
+        known_hosts both = parsed("a " + good + '\n');
+        both.append(parsed(line + '\n'));
+        EXPECT_EQ(both.lookup("a", 22, key(0)).what, verdict::revoked);
+        EXPECT_EQ(both.lookup("a", 22, key(0)).file, 1u);
+        EXPECT_TRUE(list.changes_for("a", 22, {}).learn.empty());
+    }
+    // Where it does not say whom it is about, it is about everybody.
+    for (const std::string& line :
+         {std::string("@revoked"), "@revoked @revoked a " + good, "@revoked |1|x|y " + good}) {
+        SCOPED_TRACE(line.substr(0, 60));
+        EXPECT_EQ(parsed(line + "\nb " + good).lookup("b", 22, key(0)).what, verdict::revoked);
+    }
+    std::string many;
+    for (std::size_t i = 0; i <= limits::policy_errors_max; ++i)
+        many += "@revoked h" + std::to_string(i) + " x\n";
+    EXPECT_EQ(parsed(many).lookup("elsewhere", 22, key(0)).what, verdict::revoked);
+}
+
+TEST(KnownHosts, ARevokedCertificateStandsForItsKey) {
+    const auto cert = test::test_certificate(
+        key(0), {.kind = crypto::certificate_kind::host, .principals = {"a"}});
+    const auto list =
+        parsed("a " + key(0).line() + "\na " + key(1).line() + "\n@cert-authority a " +
+               test::test_authority().public_half().line() + "\n@revoked a " + cert.line() + '\n');
+    EXPECT_TRUE(list.errors().empty());
+    EXPECT_EQ(list.lookup("a", 22, key(0)).what, verdict::revoked);
+    EXPECT_EQ(list.lookup("a", 22, key(0)).line, 4u);
+    EXPECT_EQ(list.lookup("a", 22, cert, 1).what, verdict::revoked);
+    EXPECT_EQ(list.lookup("a", 22, key(1)).what, verdict::known);
 }
 
 // The known_hosts file that OpenSSH tests with, read in place where it is there.

@@ -7,6 +7,7 @@
 #include "sluice/tests/support/client_side.hpp"
 #include "sluice/tests/support/running_agent.hpp"
 #include "sluice/tests/support/temp_dir.hpp"
+#include "sluice/wire/limits.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -18,6 +19,7 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -385,6 +387,41 @@ TEST(ClientHostKeys, ANewOneIsAppendedOnALineOfItsOwn) {
     const auto hosts = known_hosts::parse(text_of(file));
     EXPECT_EQ(hosts->size(), 2u);
     EXPECT_TRUE(hosts->errors().empty());
+}
+
+// What could not be read might have said anything: an error is never consent.
+TEST(ClientHostKeys, AreNotNewWhereTheFilesCannotBeRead) {
+    for (const bool too_long : {false, true}) {
+        test::temp_dir dir;
+        const std::string first = dir / "known_hosts";
+        const std::string second = dir / "unreadable";
+        if (too_long) {
+            std::ofstream(second).put('\n');
+            std::filesystem::resize_file(second, limits::known_hosts_length_max + 1);
+        } else {
+            std::filesystem::create_directory(second);
+        }
+        served s;
+        s.start();
+        connect_options options = test::test_options();
+        const auto key = std::exchange(options.host_keys, {}).front();
+        options.host_keys_unknown = host_key_policy::accept_new;
+        connect_failure failure;
+        options.on_failure = [&](const connect_failure& f) { failure = f; };
+        EXPECT_TRUE(run_to_end(s, [&]() -> asio::awaitable<void> {
+            for (const auto& files : {std::vector{first, second}, std::vector{second, first}}) {
+                options.known_hosts_files = files;
+                auto [e, c] = co_await test::connect_to(s, carrier::tcp, options);
+                EXPECT_EQ(e, errc::host_key_rejected);
+                EXPECT_NE(failure.text.find("cannot be read"), std::string::npos);
+            }
+            // A key that is known all the same is known.
+            std::ofstream(first) << known_hosts_line("127.0.0.1", s.address.port(), key).value();
+            auto [e, c] = co_await test::connect_to(s, carrier::tcp, options);
+            EXPECT_FALSE(e) << e.message();
+            if (!e) co_await c.close();
+        }()));
+    }
 }
 
 TEST(ClientHostKeys, AKeyThatCannotBeSavedIsUsedAndLogged) {
