@@ -26,7 +26,8 @@ std::optional<authorized_principal> parse_line(std::string_view line) {
     const auto length = options_length(front);
     if (!length || *length != front.size()) return std::nullopt;
     auto options = key_options::parse(front);
-    if (!options) return std::nullopt;
+    // A name signs nothing.
+    if (!options || options->cert_authority) return std::nullopt;
     return authorized_principal{std::string(name), std::move(*options)};
 }
 

@@ -13,6 +13,7 @@
 
 #include <netdb.h>
 
+#include <initializer_list>
 #include <memory>
 #include <optional>
 
@@ -94,12 +95,13 @@ std::vector<authorized_principal> listed_principals(std::string_view pattern,
     return names ? std::move(*names) : std::vector<authorized_principal>();
 }
 
-// Whether a file of public keys has this one.
-bool is_listed(const std::string& path, const crypto::public_key& key) {
-    if (path.empty()) return false;
+// The lines of a file of authorities that have this one.
+std::vector<authorized_key> listed_authorities(const std::string& path,
+                                               const crypto::public_key& key) {
+    if (path.empty()) return {};
     const auto text = read_text_file(path, limits::policy_file_length_max);
     const auto keys = authorized_keys::parse(text ? *text : std::string(), &key);
-    return keys && !keys->keys().empty();
+    return keys ? keys->keys() : std::vector<authorized_key>();
 }
 
 // Whether a host's name has that address.
@@ -132,6 +134,9 @@ private:
     login_verdict check_password(const login_attempt& attempt) const;
     login_verdict check_key(const login_attempt& attempt) const;
     login_verdict check_certificate(const login_attempt& attempt) const;
+    login_verdict judge_certificate(const login_attempt& attempt,
+                                    const std::vector<std::string>& principals,
+                                    std::initializer_list<const key_options*> lines) const;
     login_verdict check_host(const login_attempt& attempt) const;
     std::string_view revocation(const crypto::presented_key& shown) const;
 
@@ -190,6 +195,10 @@ login_verdict file_decision::check_key(const login_attempt& attempt) const {
         const auto keys = listed_keys(pattern, question.user, *question.key);
         for (const auto& listed : keys) {
             if (listed.options.cert_authority) continue;
+            if (!listed.options.principals.empty()) {
+                verdict = refusal("principals in front of a key that is no authority");
+                continue;
+            }
             const auto judged =
                 listed.judge(attempt.peer_address, system_seconds(), asserted(question));
             if (judged == authorized_key::verdict::allowed)
@@ -203,54 +212,72 @@ login_verdict file_decision::check_key(const login_attempt& attempt) const {
 // --- certificates -----------------------------------------------------------------------------
 
 // By TrustedUserCAKeys, then by the authorities of authorized_keys. What the certificate permits
-// and what the line permits bind together.
+// and what each line permits bind together.
 login_verdict file_decision::check_certificate(const login_attempt& attempt) const {
     const auto& question = attempt.question;
     const crypto::certificate& cert = *question.certificate;
     if (const auto why = revocation(cert); !why.empty()) return refusal(why);
 
     login_verdict verdict = refusal("authority is not trusted");
-    const auto now = system_seconds();
     const auto try_as = [&](const std::vector<std::string>& principals,
-                            const key_options& options) {
-        const auto judged =
-            options.judge(cert.key(), attempt.peer_address, now, asserted(question));
-        auto why = user_certificate_fault(
-            cert, {.principals = principals,
-                   .address = attempt.peer_address,
-                   .system_seconds = now,
-                   .assertion = asserted(question),
-                   .signature_algorithms = options_.ca_signature_algorithms});
-        if (why.empty() && judged != key_options::verdict::allowed) why = to_text(judged);
-        session_rights rights = rights_of(cert.rights());
-        if (why.empty() && !restrict(rights, rights_of(options)))
-            why = "certificate and its authority's line force different commands";
-        verdict = refusal(why);
-        if (why.empty()) verdict = {.answer = auth_answer::accept, .rights = std::move(rights)};
-        return why.empty();
+                            std::initializer_list<const key_options*> lines) {
+        verdict = judge_certificate(attempt, principals, lines);
+        return accepts(verdict.answer);
     };
 
-    if (is_listed(options_.trusted_user_ca_keys_file, cert.signature_key())) {
+    const auto authorities =
+        listed_authorities(options_.trusted_user_ca_keys_file, cert.signature_key());
+    for (const authorized_key& authority : authorities) {
         if (options_.authorized_principals_file.empty()) {
-            if (try_as({question.user}, {})) return verdict;
-        } else {
-            verdict = refusal("no principal is authorized");
-            const auto names =
-                listed_principals(options_.authorized_principals_file, question.user);
-            for (const authorized_principal& one : names)
-                if (try_as({one.name}, one.options)) return verdict;
+            if (try_as({question.user}, {&authority.options})) return verdict;
+            continue;
         }
+        verdict = refusal("no principal is authorized");
+        // Whether a touch may be missing is for the line that is nearer to the user to say.
+        key_options of_authority = authority.options;
+        of_authority.presence_required = false;
+        const auto names = listed_principals(options_.authorized_principals_file, question.user);
+        for (const authorized_principal& one : names)
+            if (try_as({one.name}, {&of_authority, &one.options})) return verdict;
     }
     for (const auto& pattern : options_.authorized_keys_files) {
         const auto keys = listed_keys(pattern, question.user, cert.signature_key());
         for (const auto& listed : keys) {
             if (!listed.options.cert_authority) continue;
             const auto& named = listed.options.principals;
-            if (try_as(named.empty() ? std::vector{question.user} : named, listed.options))
+            if (try_as(named.empty() ? std::vector{question.user} : named, {&listed.options}))
                 return verdict;
         }
     }
     return verdict;
+}
+
+// By a certificate that lists one of `principals`, and one of those of each line that names any.
+login_verdict file_decision::judge_certificate(
+    const login_attempt& attempt, const std::vector<std::string>& principals,
+    std::initializer_list<const key_options*> lines) const {
+    const auto& question = attempt.question;
+    const crypto::certificate& cert = *question.certificate;
+    const auto now = system_seconds();
+    const auto fault = [&](const std::vector<std::string>& names) {
+        return user_certificate_fault(cert,
+                                      {.principals = names,
+                                       .address = attempt.peer_address,
+                                       .system_seconds = now,
+                                       .assertion = asserted(question),
+                                       .signature_algorithms = options_.ca_signature_algorithms});
+    };
+    if (const auto why = fault(principals); !why.empty()) return refusal(why);
+    session_rights rights = rights_of(cert.rights());
+    for (const key_options* line : lines) {
+        if (!line->principals.empty())
+            if (const auto why = fault(line->principals); !why.empty()) return refusal(why);
+        const auto judged = line->judge(cert.key(), attempt.peer_address, now, asserted(question));
+        if (judged != key_options::verdict::allowed) return refusal(to_text(judged));
+        if (!restrict(rights, rights_of(*line)))
+            return refusal("certificate and its authority's line force different commands");
+    }
+    return {.answer = auth_answer::accept, .rights = std::move(rights)};
 }
 
 // --- hosts ------------------------------------------------------------------------------------
@@ -267,8 +294,9 @@ login_verdict file_decision::check_host(const login_attempt& attempt) const {
     bool known = false;
     for (const auto& path : options.known_hosts_files) {
         const auto text = read_text_file(path, limits::known_hosts_length_max);
+        if (!text && is_absent(text.error())) continue;
         const auto hosts = text ? known_hosts::parse(*text) : result<known_hosts>(text.error());
-        if (!hosts) continue;
+        if (!hosts) return refusal("known hosts cannot be read");
         const auto found =
             question.certificate
                 ? hosts->lookup(question.client_host, ssh_port, *question.certificate,
@@ -279,7 +307,10 @@ login_verdict file_decision::check_host(const login_attempt& attempt) const {
     }
     bool permitted = false;
     for (const auto& pattern : options.shosts_files) {
-        const auto text = file_of(pattern, question.user);
+        const auto path = expand(pattern, question.user);
+        if (!path) continue;
+        const auto text = read_text_file(*path, limits::policy_file_length_max);
+        if (!text && !is_absent(text.error())) return refusal("trusted hosts cannot be read");
         permitted = permitted || (text && hosts_equiv_permits(*text, question.client_host,
                                                               question.client_user, question.user));
     }

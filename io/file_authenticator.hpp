@@ -33,7 +33,9 @@ struct file_authenticator_options {
     std::vector<std::string> authorized_keys_files = {};
 
     /// Public keys, one a line, of authorities whose certificates let in whom they name
-    /// (TrustedUserCAKeys). Empty: none, but for those of authorized_keys lines.
+    /// (TrustedUserCAKeys). Options in front of one bind whoever comes by it, as in authorized_keys;
+    /// a certificate must list one of its principals="…" besides the user's own name. A line that
+    /// is not understood trusts nobody. Empty: none, but for those of authorized_keys lines.
     std::string trusted_user_ca_keys_file = {};
 
     /// Names that a certificate of those may have in place of the user's own

@@ -34,9 +34,10 @@ TEST(AuthorizedPrincipals, NamesCommentsAndOptions) {
 
 TEST(AuthorizedPrincipals, ALineWithoutANameNamesNobody) {
     using namespace std::literals;
-    for (const auto text : {""sv, "\n\n"sv, " \t\r\n"sv, "# x\n"sv, "\0\n"sv, "a\0b\n"sv,
-                            "a\x1b\n"sv, "\x7f"sv, "no-pty \0"sv, "command=\"\" ada"sv,
-                            "from=\"\" ada"sv, "principals=\"\" ada"sv, "expiry-time=\"\" ada"sv})
+    for (const auto text :
+         {""sv, "\n\n"sv, " \t\r\n"sv, "# x\n"sv, "\0\n"sv, "a\0b\n"sv, "a\x1b\n"sv, "\x7f"sv,
+          "no-pty \0"sv, "command=\"\" ada"sv, "from=\"\" ada"sv, "principals=\"\" ada"sv,
+          "cert-authority ada"sv, "expiry-time=\"\" ada"sv})
         EXPECT_TRUE(parse_authorized_principals(text).value().empty()) << text;
 }
 

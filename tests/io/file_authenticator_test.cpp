@@ -3,6 +3,7 @@
 #include "sluice/tests/support/key_folder.hpp"
 #include "sluice/tests/support/soft_token.hpp"
 #include "sluice/tests/support/transport_pair.hpp"
+#include "sluice/wire/limits.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -11,6 +12,7 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <semaphore>
 
 namespace sluice {
@@ -232,6 +234,66 @@ TEST_F(CertificateLogins, WhoIsNotAdmittedIsRefused) {
     EXPECT_EQ(why({.principals = {"ada"}}), "user or address is not allowed");
 }
 
+// Each option, in each place where options may stand.
+TEST_F(CertificateLogins, EveryOptionBindsWhereverItStands) {
+    const auto& authority = test::test_authority().public_half();
+    const fields good{.principals = {"ada"}, .extensions = {{"permit-port-forwarding"}}};
+    enum class place { of_key, of_authority, of_trusted_authority, of_principal };
+    const auto with = [&](place where, const std::string& line_options) {
+        options = {};
+        options.authorized_keys_files = {dir.path("authorized_keys.%u")};
+        dir.write("authorized_keys.ada", "");
+        dir.write("cas", authority.line() + '\n');
+        dir.write("principals.ada", line_options + " ada\n");
+        switch (where) {
+        case place::of_key:
+            authorize(line_options, key);
+            verdict = ask(options, question(kind::public_key, key));
+            return;
+        case place::of_authority: authorize("cert-authority," + line_options, authority); break;
+        case place::of_trusted_authority:
+            dir.write("cas", line_options + ' ' + authority.line() + '\n');
+            options.trusted_user_ca_keys_file = dir.path("cas");
+            break;
+        case place::of_principal:
+            options.trusted_user_ca_keys_file = dir.path("cas");
+            options.authorized_principals_file = dir.path("principals.%u");
+            break;
+        }
+        why(good);
+    };
+    for (const place where :
+         {place::of_key, place::of_authority, place::of_trusted_authority, place::of_principal}) {
+        SCOPED_TRACE(static_cast<int>(where));
+        for (const char* refused :
+             {"from=\"10.0.0.0/8\"", "from=\"\"", "expiry-time=\"20000101Z\"", "expiry-time=\"\"",
+              "verify-required", "principals=\"eve\"", "principals=\"\"", "tunnel=\"0\"",
+              "permitlisten=\"1\"", "command=\"\"", "permitopen=\"\"", "unheard-of"}) {
+            with(where, refused);
+            EXPECT_FALSE(accepts(verdict.answer)) << refused;
+        }
+        for (const char* restricted :
+             {"restrict", "no-port-forwarding", "command=\"echo\"", "permitopen=\"a:1\"",
+              "environment=\"A=b\"", "from=\"192.0.2.0/24\"", "expiry-time=\"29990101Z\"",
+              "no-pty"}) {
+            SCOPED_TRACE(restricted);
+            with(where, restricted);
+            EXPECT_TRUE(accepts(verdict.answer)) << verdict.reason;
+            const std::string_view o = restricted;
+            const auto& rights = verdict.rights;
+            EXPECT_EQ(rights.port_forwarding, o != "restrict" && o != "no-port-forwarding");
+            EXPECT_EQ(rights.forced_command.has_value(), o.starts_with("command"));
+            EXPECT_EQ(rights.permit_open.has_value(), o.starts_with("permitopen"));
+            EXPECT_EQ(rights.environment.size(), o.starts_with("environment") ? 1u : 0u);
+        }
+        with(where, "principals=\"ada\"");
+        EXPECT_EQ(accepts(verdict.answer), where != place::of_key);
+        with(where, "cert-authority");
+        EXPECT_EQ(accepts(verdict.answer),
+                  where == place::of_authority || where == place::of_trusted_authority);
+    }
+}
+
 // --- hostbased ----------------------------------------------------------------------------------
 
 TEST(HostBasedLogins, OfKnownHostsAndUsersThatAreTrusted) {
@@ -270,6 +332,51 @@ TEST(HostBasedLogins, OfKnownHostsAndUsersThatAreTrusted) {
     EXPECT_EQ(why("ada", "client.example", cert), "");
     dir.write("hosts", "@cert-authority *.example " + authority + "\n@revoked * " + key.line());
     EXPECT_EQ(why("ada", "client.example", cert), "host key is revoked");
+
+    // An error is never consent: what cannot be read might have revoked the key, or the user.
+    const std::string good = "client.example " + key.line() + '\n';
+    dir.write("hosts", good + "@revoked * " + cert.line());
+    EXPECT_EQ(why("ada"), "host key is revoked");
+    dir.write("hosts", good + "@revoked client.example ssh-ed25519 AAAA!");
+    EXPECT_EQ(why("ada"), "host key is revoked");
+    dir.write("hosts", good);
+    EXPECT_EQ(why("ada"), "");
+    for (const std::string& unreadable :
+         {dir.path(""), dir.write("big", std::string(limits::known_hosts_length_max + 1, '#'))}) {
+        options.host_based.known_hosts_files = {dir.path("hosts"), unreadable};
+        EXPECT_EQ(why("ada"), "known hosts cannot be read");
+    }
+    options.host_based.known_hosts_files = {dir.path("hosts"), dir.path("absent"),
+                                            dir.path("hosts/absent")};
+    EXPECT_EQ(why("ada"), "");
+    options.host_based.shosts_files = {dir.path(""), dir.path("shosts.%u")};
+    EXPECT_EQ(why("ada"), "trusted hosts cannot be read");
+}
+
+// Nobody is led out of the folder of a pattern by a name, and no pattern has tokens that it is not
+// to have.
+TEST(FileAuthenticator, PatternsStandForOneFileEach) {
+    using namespace std::literals;
+    const test::key_folder dir;
+    const auto key = crypto::private_key::generate("ssh-ed25519").value().public_half();
+    const auto as = [&](std::string_view user, const std::string& pattern) {
+        auth_question q = question(kind::public_key, key);
+        q.user = user;
+        return accepts(ask({.authorized_keys_files = {pattern}}, std::move(q)).answer);
+    };
+    std::filesystem::create_directories(dir.path("keys/ada"));
+    dir.write("keys/ada/list", key.line());
+    dir.write("list", key.line());
+    dir.write("keys/list", key.line());
+    dir.write("keys/%u", key.line());
+    const std::string pattern = dir.path("keys/%u/list");
+    EXPECT_TRUE(as("ada", pattern));
+    for (const auto user : {""sv, "."sv, ".."sv, "../keys/ada"sv, "ada/"sv, "/ada"sv, "ada/."sv,
+                            "ada\0"sv, "\0"sv, "%u"sv, "ada\n"sv, "eve"sv, "-"sv, "ADA"sv})
+        EXPECT_FALSE(as(user, pattern)) << user;
+    EXPECT_TRUE(as("ada", dir.path("keys/%%u"))) << "a percent sign";
+    for (const char* bad : {"keys/%h", "keys/%U/list", "keys/%uu/list", "keys/%u/%x"})
+        EXPECT_FALSE(as("ada", dir.path(bad))) << bad;
 }
 
 // A server that goes away under its clients, while their keys are looked up.
