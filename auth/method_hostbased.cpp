@@ -1,6 +1,7 @@
 // "hostbased" (RFC 4252 §9): the client's host vouches for its user, by a signature of its host
 // key.
 
+#include "sluice/auth/login_names.hpp"
 #include "sluice/auth/methods.hpp"
 #include "sluice/auth/shown_key.hpp"
 #include "sluice/crypto/signature_algorithms.hpp"
@@ -64,15 +65,17 @@ public:
             f.client_host.size() > limits::host_name_length_max ||
             f.client_user.size() > limits::user_name_length_max)
             return method_verdict::failed;
+        std::string_view host = f.client_host;
+        if (host.ends_with('.')) host.remove_suffix(1);
+        if (!is_login_host(host) || !is_login_name(f.client_user)) return method_verdict::failed;
         auto shown = shown_key(f.algorithm, f.key_blob, context.host_based_algorithms, {});
         if (!shown ||
             !shown->verify(f.algorithm, signed_data(request.user_name, f, context.session_id),
                            signature))
             return method_verdict::failed;
-        if (f.client_host.ends_with('.')) f.client_host.remove_suffix(1);
         question.what = auth_question::kind::host_based;
         question.algorithm = f.algorithm;
-        question.client_host = f.client_host;
+        question.client_host = host;
         question.client_user = f.client_user;
         question.key = std::move(shown->key);
         question.certificate = std::move(shown->cert);

@@ -64,14 +64,13 @@ public:
                                       auth_question& question) override {
         const auto f = publickey_fields::parse(request);
         if (!f) return f.error();
-        // Queries try nothing, so they are not counted: a client may ask for all keys it has.
-        const auto refused = f->has_signature ? method_verdict::failed : method_verdict::unproven;
+        // A query that is refused counts as an attempt, as in OpenSSH: each costs us a search.
         auto shown = acceptable_key(*f, context);
-        if (!shown) return refused;
+        if (!shown) return method_verdict::failed;
         if (f->has_signature) {
             const bytes data = signed_data(request, *f, context.session_id);
             const auto assertion = shown->verify(f->algorithm, data, f->signature);
-            if (!assertion) return refused;
+            if (!assertion) return method_verdict::failed;
             question.assertion = *assertion;
         }
         question.what = f->has_signature ? auth_question::kind::public_key
@@ -85,7 +84,7 @@ public:
     method_verdict on_answer(const auth_reply& reply, const auth_question& question,
                              wire::payload_sink& out) override {
         const bool query = question.what == auth_question::kind::public_key_query;
-        if (!accepts(reply)) return query ? method_verdict::unproven : method_verdict::failed;
+        if (!accepts(reply)) return method_verdict::failed;
         if (!query) return method_verdict::successful;
         out.send(wire::encoded(userauth_pk_ok{question.algorithm, question.certificate
                                                                       ? question.certificate->blob()

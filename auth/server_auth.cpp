@@ -1,5 +1,6 @@
 #include "sluice/auth/server_auth.hpp"
 
+#include "sluice/auth/login_names.hpp"
 #include "sluice/auth/methods.hpp"
 #include "sluice/wire/codec.hpp"
 #include "sluice/wire/expects.hpp"
@@ -141,11 +142,9 @@ result<> server_auth::check_who(const userauth_request& request) {
     if (user_known_)
         return request.user_name == user_name_ ? result<>() : fail(errc::protocol_error);
     if (request.user_name.size() > limits::user_name_length_max) return fail(errc::too_long);
-    // A NUL would end the name early in some lookups and not in others; no user's name has any.
-    if (std::ranges::any_of(request.user_name, [](char c) {
-            return static_cast<unsigned char>(c) < ' ' || c == '\x7f';
-        }))
-        return fail(errc::bad_value);
+    // A NUL would end the name early in some lookups and not in others, and "-froot" would be an
+    // option of whatever it is given to.
+    if (!is_login_name(request.user_name)) return fail(errc::bad_value);
     user_name_ = request.user_name;
     user_known_ = true;
     return {};

@@ -19,8 +19,8 @@ struct server_auth_config {
     /// "none".
     std::vector<std::vector<std::string>> method_chains = {{"publickey"}, {"password"}};
 
-    /// The failed attempt of this number ends the connection (MaxAuthTries). "none" and public key
-    /// queries are no attempts; limits::auth_requests_max holds for requests of every kind.
+    /// The failed attempt of this number ends the connection (MaxAuthTries). "none" does not count;
+    /// public key queries do where they are refused.
     unsigned attempts_max = 6;
 
     /// Sent once, before the first reply; none if empty. Line breaks are CR LF (RFC 4252 §5.4).

@@ -659,12 +659,13 @@ TEST(Rfc4252s4, AttemptsAreLimited) {
         ASSERT_TRUE(c.server.answer(refuse));
         EXPECT_EQ(c.heard(), "failure publickey,password");
     }
-    // Neither "none" nor a query is an attempt.
+    // Neither "none" nor a query that is answered is an attempt.
     ASSERT_TRUE(c.say(none()));
     EXPECT_EQ(c.heard(), "failure publickey,password");
     ASSERT_TRUE(c.say(publickey{.sign = false}));
-    ASSERT_TRUE(c.server.answer(refuse));
-    EXPECT_EQ(c.heard(), "failure publickey,password");
+    ASSERT_TRUE(c.server.answer(accept));
+    EXPECT_EQ(c.heard(), "pk_ok ssh-ed25519");
+    EXPECT_EQ(c.server.attempts_failed(), 2u);
     ASSERT_TRUE(c.say(password("wrong")));
     EXPECT_EQ(c.server.answer(refuse).error(), errc::too_many_attempts);
     EXPECT_EQ(c.heard(), "nothing");
@@ -672,6 +673,18 @@ TEST(Rfc4252s4, AttemptsAreLimited) {
     EXPECT_EQ(c.say(password("right")).error(), errc::too_many_attempts);
     EXPECT_EQ(c.kind(), "no question");
     EXPECT_FALSE(c.server.take_user());
+}
+
+TEST(Rfc4252s4, ARefusedQueryIsAnAttempt) {
+    conversation c({.attempts_max = 3});
+    for (int i = 0; i < 2; ++i) {
+        ASSERT_TRUE(c.say(publickey{.sign = false}));
+        ASSERT_TRUE(c.server.answer(refuse));
+        EXPECT_EQ(c.heard(), "failure publickey,password");
+    }
+    // Also one that nobody is asked about.
+    EXPECT_EQ(c.say(publickey{.algorithm = "unheard-of", .sign = false}).error(),
+              errc::too_many_attempts);
 }
 
 TEST(ServerAuth, RequestsOfEveryKindAreCapped) {
@@ -733,7 +746,14 @@ TEST(ServerAuth, ImpossibleUserNamesEndTheConnection) {
         error_code error;
     } cases[] = {
         {std::string(limits::user_name_length_max, 'u'), {}},
-        {"", {}},
+        {"a-b c", {}},
+        {"\xc2\xa0x", {}},
+        {"", errc::bad_value},
+        {"-", errc::bad_value},
+        {"-froot", errc::bad_value},
+        {"a\x1b[m", errc::bad_value},
+        {"a\xc2\x9bm", errc::bad_value},
+        {std::string(1, '\0'), errc::bad_value},
         {"j\xc3\xbcrgen@example", {}},
         {std::string(limits::user_name_length_max + 1, 'u'), errc::too_long},
         {std::string("root\0x", 6), errc::bad_value},
@@ -745,6 +765,18 @@ TEST(ServerAuth, ImpossibleUserNamesEndTheConnection) {
         conversation c;
         const auto said = c.say(none(t.name));
         EXPECT_EQ(said ? error_code() : said.error(), t.error);
+        if (!t.error) continue;
+        for (const char* method : {"password", "publickey", "hostbased", "keyboard-interactive",
+                                   publickey_hostbound.data(), "unheard-of"}) {
+            conversation other({.method_chains = {{"none"},
+                                                  {"password"},
+                                                  {"publickey"},
+                                                  {"hostbased"},
+                                                  {"keyboard-interactive"}},
+                                .asks_for_policy = true});
+            EXPECT_EQ(other.say(request(t.name, method, bytes(40, 0))).error(), t.error) << method;
+            EXPECT_EQ(other.kind(), "no question");
+        }
     }
 }
 
@@ -1027,6 +1059,16 @@ TEST(Rfc4252s9, WhatIsNotProvenIsNotAskedAbout) {
         {.algorithm = "sk-ssh-ed25519@openssh.com"},
         {.host = std::string(limits::host_name_length_max + 1, 'h')},
         {.user = std::string(limits::user_name_length_max + 1, 'u')},
+        {.host = ""},
+        {.host = "."},
+        {.host = "-h"},
+        {.host = "a b"},
+        {.host = std::string("client\0.example", 15)},
+        {.host = "client\n"},
+        {.user = ""},
+        {.user = "-froot"},
+        {.user = std::string("there\0", 6)},
+        {.user = "a\x7f"},
         {.blob = ecdsa_key().public_half().blob()},
         {.session = other_session},
     };
