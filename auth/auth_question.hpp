@@ -35,11 +35,12 @@ struct auth_question {
     std::optional<crypto::public_key> key;  // of public keys and of host_based
     /// The certificate that `key` was shown in. It is well-formed and bears a good signature of its
     /// authority, nothing more: whether that authority is trusted and the certificate good for
-    /// `user` is part of the question (`user_certificate_fault`).
+    /// `user` is part of the question (`user_certificate_fault`), and to be named in auth_accept.
     std::optional<crypto::certificate> certificate;
     std::string algorithm;  // "rsa-sha2-512", "ssh-ed25519-cert-v01@openssh.com"
-    /// Of public_key, when the key is a security key: what it asserted. Whoever accepts the key
-    /// judges it; key_options::judge and user_certificate_fault do.
+    /// Of public_key and host_based, when the key is a security key: what it asserted. Whoever
+    /// accepts the key judges it; key_options::judge and user_certificate_fault do. A touch is
+    /// asked for unless auth_accept waives it.
     std::optional<crypto::sk_assertion> assertion;
 
     std::string submethods;               // of interactive: what the client would like, often empty
@@ -51,6 +52,18 @@ struct auth_question {
 };
 
 enum class auth_answer { refuse, accept };
+
+/// Accepts a key, or a host, and says by name what of it the application has looked at, or does
+/// without. What is not named the protocol asks for itself: a plain auth_answer::accept of a key in
+/// a certificate, or of a security key that nobody touched, lets nobody in.
+struct auth_accept {
+    /// The certificate is of a trusted authority, and was judged for its dates, principals,
+    /// source-address and demands: user_certificate_fault does all but the first.
+    bool certificate_judged = false;
+
+    /// Nobody need have touched the security key (no-touch-required).
+    bool touch_waived = false;
+};
 
 /// An answer to `interactive` and `interactive_responses`: the user is asked this (RFC 4256 §3.2).
 /// At most limits::auth_prompts_max prompts; none shows `instruction` alone.
@@ -81,14 +94,16 @@ struct auth_policy {
 };
 
 /// The answer to `user` is a policy; refusing leaves what holds for all.
-using auth_reply = std::variant<auth_answer, auth_prompts, auth_password_expired, auth_policy>;
+using auth_reply =
+    std::variant<auth_answer, auth_accept, auth_prompts, auth_password_expired, auth_policy>;
 
 /// Whether a reply is one to such a question; those that accept or refuse always are.
 bool fits(const auth_reply& reply, enum auth_question::kind what);
 
-inline bool accepts(const auth_reply& reply) {
-    const auto* answer = std::get_if<auth_answer>(&reply);
-    return answer != nullptr && *answer == auth_answer::accept;
-}
+/// Whether it lets in as far as the application is concerned.
+bool accepts(const auth_reply& reply);
+
+/// Whether it lets in, and leaves nothing of what the question shows unlooked at.
+bool admits(const auth_reply& reply, const auth_question& question);
 
 }  // namespace sluice

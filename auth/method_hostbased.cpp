@@ -69,10 +69,11 @@ public:
         if (host.ends_with('.')) host.remove_suffix(1);
         if (!is_login_host(host) || !is_login_name(f.client_user)) return method_verdict::failed;
         auto shown = shown_key(f.algorithm, f.key_blob, context.host_based_algorithms, {});
-        if (!shown ||
-            !shown->verify(f.algorithm, signed_data(request.user_name, f, context.session_id),
-                           signature))
-            return method_verdict::failed;
+        if (!shown) return method_verdict::failed;
+        const bytes data = signed_data(request.user_name, f, context.session_id);
+        const auto assertion = shown->verify(f.algorithm, data, signature);
+        if (!assertion) return method_verdict::failed;
+        question.assertion = *assertion;
         question.what = auth_question::kind::host_based;
         question.algorithm = f.algorithm;
         question.client_host = host;
@@ -82,9 +83,9 @@ public:
         return method_verdict::asking;
     }
 
-    method_verdict on_answer(const auth_reply& reply, const auth_question&,
+    method_verdict on_answer(const auth_reply& reply, const auth_question& question,
                              wire::payload_sink&) override {
-        return accepts(reply) ? method_verdict::successful : method_verdict::failed;
+        return admits(reply, question) ? method_verdict::successful : method_verdict::failed;
     }
 };
 

@@ -84,7 +84,7 @@ public:
     method_verdict on_answer(const auth_reply& reply, const auth_question& question,
                              wire::payload_sink& out) override {
         const bool query = question.what == auth_question::kind::public_key_query;
-        if (!accepts(reply)) return method_verdict::failed;
+        if (!admits(reply, question)) return method_verdict::failed;
         if (!query) return method_verdict::successful;
         out.send(wire::encoded(userauth_pk_ok{question.algorithm, question.certificate
                                                                       ? question.certificate->blob()

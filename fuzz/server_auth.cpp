@@ -23,7 +23,9 @@ public:
 
 auth_reply reply_to(const auth_question& question, std::size_t choice) {
     switch (question.what) {
-    case auth_question::kind::public_key_query: return auth_answer::accept;
+    case auth_question::kind::public_key_query:
+        if (choice % 2 != 0) return auth_accept{.certificate_judged = true};
+        return auth_answer::accept;
     case auth_question::kind::interactive:
     case auth_question::kind::interactive_responses:
         if (choice % 4 != 0) return auth_prompts{.prompts = {choice % 4, {"?", choice % 2 == 0}}};

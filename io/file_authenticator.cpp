@@ -202,7 +202,8 @@ login_verdict file_decision::check_key(const login_attempt& attempt) const {
             const auto judged =
                 listed.judge(attempt.peer_address, system_seconds(), asserted(question));
             if (judged == authorized_key::verdict::allowed)
-                return {.answer = auth_answer::accept, .rights = rights_of(listed.options)};
+                return {.answer = auth_accept{.touch_waived = !listed.options.presence_required},
+                        .rights = rights_of(listed.options)};
             verdict = refusal(to_text(judged));
         }
     }
@@ -277,7 +278,9 @@ login_verdict file_decision::judge_certificate(
         if (!restrict(rights, rights_of(*line)))
             return refusal("certificate and its authority's line force different commands");
     }
-    return {.answer = auth_answer::accept, .rights = std::move(rights)};
+    // Whether a touch is needed was for the certificate and the lines to say.
+    return {.answer = auth_accept{.certificate_judged = true, .touch_waived = true},
+            .rights = std::move(rights)};
 }
 
 // --- hosts ------------------------------------------------------------------------------------
@@ -318,7 +321,7 @@ login_verdict file_decision::check_host(const login_attempt& attempt) const {
     if (!permitted) return refusal("host is not trusted with its users");
     if (!options.name_from_packet_only && !has_address(question.client_host, attempt.peer_address))
         return refusal("host has another address");
-    return {.answer = auth_answer::accept};
+    return {.answer = auth_accept{.certificate_judged = true}};
 }
 
 }  // namespace

@@ -131,7 +131,9 @@ void server_connection::on_verdict(login_verdict verdict) {
     }
     const auto what = attempt_.question.what;
     const bool query = what == auth_question::kind::public_key_query;
-    bool accepted = accepts(verdict.answer);
+    bool accepted = admits(verdict.answer, attempt_.question);
+    if (!accepted && accepts(verdict.answer))
+        verdict.reason = "accepted without a word on the certificate or the touch";
     if (accepted && !query && !restrict(session_.rights, std::move(verdict.rights))) {
         accepted = false;
         verdict.reason = "forces another command than the step before";

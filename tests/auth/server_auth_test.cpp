@@ -458,6 +458,27 @@ TEST(SecurityKeys, WhatTheyAssertIsPartOfTheQuestion) {
     ASSERT_TRUE(c.say(publickey{}));
     ASSERT_EQ(c.kind(), "public key");
     EXPECT_FALSE(c.server.question()->assertion);
+
+    // Who plainly accepts does not do without the touch.
+    const struct {
+        auth_reply reply;
+        std::uint8_t flags;
+        const char* heard;
+    } cases[] = {
+        {accept, test::soft_token::present, "success"},
+        {accept, test::soft_token::verified, "failure publickey,password"},
+        {accept, 0, "failure publickey,password"},
+        {auth_accept{}, 0, "failure publickey,password"},
+        {auth_accept{.certificate_judged = true}, 0, "failure publickey,password"},
+        {auth_accept{.touch_waived = true}, 0, "success"},
+    };
+    for (const auto& t : cases) {
+        conversation other;
+        ASSERT_TRUE(say(other, true, t.flags));
+        ASSERT_EQ(other.kind(), "public key");
+        ASSERT_TRUE(other.server.answer(t.reply));
+        EXPECT_EQ(other.heard(), t.heard);
+    }
 }
 
 TEST(Rfc4252s7, QueryThenSignature) {
@@ -942,6 +963,25 @@ bytes certified(std::string_view algorithm, const crypto::private_key& key, byte
     return payload;
 }
 
+constexpr auth_accept judged{.certificate_judged = true};
+
+// Who only looks at the key has not looked at dates, principals and addresses.
+TEST(Certificates, AreNotAcceptedPlainly) {
+    constexpr const char* algorithm = "ssh-ed25519-cert-v01@openssh.com";
+    const auto cert = test::test_certificate(ed25519_key().public_half(), {.principals = {"eve"}});
+    for (const bool sign : {false, true})
+        for (const auth_reply& plain : {auth_reply(accept), auth_reply(auth_accept{}),
+                                        auth_reply(auth_accept{false, true})}) {
+            conversation c;
+            ASSERT_TRUE(
+                c.say(certified(algorithm, ed25519_key(), cert.blob(), "ssh-ed25519", sign)));
+            ASSERT_TRUE(c.server.waiting());
+            ASSERT_TRUE(c.server.answer(plain));
+            EXPECT_EQ(c.heard(), "failure publickey,password");
+            EXPECT_FALSE(c.server.take_user());
+        }
+}
+
 TEST(Certificates, AreShownAndProven) {
     const struct {
         const crypto::private_key& key;
@@ -962,7 +1002,7 @@ TEST(Certificates, AreShownAndProven) {
         ASSERT_TRUE(c.server.question()->certificate);
         EXPECT_EQ(c.server.question()->certificate->blob(), cert.blob());
         EXPECT_EQ(c.server.question()->key, t.key.public_half());
-        ASSERT_TRUE(c.server.answer(accept));
+        ASSERT_TRUE(c.server.answer(judged));
         const bytes reply = c.next();
         const auto ok = wire::decode<userauth_pk_ok>(reply);
         ASSERT_TRUE(ok);
@@ -972,7 +1012,7 @@ TEST(Certificates, AreShownAndProven) {
         ASSERT_TRUE(c.say(certified(t.algorithm, t.key, cert.blob(), t.signs_as, true)));
         ASSERT_EQ(c.kind(), "public key");
         ASSERT_TRUE(c.server.question()->certificate);
-        ASSERT_TRUE(c.server.answer(accept));
+        ASSERT_TRUE(c.server.answer(judged));
         EXPECT_EQ(c.heard(), "success");
         EXPECT_EQ(c.server.take_user()->keys(), std::vector{t.key.public_half()});
     }
@@ -1049,6 +1089,20 @@ TEST(Rfc4252s9, AHostVouchesForItsUser) {
     ASSERT_TRUE(c.server.answer(accept));
     EXPECT_EQ(c.heard(), "success");
     EXPECT_TRUE(c.server.take_user()->keys().empty()) << "it is no key of the user's";
+}
+
+TEST(Rfc4252s9, ACertificateOfAHostIsNotAcceptedPlainly) {
+    const auto cert = test::test_certificate(
+        ed25519_key().public_half(),
+        {.kind = crypto::certificate_kind::host, .principals = {"other.example"}});
+    for (const bool named : {false, true}) {
+        conversation c({.method_chains = {{"hostbased"}}});
+        ASSERT_TRUE(
+            c.say(hostbased{.algorithm = "ssh-ed25519-cert-v01@openssh.com", .blob = cert.blob()}));
+        ASSERT_EQ(c.kind(), "host");
+        ASSERT_TRUE(c.server.answer(named ? auth_reply(judged) : auth_reply(accept)));
+        EXPECT_EQ(c.heard(), named ? "success" : "failure hostbased");
+    }
 }
 
 TEST(Rfc4252s9, WhatIsNotProvenIsNotAskedAbout) {

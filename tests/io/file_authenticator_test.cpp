@@ -73,6 +73,9 @@ TEST(FileAuthenticator, DemandsOfASecurityKeyWhatItsLineDoes) {
         SCOPED_TRACE(c.options);
         const std::string file = dir.write("authorized_keys", c.options + key.line() + '\n');
         EXPECT_EQ(answer(file, question(c.what, key, c.said)), c.want);
+        const auto q = question(c.what, key, c.said);
+        EXPECT_EQ(admits(ask({.authorized_keys_files = {file}}, q).answer, q),
+                  c.want == auth_answer::accept);
     }
 }
 
@@ -93,8 +96,10 @@ protected:
         const auto cert = test::test_certificate(key, std::move(f));
         auth_question q = question(what, key);
         q.certificate = cert;
+        const auth_question asked = q;
         verdict = ask(options, std::move(q));
         EXPECT_EQ(accepts(verdict.answer), verdict.reason.empty());
+        EXPECT_EQ(admits(verdict.answer, asked), verdict.reason.empty());
         return verdict.reason;
     }
 
