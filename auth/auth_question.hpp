@@ -33,9 +33,10 @@ struct auth_question {
     secret_bytes password;                  // as sent: may hold any byte, NUL too
     secret_bytes new_password;              // likewise
     std::optional<crypto::public_key> key;  // of public keys and of host_based
-    /// The certificate that `key` was shown in. It is well-formed and bears a good signature of its
-    /// authority, nothing more: whether that authority is trusted and the certificate good for
-    /// `user` is part of the question (`user_certificate_fault`), and to be named in auth_accept.
+    /// The certificate that `key` was shown in. It is well-formed, nothing more: that its authority
+    /// has signed it is checked when this question is answered with yes. Whether that authority is
+    /// trusted and the certificate good for `user` is part of the question
+    /// (`user_certificate_fault`), and to be named in auth_accept.
     std::optional<crypto::certificate> certificate;
     std::string algorithm;  // "rsa-sha2-512", "ssh-ed25519-cert-v01@openssh.com"
     /// Of public_key and host_based, when the key is a security key: what it asserted. Whoever

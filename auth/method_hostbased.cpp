@@ -85,7 +85,9 @@ public:
 
     method_verdict on_answer(const auth_reply& reply, const auth_question& question,
                              wire::payload_sink&) override {
-        return admits(reply, question) ? method_verdict::successful : method_verdict::failed;
+        const bool in = admits(reply, question) &&
+                        (!question.certificate || question.certificate->verify().has_value());
+        return in ? method_verdict::successful : method_verdict::failed;
     }
 };
 

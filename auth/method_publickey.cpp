@@ -57,8 +57,9 @@ bytes signed_data(const userauth_request& request, const publickey_fields& f,
 
 class server_publickey final : public server_method {
 public:
-    // Nothing here depends on who the user is: the signature is checked before anyone looks for
-    // the key in the user's files, so a wrong one costs and answers the same for every name.
+    // Nothing here depends on who the user is: his own signature is checked before anyone looks for
+    // the key in the user's files, so a wrong one costs and answers the same for every name. That
+    // of a certificate's authority is checked when the authority is known to be trusted.
     result<method_verdict> on_request(const userauth_request& request,
                                       const server_method_context& context,
                                       auth_question& question) override {
@@ -85,6 +86,8 @@ public:
                              wire::payload_sink& out) override {
         const bool query = question.what == auth_question::kind::public_key_query;
         if (!admits(reply, question)) return method_verdict::failed;
+        // Whoever signed the certificate is trusted, if he did.
+        if (question.certificate && !question.certificate->verify()) return method_verdict::failed;
         if (!query) return method_verdict::successful;
         out.send(wire::encoded(userauth_pk_ok{question.algorithm, question.certificate
                                                                       ? question.certificate->blob()

@@ -196,6 +196,22 @@ certificate_option certificate::text_option(std::string name, std::string_view t
 }
 
 result<certificate> certificate::from_blob(bytes_view blob) {
+    auto c = parse_claim(blob);
+    if (!c) return c;
+    if (const auto verified = c->verify(); !verified) return verified.error();
+    return c;
+}
+
+result<> certificate::verify() const {
+    const bytes_view whole = blob_;
+    wire::reader r(whole.subspan(covered_));
+    bytes_view signature;
+    r.read(signature);
+    if (r.error()) return r.error();
+    return signature_key_.verify(signature_algorithm_, whole.first(covered_), signature);
+}
+
+result<certificate> certificate::parse_claim(bytes_view blob) {
     if (blob.size() > limits::public_key_blob_length_max) return errc::too_long;
     wire::reader r(blob);
     std::string_view type;
@@ -208,7 +224,7 @@ result<certificate> certificate::from_blob(bytes_view blob) {
     bytes_view signature;
     read_fields(r, fields);
     r.read(authority);
-    const bytes_view covered = blob.first(blob.size() - r.left().size());
+    const std::size_t covered = blob.size() - r.left().size();
     r.read(signature);
     if (r.error()) return r.error();
     if (!r.at_end()) return errc::trailing_bytes;
@@ -220,11 +236,9 @@ result<certificate> certificate::from_blob(bytes_view blob) {
     s.read(algorithm);
     if (s.error()) return errc::bad_signature;
     if (!is_sound_signature_algorithm(algorithm)) return errc::unknown_key_type;
-    const auto verified = signature_key->verify(algorithm, covered, signature);
-    if (!verified) return verified.error();
-
     certificate c(std::move(*key), std::move(*signature_key));
     c.blob_ = to_bytes(blob);
+    c.covered_ = covered;
     c.type_ = type;
     c.signature_algorithm_ = algorithm;
     c.fields_ = std::move(fields);
@@ -321,6 +335,13 @@ std::string_view to_text(certificate::verdict verdict) {
 // --- what is shown ------------------------------------------------------------------------------
 
 result<presented_key> presented_key::from_blob(bytes_view blob) {
+    auto shown = parse_claim(blob);
+    if (!shown || !shown->cert) return shown;
+    if (const auto verified = shown->cert->verify(); !verified) return verified.error();
+    return shown;
+}
+
+result<presented_key> presented_key::parse_claim(bytes_view blob) {
     wire::reader r(blob);
     std::string_view type;
     r.read(type);
@@ -330,7 +351,7 @@ result<presented_key> presented_key::from_blob(bytes_view blob) {
         if (!key) return key.error();
         return presented_key(std::move(*key));
     }
-    auto c = certificate::from_blob(blob);
+    auto c = certificate::parse_claim(blob);
     if (!c) return c.error();
     return presented_key(std::move(*c));
 }

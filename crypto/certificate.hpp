@@ -5,6 +5,7 @@
 #include "sluice/wire/bytes.hpp"
 #include "sluice/wire/error.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -51,13 +52,21 @@ struct certificate_rights {
 };
 
 /// An OpenSSH certificate of version 01 (PROTOCOL.certkeys), of any key type. A value that exists
-/// bears a good signature of `signature_key()`; whether that one is trusted, and whether the
-/// certificate is good for something (`judge`), is for the caller to find out.
+/// bears a good signature of `signature_key()`, unless it was made by `parse_claim`; whether that
+/// one is trusted, and whether the certificate is good for something (`judge`), is for the caller
+/// to find out.
 class certificate {
 public:
     /// Errors: unknown_key_type (also of the authority: a certificate cannot be one, and SHA-1
     /// does not count), bad_value, too_long, bad_signature and those of public_key::from_blob.
     static result<certificate> from_blob(bytes_view blob);
+
+    /// The same, but leaves the signature to `verify`: it costs what whoever made the certificate
+    /// likes, and tells nothing where the authority is a stranger. Until then all of it is a claim.
+    static result<certificate> parse_claim(bytes_view blob);
+
+    /// Checks the signature. Errors: bad_signature.
+    result<> verify() const;
 
     /// "type base64 [comment]", as in a -cert.pub file. Errors: the same, and bad_key_file.
     static result<certificate> from_line(std::string_view line);
@@ -107,6 +116,7 @@ private:
     result<> interpret_options();
 
     bytes blob_;
+    std::size_t covered_ = 0;  // bytes of it, from its begin, that are signed
     std::string type_;
     public_key key_;
     public_key signature_key_;
@@ -130,6 +140,9 @@ struct presented_key {
 
     /// By its type in the blob. Errors: those of public_key and certificate.
     static result<presented_key> from_blob(bytes_view blob);
+
+    /// The same, a certificate by certificate::parse_claim.
+    static result<presented_key> parse_claim(bytes_view blob);
 
     public_key key;
     std::optional<certificate> cert;  // of `key`

@@ -57,6 +57,12 @@ inline constexpr std::size_t agent_channels_max = 16;  // to the agent, that a s
 inline constexpr std::size_t policy_line_length_max = 16 * 1024;    // authorized_keys line
 inline constexpr std::size_t policy_file_length_max = 1024 * 1024;  // bytes
 inline constexpr std::size_t policy_errors_max = 64;                // lines reported of one file
+inline constexpr std::size_t policy_files_kept_max = 64;            // parsed, of an authenticator
+inline constexpr std::size_t policy_bytes_kept_max = 16 * 1024 * 1024;  // of their texts
+inline constexpr std::size_t passwords_waiting_max = 64;  // to be hashed; a second of one thread
+inline constexpr std::chrono::milliseconds refusal_time_min{5};     // as OpenSSH's auth2.c
+inline constexpr std::chrono::seconds refusal_time_max{5};          // likewise; no doubling beyond
+inline constexpr std::chrono::milliseconds refusal_time_spread{4};  // likewise, by user name
 inline constexpr std::size_t key_file_length_max = 1024 * 1024;     // bytes, as OpenSSH
 inline constexpr std::size_t permit_open_max = 256;                 // destinations of one key
 inline constexpr std::uint32_t bcrypt_rounds_max = 4096;          // a key file may not cost minutes
@@ -72,6 +78,8 @@ inline constexpr std::size_t moduli_max = 2048;                    // OpenSSH ha
 inline constexpr std::size_t krl_length_max = 16 * 1024 * 1024;    // bytes: 400,000 hashes
 inline constexpr unsigned rsa_bits_min = 2048;
 inline constexpr unsigned rsa_bits_max = 16384;
+inline constexpr unsigned rsa_bits_of_strangers_max = 8192;  // before a login; 16384 cost 5 ms
+inline constexpr unsigned rsa_exponent_bits_of_strangers_max = 32;  // nearly all have 17
 
 // Channels, RFC 4254
 inline constexpr std::size_t channels_max = 128;               // open at once on a connection

@@ -2,6 +2,8 @@
 
 #include "sluice/tests/support/soft_token.hpp"
 #include "sluice/wire/limits.hpp"
+#include "sluice/wire/mpint.hpp"
+#include "sluice/wire/writer.hpp"
 
 #include <gtest/gtest.h>
 
@@ -199,6 +201,25 @@ TEST(AuthorizedKeys, EnvironmentIsExposed) {
         many += ",environment=\"A=1\"";
     EXPECT_TRUE(with(many));
     EXPECT_FALSE(with(many + ",environment=\"A=1\""));
+}
+
+TEST(AuthorizedKeys, TheSameModulusWithAnotherExponentIsAnotherKey) {
+    const auto with_exponent = [](bytes e) {
+        const bytes n(256, 0xff);
+        bytes blob;
+        wire::writer w(blob);
+        w.write("ssh-rsa");
+        w.write(wire::mpint{e});
+        w.write(wire::mpint{n});
+        return crypto::public_key::from_blob(blob).value();
+    };
+    const auto listed = with_exponent({1, 0, 1});
+    const auto other = with_exponent({3});
+    const std::string text = listed.line() + '\n';
+    EXPECT_NE(authorized_keys::parse(text).value().find(listed), nullptr);
+    EXPECT_EQ(authorized_keys::parse(text).value().find(other), nullptr);
+    EXPECT_TRUE(authorized_keys::parse(text, &other).value().keys().empty());
+    EXPECT_EQ(authorized_keys::parse(text).value().find_allowed(other, "192.0.2.1", 0), nullptr);
 }
 
 TEST(AuthorizedKeys, AnEmptyValueIsNoValue) {

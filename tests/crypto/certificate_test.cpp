@@ -372,6 +372,20 @@ TEST(Certificate, EveryDamageIsRefused) {
               errc::too_long);
 }
 
+TEST(Certificate, AClaimIsVerifiedLater) {
+    const bytes good = made(ada()).blob();
+    const auto claim = certificate::parse_claim(good);
+    ASSERT_TRUE(claim);
+    EXPECT_TRUE(claim->verify());
+    for (std::size_t n = 0; n < good.size(); ++n) {
+        bytes changed = good;
+        changed[n] ^= 0x10;
+        const auto other = certificate::parse_claim(changed);
+        EXPECT_FALSE(other && other->verify()) << n;
+        EXPECT_FALSE(presented_key::from_blob(changed)) << n;
+    }
+}
+
 TEST(Certificate, LinesThatAreNone) {
     const certificate c = made(ada());
     ASSERT_TRUE(certificate::from_line("  " + c.line() + " a comment\n"));
