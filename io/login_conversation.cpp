@@ -1,5 +1,7 @@
 #include "sluice/io/login_conversation.hpp"
 
+#include "sluice/io/clock.hpp"
+
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -12,7 +14,8 @@ namespace sluice {
 login_conversation::login_conversation(asio::any_io_executor strand,
                                        std::function<void(auth_prompts)> send)
     : send_(std::move(send)),
-      heard_(std::move(strand), std::chrono::steady_clock::time_point::max()) {}
+      heard_(std::move(strand), std::chrono::steady_clock::time_point::max()),
+      answered_at_(now()) {}
 
 asio::awaitable<std::optional<std::vector<secret_bytes>>> login_conversation::ask(
     auth_prompts prompts) {
@@ -29,6 +32,7 @@ asio::awaitable<std::optional<std::vector<secret_bytes>>> login_conversation::as
 
 void login_conversation::on_responses(std::vector<secret_bytes> responses) {
     responses_ = std::move(responses);
+    answered_at_ = now();
     heard_.cancel();
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sluice/io/authenticator.hpp"
+#include "sluice/wire/clock.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -29,11 +30,15 @@ public:
     void abandon();
     bool abandoned() const { return abandoned_; }
 
+    /// When the client said something last: it has begun, or answered.
+    time_point answered_at() const { return answered_at_; }
+
 private:
     std::function<void(auth_prompts)> send_;
     boost::asio::steady_timer heard_;  // never expires: cancelled when something came
     std::optional<std::vector<secret_bytes>> responses_;
     bool abandoned_ = false;
+    time_point answered_at_;
 };
 
 }  // namespace sluice

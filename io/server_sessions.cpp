@@ -6,13 +6,18 @@
 #include "sluice/io/forwarding.hpp"
 #include "sluice/io/login_conversation.hpp"
 #include "sluice/io/process.hpp"
+#include "sluice/io/refusal_time.hpp"
 #include "sluice/io/server_connection.hpp"
 #include "sluice/io/session_port.hpp"
 #include "sluice/io/sftp_service.hpp"
 #include "sluice/wire/limits.hpp"
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
 
@@ -50,15 +55,59 @@ void add_key(std::vector<std::pair<std::string_view, std::string>>& fields,
     fields.emplace_back("authority", cert.signature_key().fingerprint());
 }
 
-// Coroutines of our own around the application's, so that whatever it throws is a refusal.
-asio::awaitable<login_verdict> check(std::shared_ptr<authenticator> logins, login_attempt attempt) {
-    co_return co_await logins->check(std::move(attempt));
+// Coroutines of our own around the application's, so that whatever it throws is a refusal, and
+// each refusal takes its least time. (gcc 12 wants what is awaited bound to a name.)
+asio::awaitable<login_verdict> checked(std::shared_ptr<authenticator> logins,
+                                       login_attempt attempt) {
+    try {
+        login_verdict verdict = co_await logins->check(std::move(attempt));
+        co_return verdict;
+    } catch (...) {
+        co_return login_verdict{};
+    }
 }
 
+asio::awaitable<login_verdict> conversed(std::shared_ptr<authenticator> logins,
+                                         login_attempt attempt,
+                                         std::shared_ptr<login_conversation> user) {
+    try {
+        login_verdict verdict = co_await logins->converse(std::move(attempt), *user);
+        co_return verdict;
+    } catch (...) {
+        co_return login_verdict{};
+    }
+}
+
+// Until a refusal may be told whose work began then. (An attempt that is given up ends here.)
+asio::awaitable<void> least_time(std::string user, time_point begun) {
+    const auto whole = refusal_time::of_process().whole(user, now() - begun);
+    asio::steady_timer least(co_await asio::this_coro::executor, begun + whole);
+    co_await least.async_wait(asio::as_tuple(asio::use_awaitable));
+}
+
+asio::awaitable<login_verdict> check(std::shared_ptr<authenticator> logins, login_attempt attempt) {
+    const auto begun = now();
+    const auth_question question = attempt.question;
+    login_verdict verdict = co_await checked(std::move(logins), std::move(attempt));
+    if (accepts(verdict.answer) && question.certificate && !question.certificate->verify())
+        verdict = {.reason = "certificate is not signed by its authority"};
+    const bool refused = !admits(verdict.answer, question) &&
+                         !std::holds_alternative<auth_password_expired>(verdict.answer);
+    if (refused && question.what != auth_question::kind::none) {
+        co_await least_time(question.user, begun);
+    }
+    co_return verdict;
+}
+
+// What the user takes to answer is not ours, so the time counts from his latest answer; that he is
+// asked at all is the same for everybody.
 asio::awaitable<login_verdict> converse(std::shared_ptr<authenticator> logins,
                                         login_attempt attempt,
                                         std::shared_ptr<login_conversation> user) {
-    co_return co_await logins->converse(std::move(attempt), *user);
+    const std::string name = attempt.question.user;
+    login_verdict verdict = co_await conversed(std::move(logins), std::move(attempt), user);
+    if (!accepts(verdict.answer)) co_await least_time(name, user->answered_at());
+    co_return verdict;
 }
 
 bool may_open(const session_rights& rights, std::string_view host, std::uint16_t port) {

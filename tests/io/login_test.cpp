@@ -1,11 +1,15 @@
 // Logins of our client at our server, where they need more than a key or a password.
 
 #include "sluice/crypto/key_file.hpp"
+#include "sluice/io/clock.hpp"
 #include "sluice/io/file_authenticator.hpp"
+#include "sluice/io/refusal_time.hpp"
 #include "sluice/tests/support/client_side.hpp"
 #include "sluice/tests/support/key_folder.hpp"
 
 #include <boost/asio/steady_timer.hpp>
+
+#include <stdexcept>
 
 namespace sluice {
 namespace {
@@ -27,6 +31,35 @@ error_code log_in(served& s, const connect_options& options) {
         if (!e) co_await c.close();
     }()));
     return outcome;
+}
+
+// --- refusals -----------------------------------------------------------------------------------
+
+TEST(Refusals, AreNotToldBeforeTheTimeOfTheUser) {
+    for (const char* method : {"password", "keyboard-interactive"}) {
+        SCOPED_TRACE(method);
+        served s;
+        time_point asked;
+        s.options.protocol.auth.method_chains = {{method}};
+        s.options.logins = std::make_shared<test_logins>(
+            [&](login_attempt) -> asio::awaitable<login_verdict> {
+                asked = now();
+                co_return login_verdict{};
+            },
+            [&](login_attempt, conversation&) -> asio::awaitable<login_verdict> {
+                asked = now();
+                throw std::runtime_error("which is a refusal too");
+                co_return login_verdict{};
+            });
+        s.start();
+        connect_options options = test::test_options();
+        options.on_password = [](client_auth_question) { return std::optional(secret("wrong")); };
+        options.on_prompts = [](client_auth_question) {
+            return std::optional(std::vector<secret_bytes>());
+        };
+        EXPECT_EQ(log_in(s, options), errc::auth_denied);
+        EXPECT_GE(now() - asked, refusal_time::of_process().of_user("ada"));
+    }
 }
 
 // --- keyboard-interactive -----------------------------------------------------------------------
