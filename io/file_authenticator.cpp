@@ -8,6 +8,7 @@
 #include "sluice/auth/user_certificate.hpp"
 #include "sluice/io/clock.hpp"
 #include "sluice/io/on_pool.hpp"
+#include "sluice/io/policy_cache.hpp"
 #include "sluice/io/text_file.hpp"
 #include "sluice/wire/limits.hpp"
 
@@ -69,38 +70,39 @@ session_rights rights_of(const crypto::certificate_rights& permitted) {
     return rights;
 }
 
-// The file that a pattern means for a user, if it is there.
-std::optional<std::string> file_of(std::string_view pattern, std::string_view user) {
+// The file that a pattern means for a user, or null where it cannot be read.
+std::shared_ptr<const std::string> file_of(policy_cache& files, std::string_view pattern,
+                                           std::string_view user) {
     const auto path = expand(pattern, user);
-    if (!path) return std::nullopt;
-    auto text = read_text_file(*path, limits::policy_file_length_max);
-    if (!text) return std::nullopt;
-    return std::move(*text);
+    if (!path) return nullptr;
+    auto text = files.text(*path, limits::policy_file_length_max);
+    return text ? std::move(*text) : nullptr;
 }
 
 // The lines of an authorized_keys file that have this key.
-std::vector<authorized_key> listed_keys(std::string_view pattern, std::string_view user,
-                                        const crypto::public_key& key) {
-    const auto text = file_of(pattern, user);
+std::vector<authorized_key> listed_keys(policy_cache& files, std::string_view pattern,
+                                        std::string_view user, const crypto::public_key& key) {
+    const auto text = file_of(files, pattern, user);
     if (!text) return {};
     const auto keys = authorized_keys::parse(*text, &key);
     return keys ? keys->keys() : std::vector<authorized_key>();
 }
 
-std::vector<authorized_principal> listed_principals(std::string_view pattern,
+std::vector<authorized_principal> listed_principals(policy_cache& files, std::string_view pattern,
                                                     std::string_view user) {
-    const auto text = file_of(pattern, user);
+    const auto text = file_of(files, pattern, user);
     if (!text) return {};
     auto names = parse_authorized_principals(*text);
     return names ? std::move(*names) : std::vector<authorized_principal>();
 }
 
 // The lines of a file of authorities that have this one.
-std::vector<authorized_key> listed_authorities(const std::string& path,
+std::vector<authorized_key> listed_authorities(policy_cache& files, const std::string& path,
                                                const crypto::public_key& key) {
     if (path.empty()) return {};
-    const auto text = read_text_file(path, limits::policy_file_length_max);
-    const auto keys = authorized_keys::parse(text ? *text : std::string(), &key);
+    const auto text = files.text(path, limits::policy_file_length_max);
+    if (!text) return {};
+    const auto keys = authorized_keys::parse(**text, &key);
     return keys ? keys->keys() : std::vector<authorized_key>();
 }
 
@@ -126,7 +128,8 @@ bool has_address(const std::string& host, std::string_view address) {
 // One attempt, by what the files say now.
 class file_decision {
 public:
-    explicit file_decision(const file_authenticator_options& options) : options_(options) {}
+    explicit file_decision(const file_authenticator_options& options)
+        : options_(options), files_(*options.kept_files) {}
 
     login_verdict decide(const login_attempt& attempt) const;
 
@@ -141,6 +144,7 @@ private:
     std::string_view revocation(const crypto::presented_key& shown) const;
 
     const file_authenticator_options& options_;
+    policy_cache& files_;
 };
 
 login_verdict file_decision::decide(const login_attempt& attempt) const {
@@ -169,9 +173,13 @@ login_verdict file_decision::decide(const login_attempt& attempt) const {
 
 login_verdict file_decision::check_password(const login_attempt& attempt) const {
     if (options_.users_file.empty()) return {};
-    const auto text = read_text_file(options_.users_file, limits::policy_file_length_max);
-    const auto users = password_file::parse(text ? *text : std::string());
-    if (!users || !users->check(attempt.question.user, attempt.question.password)) return {};
+    const auto parse = [](std::string_view text) { return password_file::parse(text); };
+    const auto kept =
+        files_.get<password_file>(options_.users_file, limits::policy_file_length_max, parse);
+    // Without a file the time is that of somebody who is not there.
+    const auto users =
+        kept ? *kept : std::make_shared<const password_file>(password_file::parse({}).value());
+    if (!users->check(attempt.question.user, attempt.question.password)) return {};
     return {.answer = auth_answer::accept};
 }
 
@@ -179,11 +187,16 @@ login_verdict file_decision::check_password(const login_attempt& attempt) const 
 
 std::string_view file_decision::revocation(const crypto::presented_key& shown) const {
     if (options_.revoked_keys_file.empty()) return {};
-    const auto file = read_text_file(options_.revoked_keys_file, limits::krl_length_max);
-    if (!file) return "the revoked keys cannot be read";
-    const auto revoked = revoked_keys::parse(as_bytes(*file));
-    if (!revoked) return "the revoked keys cannot be understood";
-    return revoked->revokes(shown) ? "key is revoked" : std::string_view();
+    bool read = false;
+    const auto parse = [&](std::string_view text) {
+        read = true;
+        return revoked_keys::parse(as_bytes(text));
+    };
+    const auto revoked =
+        files_.get<revoked_keys>(options_.revoked_keys_file, limits::krl_length_max, parse);
+    if (!revoked)
+        return read ? "the revoked keys cannot be understood" : "the revoked keys cannot be read";
+    return (*revoked)->revokes(shown) ? "key is revoked" : std::string_view();
 }
 
 login_verdict file_decision::check_key(const login_attempt& attempt) const {
@@ -192,7 +205,7 @@ login_verdict file_decision::check_key(const login_attempt& attempt) const {
     if (const auto why = revocation(*question.key); !why.empty()) return refusal(why);
     login_verdict verdict = refusal("key is not listed");
     for (const auto& pattern : options_.authorized_keys_files) {
-        const auto keys = listed_keys(pattern, question.user, *question.key);
+        const auto keys = listed_keys(files_, pattern, question.user, *question.key);
         for (const auto& listed : keys) {
             if (listed.options.cert_authority) continue;
             if (!listed.options.principals.empty()) {
@@ -227,7 +240,7 @@ login_verdict file_decision::check_certificate(const login_attempt& attempt) con
     };
 
     const auto authorities =
-        listed_authorities(options_.trusted_user_ca_keys_file, cert.signature_key());
+        listed_authorities(files_, options_.trusted_user_ca_keys_file, cert.signature_key());
     for (const authorized_key& authority : authorities) {
         if (options_.authorized_principals_file.empty()) {
             if (try_as({question.user}, {&authority.options})) return verdict;
@@ -237,12 +250,13 @@ login_verdict file_decision::check_certificate(const login_attempt& attempt) con
         // Whether a touch may be missing is for the line that is nearer to the user to say.
         key_options of_authority = authority.options;
         of_authority.presence_required = false;
-        const auto names = listed_principals(options_.authorized_principals_file, question.user);
+        const auto names =
+            listed_principals(files_, options_.authorized_principals_file, question.user);
         for (const authorized_principal& one : names)
             if (try_as({one.name}, {&of_authority, &one.options})) return verdict;
     }
     for (const auto& pattern : options_.authorized_keys_files) {
-        const auto keys = listed_keys(pattern, question.user, cert.signature_key());
+        const auto keys = listed_keys(files_, pattern, question.user, cert.signature_key());
         for (const auto& listed : keys) {
             if (!listed.options.cert_authority) continue;
             const auto& named = listed.options.principals;
@@ -296,10 +310,11 @@ login_verdict file_decision::check_host(const login_attempt& attempt) const {
 
     bool known = false;
     for (const auto& path : options.known_hosts_files) {
-        const auto text = read_text_file(path, limits::known_hosts_length_max);
-        if (!text && is_absent(text.error())) continue;
-        const auto hosts = text ? known_hosts::parse(*text) : result<known_hosts>(text.error());
-        if (!hosts) return refusal("known hosts cannot be read");
+        const auto parse = [](std::string_view text) { return known_hosts::parse(text); };
+        const auto kept = files_.get<known_hosts>(path, limits::known_hosts_length_max, parse);
+        if (!kept && is_absent(kept.error())) continue;
+        if (!kept) return refusal("known hosts cannot be read");
+        const known_hosts* hosts = kept->get();
         const auto found =
             question.certificate
                 ? hosts->lookup(question.client_host, ssh_port, *question.certificate,
@@ -312,9 +327,9 @@ login_verdict file_decision::check_host(const login_attempt& attempt) const {
     for (const auto& pattern : options.shosts_files) {
         const auto path = expand(pattern, question.user);
         if (!path) continue;
-        const auto text = read_text_file(*path, limits::policy_file_length_max);
+        const auto text = files_.text(*path, limits::policy_file_length_max);
         if (!text && !is_absent(text.error())) return refusal("trusted hosts cannot be read");
-        permitted = permitted || (text && hosts_equiv_permits(*text, question.client_host,
+        permitted = permitted || (text && hosts_equiv_permits(**text, question.client_host,
                                                               question.client_user, question.user));
     }
     if (!known) return refusal("host key is not known");
@@ -324,7 +339,15 @@ login_verdict file_decision::check_host(const login_attempt& attempt) const {
     return {.answer = auth_accept{.certificate_judged = true}};
 }
 
+std::shared_ptr<const file_authenticator_options> with_files(file_authenticator_options options) {
+    if (!options.kept_files) options.kept_files = std::make_shared<policy_cache>();
+    return std::make_shared<const file_authenticator_options>(std::move(options));
+}
+
 }  // namespace
+
+file_authenticator::file_authenticator(file_authenticator_options options, asio::thread_pool& pool)
+    : options_(with_files(std::move(options))), pool_(pool) {}
 
 asio::awaitable<login_verdict> file_authenticator::check(login_attempt attempt) {
     if (attempt.question.what == auth_question::kind::none) co_return login_verdict{};

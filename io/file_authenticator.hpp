@@ -14,6 +14,8 @@
 
 namespace sluice {
 
+class policy_cache;
+
 /// Who may come by "hostbased" (RFC 4252 §9).
 struct host_based_options {
     /// Keys of the hosts that may vouch for their users, and authorities. Empty: nobody may come.
@@ -33,9 +35,10 @@ struct file_authenticator_options {
     std::vector<std::string> authorized_keys_files = {};
 
     /// Public keys, one a line, of authorities whose certificates let in whom they name
-    /// (TrustedUserCAKeys). Options in front of one bind whoever comes by it, as in authorized_keys;
-    /// a certificate must list one of its principals="…" besides the user's own name. A line that
-    /// is not understood trusts nobody. Empty: none, but for those of authorized_keys lines.
+    /// (TrustedUserCAKeys). Options in front of one bind whoever comes by it, as in
+    /// authorized_keys; a certificate must list one of its principals="…" besides the user's own
+    /// name. A line that is not understood trusts nobody. Empty: none, but for those of
+    /// authorized_keys lines.
     std::string trusted_user_ca_keys_file = {};
 
     /// Names that a certificate of those may have in place of the user's own
@@ -57,18 +60,21 @@ struct file_authenticator_options {
     /// Who may log in at all; empty: everybody. Asked for every attempt, on a thread of the pool,
     /// and a refusal looks to the client like a wrong password or key.
     std::function<bool(std::string_view user, std::string_view peer_address)> admits = {};
+
+    /// Where the files are kept until they change, for several authenticators together. Empty: each
+    /// has one of its own.
+    std::shared_ptr<policy_cache> kept_files = {};
 };
 
 /// Lets in who has a key in an authorized_keys file, a certificate of an authority, a password in a
-/// users file, or comes from a host that is trusted. Files are read at each attempt, so a change
-/// counts at once. By keyboard-interactive it asks for the password.
+/// users file, or comes from a host that is trusted. Files are looked at again in each attempt, and
+/// read where they have changed, so a change counts at once. By keyboard-interactive it asks for
+/// the password.
 class file_authenticator final : public authenticator {
 public:
     /// Reading files and hashing passwords is done on `pool`, which outlives the authenticator, and
     /// goes on there when a connection, or the authenticator, is gone before the answer.
-    file_authenticator(file_authenticator_options options, boost::asio::thread_pool& pool)
-        : options_(std::make_shared<const file_authenticator_options>(std::move(options))),
-          pool_(pool) {}
+    file_authenticator(file_authenticator_options options, boost::asio::thread_pool& pool);
 
     boost::asio::awaitable<login_verdict> check(login_attempt attempt) override;
     boost::asio::awaitable<login_verdict> converse(login_attempt attempt,

@@ -11,11 +11,15 @@ result<std::string> read_text_file(const std::string& path, std::size_t size_max
     // Not blocking: a FIFO in that place must not hang us.
     const file_descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     if (!file) return last_system_error();
+    return read_text(file.get(), size_max);
+}
+
+result<std::string> read_text(int fd, std::size_t size_max) {
     std::string text;
     for (;;) {
         const std::size_t at = text.size();
         text.resize(at + 16 * 1024);
-        const ssize_t n = ::read(file.get(), text.data() + at, text.size() - at);
+        const ssize_t n = ::read(fd, text.data() + at, text.size() - at);
         if (n < 0) return last_system_error();
         text.resize(at + static_cast<std::size_t>(n));
         if (n == 0) return text;

@@ -1,5 +1,7 @@
 #include "sluice/tools/sluiced_logins.hpp"
 
+#include "sluice/io/policy_cache.hpp"
+
 #include <algorithm>
 
 namespace asio = boost::asio;
@@ -50,7 +52,8 @@ std::vector<std::vector<std::string>> ways_in(const sluiced_config& config, std:
     return ways;
 }
 
-file_authenticator_options file_options(const sluiced_config& config) {
+file_authenticator_options file_options(const sluiced_config& config,
+                                        std::shared_ptr<policy_cache> kept_files) {
     file_authenticator_options files;
     if (config.pubkey_authentication) {
         files.authorized_keys_files = config.authorized_keys_files;
@@ -64,6 +67,7 @@ file_authenticator_options file_options(const sluiced_config& config) {
     if (config.hostbased_authentication)
         files.host_based = {config.hostbased_known_hosts_files, config.shosts_files,
                             config.hostbased_name_from_packet_only};
+    files.kept_files = std::move(kept_files);
     files.admits = [config](std::string_view user, std::string_view address) {
         return user_allowed(config, user, address);
     };
@@ -81,6 +85,7 @@ sluiced_authenticator::sluiced_authenticator(std::shared_ptr<const sluiced_setti
     : settings_(std::move(settings)),
       banners_(std::move(banners)),
       pools_(pools),
+      kept_files_(std::make_shared<policy_cache>()),
       pam_({settings_->base.pam_service, std::move(pam_folder)}, pools_.pam) {}
 
 asio::awaitable<login_verdict> sluiced_authenticator::check(login_attempt attempt) {
@@ -89,7 +94,7 @@ asio::awaitable<login_verdict> sluiced_authenticator::check(login_attempt attemp
     if (config.use_pam && attempt.question.what == auth_question::kind::password) {
         verdict = co_await pam_.check(attempt);
     } else {
-        file_authenticator files(file_options(config), pools_.files);
+        file_authenticator files(file_options(config, kept_files_), pools_.files);
         verdict = co_await files.check(attempt);
     }
     co_return co_await finish(std::move(verdict), std::move(attempt), config);
@@ -102,7 +107,7 @@ asio::awaitable<login_verdict> sluiced_authenticator::converse(login_attempt att
     if (config.use_pam) {
         verdict = co_await pam_.converse(attempt, user);
     } else {
-        file_authenticator files(file_options(config), pools_.files);
+        file_authenticator files(file_options(config, kept_files_), pools_.files);
         verdict = co_await files.converse(attempt, user);
     }
     co_return co_await finish(std::move(verdict), std::move(attempt), config);

@@ -21,7 +21,9 @@ bool is_possible(const sluiced_config& config, std::string_view method);
 /// The ways in that settings leave to a user, each with its methods in order; may be none.
 std::vector<std::vector<std::string>> ways_in(const sluiced_config& config, std::string_view user);
 
-file_authenticator_options file_options(const sluiced_config& config);
+/// `kept_files`: where the policy files of all logins are kept.
+file_authenticator_options file_options(const sluiced_config& config,
+                                        std::shared_ptr<policy_cache> kept_files = {});
 
 /// Where logins wait for disks and modules, and hash passwords.
 struct login_pools {
@@ -53,6 +55,7 @@ private:
     const std::shared_ptr<const sluiced_settings> settings_;
     const std::map<std::string, std::string> banners_;
     const login_pools pools_;
+    const std::shared_ptr<policy_cache> kept_files_;
     pam_authenticator pam_;
 };
 

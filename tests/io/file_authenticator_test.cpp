@@ -1,5 +1,6 @@
 #include "sluice/io/file_authenticator.hpp"
 
+#include "sluice/io/policy_cache.hpp"
 #include "sluice/tests/support/key_folder.hpp"
 #include "sluice/tests/support/soft_token.hpp"
 #include "sluice/tests/support/transport_pair.hpp"
@@ -382,6 +383,32 @@ TEST(FileAuthenticator, PatternsStandForOneFileEach) {
     EXPECT_TRUE(as("ada", dir.path("keys/%%u"))) << "a percent sign";
     for (const char* bad : {"keys/%h", "keys/%U/list", "keys/%uu/list", "keys/%u/%x"})
         EXPECT_FALSE(as("ada", dir.path(bad))) << bad;
+}
+
+// Counted, not timed: many attempts read and parse each file once.
+TEST_F(CertificateLogins, FilesAreReadOnceUntilTheyChange) {
+    options.kept_files = std::make_shared<policy_cache>(
+        [] { return std::chrono::system_clock::now() + std::chrono::hours(1); });
+    options.authorized_principals_file = dir.path("principals.%u");
+    options.revoked_keys_file = dir.write("revoked", "# nobody\n");
+    options.users_file = dir.write("users", "# nobody\n");
+    dir.write("principals.ada", "ada\n");
+    authorize("", key);
+    const auto attempts = [&] {
+        EXPECT_EQ(why({.principals = {"ada"}}), "");
+        EXPECT_EQ(why({.principals = {"eve"}}), "certificate is for others");
+        EXPECT_EQ(ask(options, question(kind::public_key_query, key)).reason, "");
+        auth_question q;
+        q.what = kind::password;
+        q.user = "ada";
+        EXPECT_FALSE(accepts(ask(options, std::move(q)).answer));
+    };
+    for (int i = 0; i < 10; ++i)
+        attempts();
+    EXPECT_EQ(options.kept_files->reads(), 5u);
+    dir.write("revoked", key.line());
+    EXPECT_EQ(why({.principals = {"ada"}}), "key is revoked");
+    EXPECT_EQ(options.kept_files->reads(), 6u);
 }
 
 // A server that goes away under its clients, while their keys are looked up.
