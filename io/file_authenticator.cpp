@@ -8,6 +8,7 @@
 #include "sluice/auth/user_certificate.hpp"
 #include "sluice/io/clock.hpp"
 #include "sluice/io/on_pool.hpp"
+#include "sluice/io/password_pool.hpp"
 #include "sluice/io/policy_cache.hpp"
 #include "sluice/io/text_file.hpp"
 #include "sluice/wire/limits.hpp"
@@ -134,7 +135,6 @@ public:
     login_verdict decide(const login_attempt& attempt) const;
 
 private:
-    login_verdict check_password(const login_attempt& attempt) const;
     login_verdict check_key(const login_attempt& attempt) const;
     login_verdict check_certificate(const login_attempt& attempt) const;
     login_verdict judge_certificate(const login_attempt& attempt,
@@ -152,7 +152,7 @@ login_verdict file_decision::decide(const login_attempt& attempt) const {
     // All the work is done for everybody, and only then thrown away for those who may not come in.
     login_verdict verdict;
     switch (attempt.question.what) {
-    case auth_question::kind::password: verdict = check_password(attempt); break;
+    case auth_question::kind::password: break;  // check_password has looked at it
     case auth_question::kind::public_key_query:
     case auth_question::kind::public_key:
         verdict = attempt.question.certificate ? check_certificate(attempt) : check_key(attempt);
@@ -167,20 +167,6 @@ login_verdict file_decision::decide(const login_attempt& attempt) const {
     if (options_.admits && !options_.admits(attempt.question.user, attempt.peer_address))
         return refusal("user or address is not allowed");
     return verdict;
-}
-
-// --- passwords --------------------------------------------------------------------------------
-
-login_verdict file_decision::check_password(const login_attempt& attempt) const {
-    if (options_.users_file.empty()) return {};
-    const auto parse = [](std::string_view text) { return password_file::parse(text); };
-    const auto kept =
-        files_.get<password_file>(options_.users_file, limits::policy_file_length_max, parse);
-    // Without a file the time is that of somebody who is not there.
-    const auto users =
-        kept ? *kept : std::make_shared<const password_file>(password_file::parse({}).value());
-    if (!users->check(attempt.question.user, attempt.question.password)) return {};
-    return {.answer = auth_answer::accept};
 }
 
 // --- keys -------------------------------------------------------------------------------------
@@ -341,20 +327,61 @@ login_verdict file_decision::check_host(const login_attempt& attempt) const {
 
 std::shared_ptr<const file_authenticator_options> with_files(file_authenticator_options options) {
     if (!options.kept_files) options.kept_files = std::make_shared<policy_cache>();
+    options.passwords.reset();
     return std::make_shared<const file_authenticator_options>(std::move(options));
+}
+
+std::shared_ptr<password_pool> passwords_of(const file_authenticator_options& options) {
+    if (options.passwords || options.users_file.empty()) return options.passwords;
+    return std::make_shared<password_pool>(1);
+}
+
+// On a thread for passwords. Takes what hashing takes, whatever is wrong.
+bool is_password(policy_cache& files, const std::string& users_file,
+                 const auth_question& question) {
+    const auto parse = [](std::string_view text) { return password_file::parse(text); };
+    const auto kept = files.get<password_file>(users_file, limits::policy_file_length_max, parse);
+    // Without a file the time is that of somebody who is not there.
+    const auto users =
+        kept ? *kept : std::make_shared<const password_file>(password_file::parse({}).value());
+    return users->check(question.user, question.password);
 }
 
 }  // namespace
 
 file_authenticator::file_authenticator(file_authenticator_options options, asio::thread_pool& pool)
-    : options_(with_files(std::move(options))), pool_(pool) {}
+    : options_(with_files(options)), passwords_(passwords_of(options)), pool_(pool) {}
 
 asio::awaitable<login_verdict> file_authenticator::check(login_attempt attempt) {
     if (attempt.question.what == auth_question::kind::none) co_return login_verdict{};
+    if (attempt.question.what == auth_question::kind::password) {
+        login_verdict verdict = co_await check_password(std::move(attempt));
+        co_return verdict;
+    }
     auto decision = [options = options_, attempt = std::move(attempt)] {
         return file_decision(*options).decide(attempt);
     };
     co_return co_await on_pool(pool_, std::move(decision));
+}
+
+// All the work is done for everybody, here as well.
+asio::awaitable<login_verdict> file_authenticator::check_password(login_attempt attempt) {
+    const auto options = options_;
+    const auto passwords = passwords_;
+    std::optional<bool> right = false;
+    if (passwords && !options->users_file.empty()) {
+        auto hash = [files = options->kept_files, path = options->users_file,
+                     question = attempt.question] { return is_password(*files, path, question); };
+        right = co_await passwords->run(attempt.peer_address, std::move(hash));
+    }
+    auto decision = [options, attempt = std::move(attempt)] {
+        return file_decision(*options).decide(attempt);
+    };
+    login_verdict verdict = co_await on_pool(pool_, std::move(decision));
+    if (!verdict.reason.empty()) co_return verdict;
+    if (!right) co_return refusal("too many passwords wait to be looked at");
+    if (*right) verdict.answer = auth_answer::accept;
+    co_return verdict;
 }
 
 // For clients that know no other way to give a password.

@@ -14,6 +14,7 @@
 
 namespace sluice {
 
+class password_pool;
 class policy_cache;
 
 /// Who may come by "hostbased" (RFC 4252 §9).
@@ -64,6 +65,10 @@ struct file_authenticator_options {
     /// Where the files are kept until they change, for several authenticators together. Empty: each
     /// has one of its own.
     std::shared_ptr<policy_cache> kept_files = {};
+
+    /// Where passwords are hashed, so that keys never wait behind them; it may serve several
+    /// authenticators. Empty: a thread of its own, where there is a users file.
+    std::shared_ptr<password_pool> passwords = {};
 };
 
 /// Lets in who has a key in an authorized_keys file, a certificate of an authority, a password in a
@@ -72,8 +77,8 @@ struct file_authenticator_options {
 /// the password.
 class file_authenticator final : public authenticator {
 public:
-    /// Reading files and hashing passwords is done on `pool`, which outlives the authenticator, and
-    /// goes on there when a connection, or the authenticator, is gone before the answer.
+    /// Reading files is done on `pool`, which outlives the authenticator, and goes on there when a
+    /// connection, or the authenticator, is gone before the answer.
     file_authenticator(file_authenticator_options options, boost::asio::thread_pool& pool);
 
     boost::asio::awaitable<login_verdict> check(login_attempt attempt) override;
@@ -81,7 +86,11 @@ public:
                                                    conversation& user) override;
 
 private:
+    boost::asio::awaitable<login_verdict> check_password(login_attempt attempt);
+
     const std::shared_ptr<const file_authenticator_options> options_;
+    // Apart from the options, which its own threads must not be the last to hold.
+    const std::shared_ptr<password_pool> passwords_;
     boost::asio::thread_pool& pool_;
 };
 

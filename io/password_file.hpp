@@ -24,9 +24,9 @@ public:
     /// hash that libcrypt does not know or calls weak; too_long.
     static result<password_file> parse(std::string_view text, std::size_t* bad_line = nullptr);
 
-    /// Whether `password` is that of `user`; an empty one never is. Takes as long as the hash is made to take (tens of
-    /// milliseconds and more), also for users that are not there or are locked, so call it on a
-    /// thread that may wait. Safe from several threads at once.
+    /// Whether `password` is that of `user`; an empty one never is. Takes as long as the hash is
+    /// made to take (tens of milliseconds and more), also for users that are not there or are
+    /// locked, so call it on a thread that may wait. Safe from several threads at once.
     bool check(std::string_view user, bytes_view password) const;
 
     std::size_t size() const { return hashes_.size(); }

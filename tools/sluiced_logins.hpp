@@ -21,9 +21,11 @@ bool is_possible(const sluiced_config& config, std::string_view method);
 /// The ways in that settings leave to a user, each with its methods in order; may be none.
 std::vector<std::vector<std::string>> ways_in(const sluiced_config& config, std::string_view user);
 
-/// `kept_files`: where the policy files of all logins are kept.
+/// `kept_files`, `passwords`: where the policy files of all logins are kept, and their passwords
+/// hashed.
 file_authenticator_options file_options(const sluiced_config& config,
-                                        std::shared_ptr<policy_cache> kept_files = {});
+                                        std::shared_ptr<policy_cache> kept_files = {},
+                                        std::shared_ptr<password_pool> passwords = {});
 
 /// Where logins wait for disks and modules, and hash passwords.
 struct login_pools {
@@ -56,6 +58,7 @@ private:
     const std::map<std::string, std::string> banners_;
     const login_pools pools_;
     const std::shared_ptr<policy_cache> kept_files_;
+    const std::shared_ptr<password_pool> passwords_;
     pam_authenticator pam_;
 };
 

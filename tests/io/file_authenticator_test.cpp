@@ -1,5 +1,6 @@
 #include "sluice/io/file_authenticator.hpp"
 
+#include "sluice/io/password_pool.hpp"
 #include "sluice/io/policy_cache.hpp"
 #include "sluice/tests/support/key_folder.hpp"
 #include "sluice/tests/support/soft_token.hpp"
@@ -11,9 +12,12 @@
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_future.hpp>
 
+#include <crypt.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <filesystem>
+#include <future>
 #include <semaphore>
 
 namespace sluice {
@@ -383,6 +387,66 @@ TEST(FileAuthenticator, PatternsStandForOneFileEach) {
     EXPECT_TRUE(as("ada", dir.path("keys/%%u"))) << "a percent sign";
     for (const char* bad : {"keys/%h", "keys/%U/list", "keys/%uu/list", "keys/%u/%x"})
         EXPECT_FALSE(as("ada", dir.path(bad))) << bad;
+}
+
+TEST_F(CertificateLogins, KeysDoNotWaitBehindPasswords) {
+    authorize("", key);
+    options.users_file = dir.write("users", "# nobody\n");
+    std::binary_semaphore begun(0);
+    std::binary_semaphore go(0);
+    options.passwords = std::make_shared<password_pool>(1);
+    asio::io_context context;
+    const auto block = [&] {
+        begun.release();
+        go.acquire();
+        return true;
+    };
+    auto blocked =
+        asio::co_spawn(context, options.passwords->run("192.0.2.9", block), asio::use_future);
+    context.poll();
+    begun.acquire();
+    // Passwords wait, keys and certificates do not.
+    asio::thread_pool pool(1);
+    file_authenticator logins(options, pool);
+    login_attempt attempt{{}, "192.0.2.1"};
+    attempt.question.what = kind::password;
+    attempt.question.user = "ada";
+    auto waiting = asio::co_spawn(context, logins.check(std::move(attempt)), asio::use_future);
+    context.poll();
+    EXPECT_EQ(ask(options, question(kind::public_key, key)).reason, "");
+    EXPECT_EQ(why({.principals = {"ada"}}), "");
+    EXPECT_NE(waiting.wait_for(std::chrono::seconds(0)), std::future_status::ready);
+    go.release();
+    context.restart();
+    context.run();
+    EXPECT_EQ(blocked.get(), true);
+    EXPECT_FALSE(accepts(waiting.get().answer));
+}
+
+TEST(FileAuthenticator, PasswordsOpenWhatTheyShould) {
+    const test::key_folder dir;
+    crypt_data data{};
+    const char* hash = ::crypt_r("sesame", "$6$rounds=1000$0123456789abcdef$", &data);
+    ASSERT_NE(hash, nullptr);
+    file_authenticator_options options{.users_file =
+                                           dir.write("users", std::string("ada:") + hash + '\n')};
+    const auto accepted = [&](std::string_view user, std::string_view password) {
+        auth_question q;
+        q.what = kind::password;
+        q.user = user;
+        q.password = secret_bytes(as_bytes(password));
+        return accepts(ask(options, std::move(q)).answer);
+    };
+    EXPECT_TRUE(accepted("ada", "sesame"));
+    EXPECT_FALSE(accepted("ada", "Sesame"));
+    EXPECT_FALSE(accepted("ada", ""));
+    EXPECT_FALSE(accepted("eve", "sesame"));
+    EXPECT_FALSE(accepted("", "sesame"));
+    options.admits = [](std::string_view, std::string_view) { return false; };
+    EXPECT_FALSE(accepted("ada", "sesame"));
+    options.admits = {};
+    options.users_file = dir.path("absent");
+    EXPECT_FALSE(accepted("ada", "sesame"));
 }
 
 // Counted, not timed: many attempts read and parse each file once.

@@ -1,0 +1,72 @@
+#pragma once
+
+#include "sluice/io/thread_word.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+namespace sluice {
+
+/// Threads for what is made to take long, the hashing of passwords, so that nothing else waits
+/// behind it. Each source has one piece of work done at a time; limits::passwords_waiting_max may
+/// wait.
+class password_pool {
+public:
+    explicit password_pool(std::size_t threads) : pool_(threads) {}
+
+    /// What `work()` returns, or throws, on a thread of the pool; nothing where too much waits. The
+    /// coroutine may end before that, as with on_pool. `work` must not own the pool.
+    template <class Work>
+    boost::asio::awaitable<std::optional<std::invoke_result_t<Work&>>> run(std::string source,
+                                                                           Work work) {
+        struct outcome {
+            std::optional<std::invoke_result_t<Work&>> value{};
+            std::exception_ptr thrown{};
+        };
+        const auto done = std::make_shared<outcome>();
+        thread_word word(co_await boost::asio::this_coro::executor);
+        const auto kept = std::make_shared<Work>(std::move(work));
+        const bool taken = submit(std::move(source), [done, sender = word.give(), kept] {
+            if (!sender.is_awaited()) return;
+            try {
+                done->value = (*kept)();
+            } catch (...) {
+                done->thrown = std::current_exception();
+            }
+            sender.send();
+        });
+        if (!taken) co_return std::nullopt;
+        co_await word.wait();
+        if (done->thrown) std::rethrow_exception(done->thrown);
+        co_return std::move(done->value);
+    }
+
+private:
+    struct job {
+        std::string source;
+        std::function<void()> work;
+    };
+
+    bool submit(std::string source, std::function<void()> work);
+    void take_one();
+
+    std::mutex mutex_;
+    std::list<job> waiting_;
+    std::set<std::string> busy_;     // sources
+    boost::asio::thread_pool pool_;  // last: it ends before what its threads use
+};
+
+}  // namespace sluice
