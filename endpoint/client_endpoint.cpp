@@ -28,7 +28,7 @@ client_endpoint::client_endpoint(const client_config& config, time_point now)
 }
 
 bool client_endpoint::role_wants_input() const {
-    return !awaiting_trust_ && transport_.output_size() < limits::input_stops_at_output;
+    return !awaiting_trust_ && transport_.takes_input();
 }
 
 result<std::optional<client_event>> client_endpoint::poll(time_point now) {

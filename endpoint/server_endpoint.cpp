@@ -35,7 +35,7 @@ server_endpoint::server_endpoint(const server_config& config, time_point now)
 }
 
 bool server_endpoint::role_wants_input() const {
-    return question() == nullptr && transport_.output_size() < limits::input_stops_at_output;
+    return question() == nullptr && transport_.takes_input();
 }
 
 result<std::optional<server_event>> server_endpoint::poll(time_point now) {

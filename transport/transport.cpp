@@ -15,6 +15,8 @@ constexpr std::uint8_t kex_method_first = 30;  // RFC 4250 §4.1.1
 constexpr std::uint8_t kex_method_last = 49;
 constexpr std::uint8_t upper_layers_first = 50;
 constexpr std::uint8_t upper_layers_last = 127;
+constexpr std::uint8_t channel_messages_first = 90;  // CHANNEL_OPEN to CHANNEL_FAILURE
+constexpr std::uint8_t channel_messages_last = 100;
 
 // Of a mark: not a number of bytes but of a release.
 constexpr std::uint64_t held_mark = 1ull << 63;
@@ -60,9 +62,10 @@ result<std::optional<transport_event>> transport::poll_open(time_point now) {
         if (!line) return line.error();
         if (!*line) return std::nullopt;
         peer_identification_ = std::move(**line);
+        habits_ = peer_habits(peer_identification_);
     }
     // A peer that sends requests and does not read the replies is not read from.
-    while (output_size() < limits::input_stops_at_output && !awaiting_trust()) {
+    while (takes_input() && !awaiting_trust()) {
         rekey_if_due(now);
         const auto packet = opener_.next(input_);
         if (!packet) return packet.error();
@@ -87,7 +90,7 @@ result<std::optional<transport_event>> transport::poll_open(time_point now) {
 }
 
 result<> transport::check_deadlines(time_point now) {
-    if (held_bytes_ > limits::held_payload_bytes_max) return errc::rekey_overdue;
+    if (held_bytes_ > held_bytes_max()) return errc::rekey_overdue;
     // The first exchange is bounded by the login grace.
     if (exchange_ && first_exchange_done_ && now >= exchange_deadline_) return errc::rekey_overdue;
     if (!exchange_ && authenticated_ && now >= rekey_policy_.deadline()) begin_key_exchange(now);
@@ -101,13 +104,35 @@ result<> transport::check_order(std::uint8_t number) const {
     if (kex_number || number == sluice::disconnect::number) return {};
     if (!first_exchange_done_) {
         if (strict_) return errc::strict_kex_violation;
-        if (number > debug::number) return errc::unexpected_message;
-    } else if (exchange_ && exchange_->peer_kexinit_seen() && number > debug::number &&
-               number < upper_layers_first) {
-        // Upper layers' messages are forbidden here too, but asyncssh (to 2.10 at least) sends them
-        // on under the old keys until its NEWKEYS; they are as authentic as those before.
-        return errc::unexpected_message;
+        if (number == 0 || number > debug::number) return errc::unexpected_message;
+    } else if (exchange_ && exchange_->peer_kexinit_seen()) {
+        return check_order_in_exchange(number);
     }
+    return {};
+}
+
+// From the peer's KEXINIT to its NEWKEYS it sends nothing of other layers (RFC 4253 §7.1), so
+// nothing begins there that the exchange would change halfway. What has the habit to do so is
+// logged in, and its messages are as authentic as those before.
+result<> transport::check_order_in_exchange(std::uint8_t number) const {
+    if (number != 0 && number <= debug::number) return {};
+    const bool of_channels = number >= channel_messages_first && number <= channel_messages_last;
+    if (of_channels && authenticated_ && habits_.has(peer_habit::channel_messages_in_exchange))
+        return {};
+    return errc::unexpected_message;
+}
+
+// A key exchange is dear, to us more than to who asks for it.
+result<> transport::check_peers_exchange(time_point now) {
+    if (!first_exchange_done_) return {};
+    if (!authenticated_) return errc::too_many_key_exchanges;
+    if (data_since_keys_ >= limits::key_exchange_data_min) return {};
+    time_point& oldest = idle_exchanges_[idle_exchanges_begun_ % idle_exchanges_.size()];
+    const bool full = idle_exchanges_begun_ >= idle_exchanges_.size();
+    if (full && now - oldest < limits::idle_key_exchanges_period)
+        return errc::too_many_key_exchanges;
+    oldest = now;
+    ++idle_exchanges_begun_;
     return {};
 }
 
@@ -157,8 +182,10 @@ result<transport::maybe_event> transport::on_payload(bytes_view payload, time_po
     }
     if (number >= kex_method_first && number <= kex_method_last)
         return on_kex_message(payload, now);
-    if (number >= upper_layers_first && number <= upper_layers_last)
+    if (number >= upper_layers_first && number <= upper_layers_last) {
+        data_since_keys_ += payload.size();
         return transport_event{transport_payload{payload}};
+    }
     send_unimplemented();
     return std::nullopt;
 }
@@ -180,7 +207,10 @@ result<> transport::on_ext_info(bytes_view payload) {
 }
 
 result<> transport::on_kexinit(bytes_view payload, time_point now) {
-    if (!exchange_) begin_key_exchange(now);
+    if (!exchange_) {
+        if (const auto justified = check_peers_exchange(now); !justified) return justified.error();
+        begin_key_exchange(now);
+    }
     const bool first_packet = opener_.sequence_number() == 0;
     std::vector<bytes> replies;
     if (const auto taken = exchange_->on_kexinit(payload, peer_identification_, replies); !taken)
@@ -232,7 +262,7 @@ void transport::rekey_if_due(time_point now) {
 }
 
 void transport::rekey(time_point now) {
-    if (!exchange_ && first_exchange_done_ && !finished_) begin_key_exchange(now);
+    if (!exchange_ && authenticated_ && !finished_) begin_key_exchange(now);
 }
 
 const negotiated::direction& transport::direction(bool outbound) const {
@@ -292,11 +322,12 @@ result<transport::maybe_event> transport::on_newkeys(bytes_view payload, time_po
     exchange_.reset();
     exchange_deadline_ = time_point::max();
     rekey_policy_.keys_changed(now);
+    data_since_keys_ = 0;
     return transport_event{transport_keys_changed{first}};
 }
 
 void transport::set_authenticated() {
-    expects(first_exchange_done_);
+    expects(first_exchange_done_ && !exchange_);
     authenticated_ = true;
     packet_length_max_ = limits::packet_length_max;
     opener_.set_length_max(packet_length_max_);
@@ -318,13 +349,16 @@ bytes_view transport::output() {
 
 void transport::send(bytes_view head, bytes_view bulk) {
     if (finished_) return;
+    expects(!head.empty());
+    if (head.front() >= upper_layers_first && head.front() <= upper_layers_last)
+        data_since_keys_ += head.size() + bulk.size();
     if (exchange_ && !newkeys_sent_) {
         bytes payload = to_bytes(head);
         payload.insert(payload.end(), bulk.begin(), bulk.end());
-        held_bytes_ += payload.size();
+        held_bytes_ += payload.size() + limits::held_payload_overhead;
         mark_ = held_mark | releases_;
         // Past the cap the connection ends at the next poll; until then nothing more is kept.
-        if (held_bytes_ <= limits::held_payload_bytes_max) held_.push_back(std::move(payload));
+        if (held_bytes_ <= held_bytes_max()) held_.push_back(std::move(payload));
         return;
     }
     send_now(head, bulk);

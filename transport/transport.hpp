@@ -6,12 +6,15 @@
 #include "sluice/transport/identification.hpp"
 #include "sluice/transport/key_exchange_run.hpp"
 #include "sluice/transport/packet.hpp"
+#include "sluice/transport/peer_habits.hpp"
 #include "sluice/transport/rekey_policy.hpp"
 #include "sluice/wire/byte_queue.hpp"
 #include "sluice/wire/clock.hpp"
 #include "sluice/wire/error.hpp"
+#include "sluice/wire/limits.hpp"
 #include "sluice/wire/payload_sink.hpp"
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -92,6 +95,13 @@ public:
     }
     std::size_t output_size() const { return front_.size() + back_.size(); }
 
+    /// Whether the peer is read from: not while it leaves unread what it is answered. Before the
+    /// login it may leave less.
+    bool takes_input() const {
+        return output_size() <
+               (authenticated_ ? limits::input_stops_at_output : limits::unauthenticated_bytes_max);
+    }
+
     void send(bytes_view head, bytes_view bulk = {}) override;
     std::size_t room() const override;
     std::uint64_t mark() const override { return mark_; }
@@ -118,7 +128,7 @@ public:
     /// Client: trusts the host key of `transport_host_key`.
     void accept_host_key(time_point now);
 
-    /// Begins a key exchange unless one is under way or the first is not finished.
+    /// Begins a key exchange unless one is under way or the login is not finished.
     void rekey(time_point now);
 
     /// When `poll` is to be called even if nothing was received.
@@ -151,12 +161,17 @@ private:
     result<maybe_event> poll_open(time_point now);
     result<maybe_event> on_payload(bytes_view payload, time_point now);
     result<> check_order(std::uint8_t number) const;
+    result<> check_order_in_exchange(std::uint8_t number) const;
+    result<> check_peers_exchange(time_point now);
     result<> on_ext_info(bytes_view payload);
     result<> on_kexinit(bytes_view payload, time_point now);
     result<maybe_event> on_kex_message(bytes_view payload, time_point now);
     result<maybe_event> on_newkeys(bytes_view payload, time_point now);
     result<> check_deadlines(time_point now);
     bool awaiting_trust() const;
+    std::size_t held_bytes_max() const {
+        return authenticated_ ? limits::held_payload_bytes_max : limits::unauthenticated_bytes_max;
+    }
 
     void begin_key_exchange(time_point now);
     void rekey_if_due(time_point now);
@@ -169,6 +184,7 @@ private:
     role own_;
     identification_reader identification_;
     std::string peer_identification_;
+    peer_habits habits_;
 
     wire::byte_queue input_;
     wire::byte_queue front_;  // being sent
@@ -188,9 +204,13 @@ private:
     time_point exchange_deadline_ = time_point::max();
     std::vector<bytes> held_;
     std::size_t held_bytes_ = 0;
-    std::uint64_t releases_ = 0;       // of held_, ever
-    std::uint64_t released_upto_ = 0;  // bytes of output up to the end of the last release
-    std::uint64_t consumed_ = 0;       // bytes of output, ever
+    // When the peer last began exchanges that no data justified, in a ring.
+    std::array<time_point, limits::idle_key_exchanges_max> idle_exchanges_;
+    std::uint64_t idle_exchanges_begun_ = 0;
+    std::uint64_t data_since_keys_ = 0;  // payload bytes of upper layers, both directions
+    std::uint64_t releases_ = 0;         // of held_, ever
+    std::uint64_t released_upto_ = 0;    // bytes of output up to the end of the last release
+    std::uint64_t consumed_ = 0;         // bytes of output, ever
     std::uint64_t mark_ = 0;  // where the last payload ends in it, or which release it waits for
 
     rekey_policy rekey_policy_;

@@ -34,6 +34,7 @@ const char* message_of(errc e) {
     case errc::unknown_service: return "service not available";
     case errc::rekey_overdue: return "key exchange not finished in time";
     case errc::too_many_messages: return "too many messages of one kind";
+    case errc::too_many_key_exchanges: return "more key exchanges than there is reason for";
     case errc::unknown_key_type: return "unknown key type or algorithm";
     case errc::bad_key: return "invalid key";
     case errc::key_too_small: return "RSA key below 2048 bits";
@@ -100,6 +101,7 @@ disconnect_reason reason_for(error_code error) noexcept {
     case errc::strict_kex_violation:
     case errc::bad_public_value:
     case errc::rekey_overdue:
+    case errc::too_many_key_exchanges:
     case errc::key_exchange_failed: return disconnect_reason::key_exchange_failed;
     case errc::bad_mac: return disconnect_reason::mac_error;
     case errc::bad_compression:

@@ -39,11 +39,12 @@ enum class errc {
     no_common_compression,
     strict_kex_violation,  // a message strict kex forbids, or a sequence number that would wrap
     bad_public_value,  // e, f, Q or K outside its valid range or off the curve (§8, RFC 5656 §4)
-    key_exchange_failed,  // any other failure of the exchange
-    host_key_rejected,    // host key not trusted, or its signature over H is wrong
-    unknown_service,      // SERVICE_REQUEST for a service not offered (§10)
-    rekey_overdue,        // the peer did not finish a key exchange while the caps lasted
-    too_many_messages,    // more of a message than wire/limits.hpp allows
+    key_exchange_failed,     // any other failure of the exchange
+    host_key_rejected,       // host key not trusted, or its signature over H is wrong
+    unknown_service,         // SERVICE_REQUEST for a service not offered (§10)
+    rekey_overdue,           // the peer did not finish a key exchange while the caps lasted
+    too_many_messages,       // more of a message than wire/limits.hpp allows
+    too_many_key_exchanges,  // one before the login is enough, later ones have a reason (§9)
 
     // Keys
     unknown_key_type,     // a key type or algorithm we do not know

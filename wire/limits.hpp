@@ -20,12 +20,17 @@ inline constexpr std::size_t packet_length_max_before_auth = 35'000;  // bytes, 
 inline constexpr std::size_t packet_length_max = 256 * 1024;          // bytes, as OpenSSH and Go
 inline constexpr std::size_t output_high_water = 192 * 1024;  // sealed bytes before room() is 0
 inline constexpr std::size_t held_payload_bytes_max = 1024 * 1024;  // kept during a key exchange
-inline constexpr std::chrono::seconds key_exchange_time_max{120};   // KEXINIT to NEWKEYS
-inline constexpr std::uint32_t dh_group_bits_min = 2048;            // group exchange, RFC 8270 §4
-inline constexpr std::uint32_t dh_group_bits_max = 8192;            // likewise; RFC 4419 §3
-inline constexpr std::size_t input_stops_at_output = 1024 * 1024;   // replies nobody reads, bytes
-inline constexpr std::size_t ext_info_extensions_max = 64;          // extensions in one EXT_INFO
-inline constexpr std::size_t ext_info_messages_max = 2;             // RFC 8308 §2.4: one, or two
+inline constexpr std::size_t held_payload_overhead = 64;  // bytes counted for each: vector, heap
+inline constexpr std::chrono::seconds key_exchange_time_max{120};  // KEXINIT to NEWKEYS
+inline constexpr std::size_t key_exchange_data_min = 16 * 1024;    // payload bytes that justify one
+inline constexpr std::size_t idle_key_exchanges_max = 16;  // the peer's, without them, in a period
+inline constexpr std::chrono::seconds idle_key_exchanges_period{10};  // clients rekey by the hour
+inline constexpr std::uint32_t dh_group_bits_min = 2048;             // group exchange, RFC 8270 §4
+inline constexpr std::uint32_t dh_group_bits_max = 8192;             // likewise; RFC 4419 §3
+inline constexpr std::size_t input_stops_at_output = 1024 * 1024;    // replies nobody reads, bytes
+inline constexpr std::size_t unauthenticated_bytes_max = 64 * 1024;  // kept besides one packet
+inline constexpr std::size_t ext_info_extensions_max = 64;           // extensions in one EXT_INFO
+inline constexpr std::size_t ext_info_messages_max = 2;              // RFC 8308 §2.4: one, or two
 
 // A connection's report
 inline constexpr std::size_t report_channels_max = 64;  // listed one by one, and SFTP sessions

@@ -1,0 +1,17 @@
+// What a peer's identification line says of its habits: any text has an answer, the same each time.
+
+#include "sluice/transport/peer_habits.hpp"
+
+#include "sluice/fuzz/fuzz.hpp"
+
+#include <string_view>
+
+using namespace sluice;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const std::string_view line(reinterpret_cast<const char*>(data), size);
+    const peer_habits habits(line);
+    expects(habits.none() || line.starts_with("SSH-2.0-"));
+    expects(habits.none() != habits.has(peer_habit::channel_messages_in_exchange));
+    return 0;
+}

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace sluice {
+
+/// What some programs do against the rules and are served for all the same, as bits.
+enum class peer_habit : std::uint32_t {
+    /// Sends channel messages between its KEXINIT and its NEWKEYS (against RFC 4253 §7.1).
+    channel_messages_in_exchange = 1u << 0,
+};
+
+/// The habits of the program that such an identification line names (RFC 4253 §4.2).
+///
+/// A line is the peer's word: a habit never makes anything possible that a login does not.
+class peer_habits {
+public:
+    peer_habits() = default;
+    explicit peer_habits(std::string_view identification);
+
+    bool has(peer_habit habit) const { return (bits_ & static_cast<std::uint32_t>(habit)) != 0; }
+    bool none() const { return bits_ == 0; }
+
+private:
+    std::uint32_t bits_ = 0;
+};
+
+}  // namespace sluice
