@@ -229,12 +229,20 @@ constexpr std::array facilities{
 
 // --- values of their own kind -------------------------------------------------------------------
 
+fault parse_user(const arguments& a, config& c) {
+    if (!is_harmless_user(a.words[0])) return unexpected("a name of a user", a.words[0]);
+    set(c.user, a.words[0]);
+    return {};
+}
+
 fault parse_host_name(const arguments& a, config& c) {
+    if (!is_harmless_host(a.words[0])) return unexpected("a name of a host", a.words[0]);
     set(c.host_name, a.words[0]);
     return {};
 }
 
 fault parse_host_key_alias(const arguments& a, config& c) {
+    if (!is_harmless_host(a.words[0])) return unexpected("a name of a host", a.words[0]);
     set(c.host_key_alias, in_lower_case(a.words[0]));
     return {};
 }
@@ -294,7 +302,9 @@ fault parse_proxy_jump(const arguments& a, config& c) {
     if (!is_none(said)) {
         for (const std::string& one : split_at_commas(said)) {
             auto jump = ssh_jump_from(one);
-            if (!jump) return unexpected("[user@]host[:port], with commas between several", said);
+            const bool good = jump && is_harmless_host(jump->host) &&
+                              (jump->user.empty() || is_harmless_user(jump->user));
+            if (!good) return unexpected("[user@]host[:port], with commas between several", said);
             if (jumps.size() >= limits::jump_hosts_max) return "too many hosts";
             jumps.push_back(std::move(*jump));
         }
@@ -572,7 +582,7 @@ using kind = algorithm_kind;
 
 // In the order in which `ssh -G` prints them.
 constexpr std::array rows{
-    text<&config::user>("User"),
+    ssh_keyword{"User", {}, 1, parse_user, one_line<&config::user>},
     ssh_keyword{"HostName", {}, 1, parse_host_name, one_line<&config::host_name>},
     number<&config::port, 1, 65535>("Port", "22"),
     choice<address_families, &config::address_family>("AddressFamily", "any"),

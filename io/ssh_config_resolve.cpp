@@ -5,6 +5,7 @@
 #include "sluice/io/ssh_config_keywords.hpp"
 #include "sluice/io/ssh_config_read.hpp"
 #include "sluice/io/ssh_config_tokens.hpp"
+#include "sluice/io/ssh_config_values.hpp"
 
 #include <algorithm>
 #include <array>
@@ -17,22 +18,6 @@ namespace {
 using problem = std::optional<ssh_config_error>;
 
 ssh_config_error fail(std::string text) { return {{}, 0, std::move(text)}; }
-
-// What a user may name: it reaches a shell in ProxyCommand and Match exec.
-bool harmless(std::string_view name, std::string_view forbidden) {
-    if (name.empty() || name.front() == '-') return false;
-    return std::ranges::none_of(name, [&](char c) {
-        const auto byte = static_cast<unsigned char>(c);
-        return byte < ' ' || byte == 0x7f || forbidden.find(c) != forbidden.npos;
-    });
-}
-
-bool harmless_host(std::string_view host) { return harmless(host, " '`\"$\\;&<>|(){}"); }
-
-// A domain's user has a backslash in it.
-bool harmless_user(std::string_view user) {
-    return harmless(user, "'`\";&<>|(){}") && user.find(" -") == user.npos && !user.ends_with('\\');
-}
 
 bool proxied(const ssh_config& c) {
     const bool by_command = c.proxy_command && in_lower_case(*c.proxy_command) != "none";
@@ -56,7 +41,7 @@ std::string follow(const ssh_config& c, const std::string& host, std::string ali
         alias.pop_back();
     alias = in_lower_case(alias);
     // It is from the network, and tokens may bring it to a shell.
-    if (alias == host || !harmless_host(alias)) return host;
+    if (alias == host || !is_harmless_host(alias)) return host;
     for (const std::string& rule : *c.canonicalize_permitted_cnames) {
         const auto colon = rule.find(':');
         if (matches_pattern_list(host, rule.substr(0, colon)) &&
@@ -94,6 +79,7 @@ problem find_host(ssh_config& c, const ssh_config_system& system) {
         const auto expanded = ssh_config_tokens(c, c.host, system).percent(*c.host_name, "h");
         if (!expanded) return fail("HostName: " + expanded.error().text);
         host = *expanded;
+        if (!is_harmless_host(host)) return fail("HostName: '" + host + "' is no name of a host");
     }
     const auto address = system.canonical_address ? system.canonical_address(host) : std::nullopt;
     if (address) {
@@ -263,8 +249,8 @@ std::string ssh_config_setting(std::string_view keyword, std::string_view value)
 
 boost::system::result<ssh_config, ssh_config_error> resolve_ssh_config(
     const ssh_config_query& query, const ssh_config_system& system) {
-    if (!harmless_host(query.host)) return fail("'" + query.host + "' is no name of a host");
-    if (!query.user.empty() && !harmless_user(query.user))
+    if (!is_harmless_host(query.host)) return fail("'" + query.host + "' is no name of a host");
+    if (!query.user.empty() && !is_harmless_user(query.user))
         return fail("'" + query.user + "' is no name of a user");
     ssh_config c;
     c.host = query.host;

@@ -54,8 +54,9 @@ std::string ssh_config_setting(std::string_view keyword, std::string_view value)
 /// prints has its value, names are canonical, and the tokens in it are expanded where `ssh -G` does
 /// so. Opens and runs nothing but by `system`.
 ///
-/// Names of the query with characters that a shell could take for more are refused, as OpenSSH does
-/// since 9.6: they reach ProxyCommand and Match exec.
+/// Names of hosts and users with characters that a shell could take for more are refused wherever
+/// they come from: the query, settings, a file. They reach ProxyCommand and Match exec. OpenSSH
+/// checks those of its arguments only, since 9.6.
 boost::system::result<ssh_config, ssh_config_error> resolve_ssh_config(
     const ssh_config_query& query, const ssh_config_system& system);
 

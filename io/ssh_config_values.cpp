@@ -54,6 +54,14 @@ constexpr std::array types_of_service{
     named_number{"reliability", 0x04}, named_number{"none", -1},
 };
 
+bool harmless(std::string_view name, std::string_view forbidden) {
+    if (name.empty() || name.front() == '-') return false;
+    return std::ranges::none_of(name, [&](char c) {
+        const auto byte = static_cast<unsigned char>(c);
+        return byte < ' ' || byte == 0x7f || forbidden.find(c) != forbidden.npos;
+    });
+}
+
 }  // namespace
 
 std::optional<std::int64_t> ssh_config_number(std::string_view text, std::int64_t least,
@@ -119,6 +127,14 @@ std::optional<std::uint64_t> ssh_config_bytes(std::string_view text) {
     bytes += unit / scale * static_cast<std::uint64_t>(*part) +
              unit % scale * static_cast<std::uint64_t>(*part) / scale;
     return bytes;
+}
+
+bool is_harmless_host(std::string_view host) { return harmless(host, " '`\"$\\;&<>|(){}"); }
+
+// A domain's user has a backslash in it.
+bool is_harmless_user(std::string_view user) {
+    return harmless(user, "'`\"$;&<>|(){}") && user.find(" -") == user.npos &&
+           !user.ends_with('\\');
 }
 
 std::optional<ssh_forward_end> ssh_listener(std::string_view text) {

@@ -26,6 +26,11 @@ std::optional<std::int64_t> ssh_config_seconds(std::string_view text);
 /// "1G" in bytes.
 std::optional<std::uint64_t> ssh_config_bytes(std::string_view text);
 
+/// Whether a name may stand where ProxyCommand and Match exec bring it to a shell: no control, no
+/// character that a shell takes for more than itself, no option.
+bool is_harmless_host(std::string_view host);
+bool is_harmless_user(std::string_view user);
+
 /// "[bind:]port" or a path.
 std::optional<ssh_forward_end> ssh_listener(std::string_view text);
 /// "host:port" or a path.

@@ -331,6 +331,47 @@ TEST(SshConfig, TokensAndVariablesAreExpanded) {
               "5413a9624914753788ecd76754b7882be087af60");
 }
 
+// ProxyCommand and Match exec bring names to a shell: wherever they come from, they are looked at
+// before anything is expanded.
+TEST(SshConfig, NamesThatAShellWouldTakeForMoreAreRefused) {
+    const strings users{"$NAME", "a$IFS", "a;b",  "`a`", "a|b",    "a&b", "-a",
+                        "a>b",   "(a)",   "a{b}", "'a",  "a -o x", "a\tb"};
+    const strings hosts{"$NAME", "a$IFS", "a;b", "`a`", "a|b", "a&b", "-a", "a b", "a\\b"};
+    const std::string exec = "Match exec \"say %r %h %k\"\nPort 3\n";
+    for (const std::string& user : users) {
+        SCOPED_TRACE(user);
+        made_up m;
+        m.files["/config"] = exec;
+        ssh_config_query query{"h.example", user, {}, {{"/config", true, true, false}}};
+        EXPECT_FALSE(resolve_ssh_config(query, m.system())) << "USER@HOST and -l";
+        query.user.clear();
+        for (const char* keyword : {"User", "ProxyJump"}) {
+            const bool jump = std::string_view(keyword) == "ProxyJump";
+            query.settings = {ssh_config_setting(keyword, jump ? user + "@h" : user)};
+            EXPECT_FALSE(resolve_ssh_config(query, m.system())) << "-o " << keyword;
+        }
+        EXPECT_TRUE(m.commands.empty());
+    }
+    for (const std::string& host : hosts) {
+        SCOPED_TRACE(host);
+        made_up m;
+        m.files["/config"] = exec;
+        ssh_config_query query{host, {}, {}, {{"/config", true, true, false}}};
+        EXPECT_FALSE(resolve_ssh_config(query, m.system()));
+        query.host = "h.example";
+        for (const char* keyword : {"HostName", "HostKeyAlias", "ProxyJump"}) {
+            query.settings = {ssh_config_setting(keyword, host)};
+            EXPECT_FALSE(resolve_ssh_config(query, m.system())) << "-o " << keyword;
+        }
+        EXPECT_TRUE(m.commands.empty());
+    }
+    made_up m;
+    EXPECT_EQ(m.resolved("User domain\\\\ada\n").user, "domain\\ada");
+    EXPECT_EQ(m.resolved("User \"ada lovelace\"\n").user, "ada lovelace");
+    EXPECT_EQ(m.resolved("HostName %h.net\n", "a").host_name, "a.net");
+    EXPECT_EQ(m.resolved("HostName fe80::1%%eth0\n").host_name, "fe80::1%eth0");
+}
+
 TEST(SshConfig, NamesAreMadeCanonical) {
     made_up m;
     m.names = {{"web.two.example.", "web.two.example"},
