@@ -160,7 +160,7 @@ boost::system::result<sluiced_settings, std::string> read_settings(const argumen
     return std::move(*settings);
 }
 
-log_sink make_log(const sluiced_config& config) {
+sluiced_log_options log_options(const sluiced_config& config) {
     sluiced_log_options options;
     options.json = config.format == log_format::json;
     switch (config.level) {
@@ -173,7 +173,7 @@ log_sink make_log(const sluiced_config& config) {
     case log_level::debug2:
     case log_level::debug3: options.most = log_severity::debug; break;
     }
-    return make_sluiced_log(options);
+    return options;
 }
 
 // As many connections as the system lets us have.
@@ -388,7 +388,15 @@ int serve(const arguments& a) {
     const unsigned threads =
         a.threads != 0 ? a.threads : std::max(1u, std::thread::hardware_concurrency());
     worker_threads workers(threads);
-    options->log = make_log(*config);
+    // Nobody is waited for that reads neither.
+    const sluiced_log_options form = log_options(*config);
+    const auto errors = make_log_writer(form, STDERR_FILENO);
+    const auto lines = make_log_writer(form, STDOUT_FILENO);
+    const auto flush = [&] {
+        errors->flush(limits::log_flush_time_max);
+        lines->flush(limits::log_flush_time_max);
+    };
+    options->log = make_sluiced_log(form, errors);
     const log_sink log = options->log;
     if (log)
         log({log_severity::info,
@@ -404,17 +412,15 @@ int serve(const arguments& a) {
     options->connection_executor = [&workers] { return workers.next(); };
 
     // One line a connection on standard output, whatever the log is told to leave out.
-    options->on_closed = [](const connection_info& who, const close_report& report) {
-        const std::string line =
-            to_json(report, {{"event", "closed"}, {"peer", who.peer}, {"user", who.user}}) + "\n";
-        std::fwrite(line.data(), 1, line.size(), stdout);
-        std::fflush(stdout);
+    options->on_closed = [lines](const connection_info& who, const close_report& report) {
+        lines->write(
+            to_json(report, {{"event", "closed"}, {"peer", who.peer}, {"user", who.user}}));
     };
 
     server s(workers.first().get_executor(), std::move(*options));
     const auto listening = [&](const asio::ip::tcp::endpoint& bound) {
         const std::string name = name_of(bound);
-        std::printf("listening on %s\n", name.c_str());
+        lines->write("listening on " + name);
         if (log) log({log_severity::info, "listening", {{"address", name}}});
     };
     for (const int socket : listening_sockets) {
@@ -422,7 +428,6 @@ int serve(const arguments& a) {
         if (!bound) return fail("a socket to listen on: " + bound.error().message());
         listening(*bound);
     }
-    std::fflush(stdout);
     if (const error_code e = notify_service_manager("READY=1"); e && log)
         log({log_severity::error, "notify_failed", {{"reason", e.message()}}});
 
@@ -454,7 +459,7 @@ int serve(const arguments& a) {
             hurry.expires_after(cut_time);
             hurry.async_wait([&](error_code cancelled) {
                 if (cancelled) return;
-                std::fflush(nullptr);
+                flush();
                 std::_Exit(exit_cut);
             });
         });
@@ -466,6 +471,7 @@ int serve(const arguments& a) {
     files.join();
     logins.join();
     pam.join();
+    flush();
     return status;
 }
 

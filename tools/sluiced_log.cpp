@@ -1,11 +1,15 @@
 #include "sluice/tools/sluiced_log.hpp"
 
-#include <spdlog/sinks/stdout_sinks.h>
+#include "sluice/wire/limits.hpp"
+
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
 #include <nlohmann/json.hpp>
 
 #include <memory>
+#include <mutex>
 #include <string>
+#include <utility>
 
 namespace sluice {
 namespace {
@@ -59,12 +63,40 @@ std::string as_json(const log_record& record) {
     return dump(line);
 }
 
+// Lines go to a writer that nobody waits for.
+class writer_sink final : public spdlog::sinks::base_sink<std::mutex> {
+public:
+    explicit writer_sink(std::shared_ptr<line_writer> out) : out_(std::move(out)) {}
+
+private:
+    void sink_it_(const spdlog::details::log_msg& message) override {
+        spdlog::memory_buf_t text;
+        formatter_->format(message, text);
+        std::string line(text.data(), text.size());
+        while (line.ends_with('\n'))
+            line.pop_back();
+        out_->write(std::move(line));
+    }
+    void flush_() override {}
+
+    std::shared_ptr<line_writer> out_;
+};
+
 }  // namespace
 
-log_sink make_sluiced_log(const sluiced_log_options& options) {
+std::shared_ptr<line_writer> make_log_writer(const sluiced_log_options& options, int descriptor) {
+    return std::make_shared<line_writer>(
+        descriptor, limits::log_queue_bytes_max, [json = options.json](std::uint64_t count) {
+            const log_record record{
+                log_severity::error, "lines_dropped", {{"count", std::to_string(count)}}};
+            return json ? as_json(record) : "error " + as_text(record);
+        });
+}
+
+log_sink make_sluiced_log(const sluiced_log_options& options, std::shared_ptr<line_writer> out) {
     if (options.quiet) return {};
-    auto logger = std::make_shared<spdlog::logger>(
-        "sluiced", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    auto logger =
+        std::make_shared<spdlog::logger>("sluiced", std::make_shared<writer_sink>(std::move(out)));
     logger->set_level(spdlog_level(options.most));
     logger->set_pattern(options.json ? "%v" : "%Y-%m-%dT%H:%M:%S.%eZ %v",
                         spdlog::pattern_time_type::utc);

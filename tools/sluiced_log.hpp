@@ -1,10 +1,13 @@
 #pragma once
 
 #include "sluice/io/log.hpp"
+#include "sluice/tools/sluiced_lines_out.hpp"
+
+#include <memory>
 
 namespace sluice {
 
-/// Prints records to standard error, one line each: as text, or as a JSON object. Whatever a peer
+/// Prints records, one line each: as text, or as a JSON object. Whatever a peer
 /// sent is escaped. Records above `most` are left out; `quiet` leaves out all.
 struct sluiced_log_options {
     bool json = false;
@@ -12,6 +15,9 @@ struct sluiced_log_options {
     log_severity most = log_severity::info;
 };
 
-log_sink make_sluiced_log(const sluiced_log_options& options);
+log_sink make_sluiced_log(const sluiced_log_options& options, std::shared_ptr<line_writer> out);
+
+/// A writer for them, or for the lines on standard output: what it drops is said in the log's form.
+std::shared_ptr<line_writer> make_log_writer(const sluiced_log_options& options, int descriptor);
 
 }  // namespace sluice

@@ -112,6 +112,10 @@ inline constexpr std::size_t ssh_config_values_max = 1024;    // of one keyword
 inline constexpr std::size_t ssh_config_text_length_max = 64 * 1024;  // bytes with tokens expanded
 inline constexpr std::size_t jump_hosts_max = 8;  // servers a connection goes through, for loops
 
+// A server's log
+inline constexpr std::size_t log_queue_bytes_max = 4 * 1024 * 1024;  // lines nobody has read yet
+inline constexpr std::chrono::milliseconds log_flush_time_max{500};  // at exit, for a slow reader
+
 // SFTP
 inline constexpr std::size_t sftp_packet_length_max = 256 * 1024;  // bytes, as OpenSSH
 inline constexpr std::size_t sftp_data_length_max = sftp_packet_length_max - 1024;  // READ, WRITE

@@ -1,0 +1,102 @@
+#include "sluice/tools/sluiced_lines_out.hpp"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+namespace sluice {
+
+struct line_writer::state {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::deque<std::string> lines;
+    std::size_t bytes_max = 0;
+    std::size_t bytes = 0;  // of them
+    std::uint64_t dropped = 0;
+    std::uint64_t untold = 0;  // of the dropped
+    bool writing = false;
+    bool ended = false;
+
+    bool idle() const { return lines.empty() && untold == 0 && !writing; }
+};
+
+namespace {
+
+// A descriptor that is gone or full for good takes its lines with it.
+void write_all(int descriptor, std::string_view text) {
+    while (!text.empty()) {
+        const ssize_t n = ::write(descriptor, text.data(), text.size());
+        if (n > 0)
+            text.remove_prefix(static_cast<std::size_t>(n));
+        else if (errno == EAGAIN)
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        else if (errno != EINTR)
+            return;
+    }
+}
+
+}  // namespace
+
+line_writer::line_writer(int descriptor, std::size_t bytes_max, told_of_dropped tell)
+    : state_(std::make_shared<state>()) {
+    state_->bytes_max = bytes_max;
+    std::thread([s = state_, descriptor, tell = std::move(tell)] {
+        std::unique_lock lock(s->mutex);
+        for (;;) {
+            s->changed.wait(lock, [&] { return s->ended || !s->lines.empty() || s->untold != 0; });
+            if (s->ended) return;
+            std::string text;
+            if (!s->lines.empty()) {
+                text = std::move(s->lines.front());
+                s->lines.pop_front();
+                s->bytes -= text.size();
+            } else {
+                text = tell(std::exchange(s->untold, 0)) + "\n";
+            }
+            s->writing = true;
+            lock.unlock();
+            write_all(descriptor, text);
+            lock.lock();
+            s->writing = false;
+            s->changed.notify_all();
+        }
+    }).detach();
+}
+
+line_writer::~line_writer() {
+    const std::lock_guard lock(state_->mutex);
+    state_->ended = true;
+    state_->changed.notify_all();
+}
+
+void line_writer::write(std::string line) {
+    line += '\n';
+    const std::lock_guard lock(state_->mutex);
+    // Behind a gap nothing is kept before the gap has been told.
+    if (state_->untold != 0 || state_->bytes + line.size() > state_->bytes_max) {
+        ++state_->dropped;
+        ++state_->untold;
+        return;
+    }
+    state_->bytes += line.size();
+    state_->lines.push_back(std::move(line));
+    state_->changed.notify_all();
+}
+
+bool line_writer::flush(std::chrono::milliseconds most) {
+    std::unique_lock lock(state_->mutex);
+    return state_->changed.wait_for(lock, most, [this] { return state_->idle(); });
+}
+
+std::uint64_t line_writer::dropped() const {
+    const std::lock_guard lock(state_->mutex);
+    return state_->dropped;
+}
+
+}  // namespace sluice
