@@ -717,7 +717,7 @@ TEST(ClientAuth, ShowsACertificateAndSignsByItsKey) {
             if (const auto* q = server.question()) {
                 ASSERT_TRUE(q->certificate);
                 EXPECT_EQ(q->certificate->blob(), cert.blob());
-                ASSERT_TRUE(server.answer(auth_answer::accept));
+                ASSERT_TRUE(server.answer(auth_accept{.certificate_judged = true}));
             }
             ASSERT_TRUE(client.on_message(down.take()));
         }
