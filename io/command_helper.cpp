@@ -329,6 +329,7 @@ result<std::shared_ptr<command_launcher>> command_helper::launcher(
 int run_command_helper(file_descriptor socket) {
     for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE})
         ::signal(number, SIG_IGN);
+    ::signal(SIGCHLD, SIG_DFL);
     ::prctl(PR_SET_NAME, "sluiced-exec");
     // Nothing else of the program's: a socket that it was handed over, say.
     const auto own = static_cast<unsigned>(socket.get());

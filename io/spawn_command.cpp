@@ -4,6 +4,7 @@
 #include <pwd.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -149,6 +150,8 @@ result<pid_t> spawn_command(const process_options& options, const command_pipes&
 result<file_descriptor> open_process_descriptor(pid_t pid) {
     // glibc's own declaration, where it has one, cannot be used from C++ (2.36).
     file_descriptor watch(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    // It has ended, and nobody need wait for it where SIGCHLD is ignored.
+    if (!watch && errno == ESRCH) watch = file_descriptor(::eventfd(1, EFD_CLOEXEC));
     if (!watch) return last_system_error();
     return watch;
 }

@@ -13,7 +13,7 @@ namespace sluice {
 /// Errors: those of the system.
 result<pid_t> spawn_command(const process_options& options, const command_pipes& pipes);
 
-/// A descriptor that polls as readable when a child has ended; closed at exec.
+/// A descriptor that polls as readable when a child has ended, be it long ago; closed at exec.
 result<file_descriptor> open_process_descriptor(pid_t pid);
 
 /// The status of a child that has ended, as of waitpid(2); nothing while it runs. A child that

@@ -176,15 +176,27 @@ TEST_P(Launcher, ManyCommandsEndEachWithItsStatus) {
 }
 
 TEST(OwnLauncher, AChildThatSomebodyElseWaitedForHasEnded) {
-    struct sigaction before {};
-    struct sigaction ignored {};
-    ignored.sa_handler = SIG_IGN;
-    ASSERT_EQ(::sigaction(SIGCHLD, &ignored, &before), 0);
+    const auto before = ::signal(SIGCHLD, SIG_IGN);
+    for (const char* command : {"exit 3", "sleep 0.1"}) {  // over before it is watched, or not
+        auto pipes = make_pipes();
+        auto started = make_own_launcher()->start({.command = command}, std::move(pipes.theirs));
+        EXPECT_TRUE(started);
+        if (started) EXPECT_EQ(wait_for_end(**started), SIGKILL) << "nobody knows its status";
+    }
+    ::signal(SIGCHLD, before);
+}
+
+TEST(CommandHelper, KnowsTheStatusThoughItsProgramIgnoresSigchld) {
+    const auto before = ::signal(SIGCHLD, SIG_IGN);
+    auto helper = command_helper::fork();
+    ::signal(SIGCHLD, before);
+    ASSERT_TRUE(helper);
+    auto launcher = std::move(*helper).launcher(std::nullopt);
+    ASSERT_TRUE(launcher);
     auto pipes = make_pipes();
-    auto command = make_own_launcher()->start({.command = "exit 3"}, std::move(pipes.theirs));
+    auto command = (*launcher)->start({.command = "exit 3"}, std::move(pipes.theirs));
     ASSERT_TRUE(command);
-    EXPECT_EQ(wait_for_end(**command), SIGKILL) << "nobody knows its status any more";
-    ::sigaction(SIGCHLD, &before, nullptr);
+    EXPECT_EQ(wait_for_end(**command), 3 << 8);
 }
 
 TEST(CommandHelper, WhatCannotBeStartedEndsAsForAShell) {
