@@ -162,6 +162,11 @@ result<file_descriptor> posix_root::create(std::string_view path, int flags, mod
     if (!path.empty() && path.back() == '/') return system_error(EISDIR);
     const auto make = [&](std::string_view at) -> result<file_descriptor> {
         const auto place = entry_of(at, r);
+        if (!place && place.error() == system_error(EBUSY)) {
+            // It ends in "." or "..", which is never a new file's name.
+            const auto there = open(at, O_PATH, r);
+            return there ? system_error(EEXIST) : there.error();
+        }
         if (!place) return place.error();
         file_descriptor fd(::openat(place->fd(), place->c_str(),
                                     flags | O_CREAT | O_EXCL | O_NOCTTY | O_CLOEXEC, mode));
