@@ -183,7 +183,7 @@ result<transport::maybe_event> transport::on_payload(bytes_view payload, time_po
     if (number >= kex_method_first && number <= kex_method_last)
         return on_kex_message(payload, now);
     if (number >= upper_layers_first && number <= upper_layers_last) {
-        data_since_keys_ += payload.size();
+        data_since_keys_ += std::max(payload.size(), limits::key_exchange_message_min);
         return transport_event{transport_payload{payload}};
     }
     send_unimplemented();
@@ -351,7 +351,7 @@ void transport::send(bytes_view head, bytes_view bulk) {
     if (finished_) return;
     expects(!head.empty());
     if (head.front() >= upper_layers_first && head.front() <= upper_layers_last)
-        data_since_keys_ += head.size() + bulk.size();
+        data_since_keys_ += std::max(head.size() + bulk.size(), limits::key_exchange_message_min);
     if (exchange_ && !newkeys_sent_) {
         bytes payload = to_bytes(head);
         payload.insert(payload.end(), bulk.begin(), bulk.end());

@@ -22,7 +22,8 @@ inline constexpr std::size_t output_high_water = 192 * 1024;  // sealed bytes be
 inline constexpr std::size_t held_payload_bytes_max = 1024 * 1024;  // kept during a key exchange
 inline constexpr std::size_t held_payload_overhead = 64;  // bytes counted for each: vector, heap
 inline constexpr std::chrono::seconds key_exchange_time_max{120};  // KEXINIT to NEWKEYS
-inline constexpr std::size_t key_exchange_data_min = 16 * 1024;    // payload bytes that justify one
+inline constexpr std::size_t key_exchange_data_min = 4 * 1024;     // payload bytes that justify one
+inline constexpr std::size_t key_exchange_message_min = 128;       // bytes: no message counts less
 inline constexpr std::size_t idle_key_exchanges_max = 16;  // the peer's, without them, in a period
 inline constexpr std::chrono::seconds idle_key_exchanges_period{10};  // clients rekey by the hour
 inline constexpr std::uint32_t dh_group_bits_min = 2048;             // group exchange, RFC 8270 §4

@@ -182,7 +182,7 @@ TEST(KeyExchanges, ThoseThatNoDataJustifiesAreBounded) {
         {"at once, without data", 0, milliseconds(0), true},
         {"without data, 17 in 10 s", 0, milliseconds(600), true},
         {"without data, 16 in 10 s", 0, milliseconds(626), false},
-        {"a little data", 8 * 1024, milliseconds(0), true},
+        {"a little data", limits::key_exchange_data_min / 2, milliseconds(0), true},
         {"enough data", limits::key_exchange_data_min, milliseconds(0), false},
     };
     for (const role asks : {role::client, role::server}) {
@@ -216,6 +216,24 @@ TEST(KeyExchanges, ThoseThatNoDataJustifiesAreBounded) {
                 }
             }
         }
+    }
+}
+
+// A peer that counts packets, or whose messages are small, has its reason too.
+TEST(KeyExchanges, SmallMessagesJustifyThemByTheirNumber) {
+    transport_pair pair;
+    pair.start();
+    pair.run();
+    pair.client.machine->set_authenticated();
+    pair.server.machine->set_authenticated();
+    const bytes small{94};
+    for (std::size_t exchanges = 0; exchanges < 40; ++exchanges) {
+        for (std::size_t i = 0;
+             i < limits::key_exchange_data_min / limits::key_exchange_message_min; ++i)
+            pair.client.machine->send(small);
+        pair.client.machine->rekey(pair.now);
+        pair.run();
+        ASSERT_FALSE(pair.server.error) << exchanges;
     }
 }
 
