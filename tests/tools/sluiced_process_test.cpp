@@ -59,8 +59,7 @@ std::string field_of_status(const std::string& name) {
 
 TEST(PrepareProcess, ClosedStandardDescriptorsLeadNowhere) {
     expect_holds([] {
-        for (int fd = 0; fd < 3; ++fd)
-            ::close(fd);
+        ::close_range(0, ~0u, 0);  // whoever runs the tests may have left us more
         if (prepare_process()) return 1;
         const int next = ::open("/dev/null", O_RDONLY);
         if (next != 3) return 2;
