@@ -258,9 +258,17 @@ private:
 
 constexpr std::uint32_t denied = SCMP_ACT_ERRNO(EPERM);
 
+// The first argument of a call. (libseccomp's own macros are of C.)
+constexpr scmp_arg_cmp first_argument_has(scmp_datum_t mask, scmp_datum_t bits) {
+    return {0, SCMP_CMP_MASKED_EQ, mask, bits};
+}
+constexpr scmp_arg_cmp first_argument_is_not(scmp_datum_t value) {
+    return {0, SCMP_CMP_NE, value, 0};
+}
+
 void deny_programs(filter& f) {
     f.add(denied, executes);
-    f.add(denied, SCMP_SYS(clone), {SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0)});
+    f.add(denied, SCMP_SYS(clone), {first_argument_has(CLONE_THREAD, 0)});
 }
 
 }  // namespace
@@ -280,8 +288,7 @@ result<enforced> restrict_system_calls(bool libpam) {
         f.add(SCMP_ACT_ALLOW, allowed_for_libpam);
         f.add(SCMP_ACT_ALLOW, SCMP_SYS(clone), {});
     } else {
-        f.add(SCMP_ACT_ALLOW, SCMP_SYS(clone),
-              {SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)});
+        f.add(SCMP_ACT_ALLOW, SCMP_SYS(clone), {first_argument_has(CLONE_THREAD, CLONE_THREAD)});
     }
     if (const auto e = f.load()) return e;
     return enforced::yes;
@@ -291,7 +298,7 @@ error_code restrict_file_thread() {
     filter f(SCMP_ACT_ALLOW);
     deny_programs(f);
     f.add(denied, networks);
-    f.add(denied, SCMP_SYS(socket), {SCMP_A0(SCMP_CMP_NE, AF_UNIX)});
+    f.add(denied, SCMP_SYS(socket), {first_argument_is_not(AF_UNIX)});
     return f.load();
 }
 
