@@ -662,7 +662,7 @@ def build(plan):
         plan.add("sftp: password", openssh_password)
         plan.add("asyncssh: password", asyncssh_password)
         plan.add("server: SIGTERM", whole_server.sigterm)
-        plan.add("drain: 64 uploads are finished", drain.sigterm_lossless, 64, 4 << 20, 8_000)
+        plan.add("drain: 64 uploads are finished", drain.sigterm_lossless, 64, 4 << 20, 3_000)
         size = plan.setup.large.stat().st_size
         plan.add(f"drain: an upload of {size >> 20} MiB is finished", drain.sigterm_lossless, 1,
                  size, size >> 8)  # Kbit/s: two seconds
