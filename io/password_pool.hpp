@@ -1,16 +1,13 @@
 #pragma once
 
-#include "sluice/io/thread_word.hpp"
+#include "sluice/io/on_pool.hpp"
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/this_coro.hpp>
 #include <boost/asio/thread_pool.hpp>
 
 #include <cstddef>
-#include <exception>
 #include <functional>
 #include <list>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -32,26 +29,11 @@ public:
     template <class Work>
     boost::asio::awaitable<std::optional<std::invoke_result_t<Work&>>> run(std::string source,
                                                                            Work work) {
-        struct outcome {
-            std::optional<std::invoke_result_t<Work&>> value{};
-            std::exception_ptr thrown{};
+        const auto to_pool = [this, &source](std::function<void()> task) {
+            return submit(std::move(source), std::move(task));
         };
-        const auto done = std::make_shared<outcome>();
-        thread_word word(co_await boost::asio::this_coro::executor);
-        const auto kept = std::make_shared<Work>(std::move(work));
-        const bool taken = submit(std::move(source), [done, sender = word.give(), kept] {
-            if (!sender.is_awaited()) return;
-            try {
-                done->value = (*kept)();
-            } catch (...) {
-                done->thrown = std::current_exception();
-            }
-            sender.send();
-        });
-        if (!taken) co_return std::nullopt;
-        co_await word.wait();
-        if (done->thrown) std::rethrow_exception(done->thrown);
-        co_return std::move(done->value);
+        auto value = co_await on_thread(to_pool, std::move(work));
+        co_return std::move(value);
     }
 
 private:
