@@ -92,7 +92,8 @@ public:
     running_process(const running_process&) = delete;
     running_process& operator=(const running_process&) = delete;
 
-    // With the whole program, as it may be: nobody is left to wait for it.
+    // With the whole program, as it may be: nobody is left to wait for the command, which is hung
+    // up on as it is dropped.
     ~running_process() override { release_watch(); }
 
     void on_data(bytes_view data, std::uint32_t) override {

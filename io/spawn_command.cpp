@@ -1,5 +1,7 @@
 #include "sluice/io/spawn_command.hpp"
 
+#include "sluice/io/spawn_settings.hpp"
+
 #include <fcntl.h>
 #include <pwd.h>
 #include <signal.h>
@@ -36,40 +38,6 @@ std::vector<std::string> environment_of(const process_options& options) {
             add(name, value);
     return variables;
 }
-
-class spawn_settings {
-public:
-    spawn_settings() {
-        ::posix_spawn_file_actions_init(&actions_);
-        ::posix_spawnattr_init(&attributes_);
-        // Its own session, no signal ignored or blocked.
-        sigset_t all;
-        sigset_t none;
-        ::sigfillset(&all);
-        ::sigemptyset(&none);
-        ::posix_spawnattr_setsigdefault(&attributes_, &all);
-        ::posix_spawnattr_setsigmask(&attributes_, &none);
-        ::posix_spawnattr_setflags(
-            &attributes_, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-    }
-    spawn_settings(const spawn_settings&) = delete;
-    spawn_settings& operator=(const spawn_settings&) = delete;
-    ~spawn_settings() {
-        ::posix_spawn_file_actions_destroy(&actions_);
-        ::posix_spawnattr_destroy(&attributes_);
-    }
-    void redirect(int from, int to) { ::posix_spawn_file_actions_adddup2(&actions_, from, to); }
-    // Sockets that Asio made, and whatever else the program has open, are not the command's.
-    void close_others() {
-        ::posix_spawn_file_actions_addclosefrom_np(&actions_, STDERR_FILENO + 1);
-    }
-    void directory(const std::string& path) {
-        ::posix_spawn_file_actions_addchdir_np(&actions_, path.c_str());
-    }
-
-    posix_spawn_file_actions_t actions_;
-    posix_spawnattr_t attributes_;
-};
 
 // A child of this process.
 class own_child final : public started_command {
@@ -113,16 +81,12 @@ public:
 }  // namespace
 
 result<pid_t> spawn_command(const process_options& options, const command_pipes& pipes) {
-    // Above the standard streams, so that no redirection overwrites what another one needs.
-    const auto above = [](const file_descriptor& fd) {
-        return file_descriptor(::fcntl(fd.get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
-    };
-    const file_descriptor input = above(pipes.input);
-    const file_descriptor output = above(pipes.output);
-    const file_descriptor error = above(pipes.error);
+    const file_descriptor input = above_standard_streams(pipes.input.get());
+    const file_descriptor output = above_standard_streams(pipes.output.get());
+    const file_descriptor error = above_standard_streams(pipes.error.get());
     if (!input || !output || !error) return last_system_error();
 
-    spawn_settings settings;
+    spawn_settings settings(POSIX_SPAWN_SETSID);  // a session of its own
     settings.redirect(input.get(), STDIN_FILENO);
     settings.redirect(output.get(), STDOUT_FILENO);
     settings.redirect(error.get(), STDERR_FILENO);
@@ -141,7 +105,7 @@ result<pid_t> spawn_command(const process_options& options, const command_pipes&
     environment.push_back(nullptr);
 
     pid_t pid = 0;
-    const int failed = ::posix_spawn(&pid, shell.c_str(), &settings.actions_, &settings.attributes_,
+    const int failed = ::posix_spawn(&pid, shell.c_str(), &settings.actions, &settings.attributes,
                                      arguments, environment.data());
     if (failed != 0) return error_code(failed, boost::system::system_category());
     return pid;

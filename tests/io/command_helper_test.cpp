@@ -18,6 +18,7 @@
 #include <fstream>
 #include <string>
 #include <thread>
+#include <utility>
 
 namespace sluice {
 namespace {
@@ -262,10 +263,11 @@ TEST(CommandHelper, SignalsOfTheTerminalAreNotForIt) {
     EXPECT_EQ(wait_for_end(**command), 5 << 8);
 }
 
-// A server that was taken over can say what it likes; the helper goes on, and starts nothing.
-TEST(CommandHelper, NonsenseIsDropped) {
+// A helper with its bare socket, for who says what no launcher does.
+std::pair<file_descriptor, pid_t> start_raw_helper() {
     int ends[2];
-    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+        return {file_descriptor(), -1};
     file_descriptor ours(ends[0]);
     file_descriptor theirs(ends[1]);
     const pid_t pid = ::fork();
@@ -273,9 +275,15 @@ TEST(CommandHelper, NonsenseIsDropped) {
         ours.reset();
         ::_exit(run_command_helper(std::move(theirs)));
     }
-    theirs.reset();
-    const auto send = [&](bytes_view message) {
-        ASSERT_EQ(::send(ours.get(), message.data(), message.size(), MSG_NOSIGNAL),
+    return {std::move(ours), pid};
+}
+
+// A server that was taken over can say what it likes; the helper goes on, and starts nothing.
+TEST(CommandHelper, NonsenseIsDropped) {
+    auto [ours, pid] = start_raw_helper();
+    ASSERT_GT(pid, 0);
+    const auto send = [socket = ours.get()](bytes_view message) {
+        ASSERT_EQ(::send(socket, message.data(), message.size(), MSG_NOSIGNAL),
                   static_cast<ssize_t>(message.size()));
     };
     send(wire::encoded(helper::account{}));
@@ -301,16 +309,8 @@ TEST(CommandHelper, NonsenseIsDropped) {
 }
 
 TEST(CommandHelper, AnythingButAnAccountFirstEndsIt) {
-    int ends[2];
-    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
-    file_descriptor ours(ends[0]);
-    file_descriptor theirs(ends[1]);
-    const pid_t pid = ::fork();
-    if (pid == 0) {
-        ours.reset();
-        ::_exit(run_command_helper(std::move(theirs)));
-    }
-    theirs.reset();
+    auto [ours, pid] = start_raw_helper();
+    ASSERT_GT(pid, 0);
     const bytes message = wire::encoded(helper::start{{.command = "true"}});
     ASSERT_GT(::send(ours.get(), message.data(), message.size(), MSG_NOSIGNAL), 0);
     int status = -1;
