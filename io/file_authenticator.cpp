@@ -80,13 +80,17 @@ std::shared_ptr<const std::string> file_of(policy_cache& files, std::string_view
     return text ? std::move(*text) : nullptr;
 }
 
-// The lines of an authorized_keys file that have this key.
-std::vector<authorized_key> listed_keys(policy_cache& files, std::string_view pattern,
-                                        std::string_view user, const crypto::public_key& key) {
-    const auto text = file_of(files, pattern, user);
+// The lines of a file that have this key; none of one that cannot be read.
+std::vector<authorized_key> lines_with(const std::shared_ptr<const std::string>& text,
+                                       const crypto::public_key& key) {
     if (!text) return {};
     const auto keys = authorized_keys::parse(*text, &key);
     return keys ? keys->keys() : std::vector<authorized_key>();
+}
+
+std::vector<authorized_key> listed_keys(policy_cache& files, std::string_view pattern,
+                                        std::string_view user, const crypto::public_key& key) {
+    return lines_with(file_of(files, pattern, user), key);
 }
 
 std::vector<authorized_principal> listed_principals(policy_cache& files, std::string_view pattern,
@@ -102,9 +106,7 @@ std::vector<authorized_key> listed_authorities(policy_cache& files, const std::s
                                                const crypto::public_key& key) {
     if (path.empty()) return {};
     const auto text = files.text(path, limits::policy_file_length_max);
-    if (!text) return {};
-    const auto keys = authorized_keys::parse(**text, &key);
-    return keys ? keys->keys() : std::vector<authorized_key>();
+    return lines_with(text ? *text : nullptr, key);
 }
 
 // Whether a host's name has that address.
