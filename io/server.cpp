@@ -8,6 +8,7 @@
 #include <boost/asio/append.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -49,15 +50,9 @@ public:
     }
 
     result<tcp::endpoint> listen(const tcp::endpoint& address) {
-        auto l = std::make_shared<listener>(executor_);
-        error_code e;
-        l->acceptor.open(address.protocol(), e);
-        if (!e) l->acceptor.set_option(tcp::acceptor::reuse_address(true), e);
-        if (!e && address.address().is_v6()) l->acceptor.set_option(asio::ip::v6_only(true), e);
-        if (!e) l->acceptor.bind(address, e);
-        if (!e) l->acceptor.listen(asio::socket_base::max_listen_connections, e);
-        if (e) return e;
-        return begin(l);
+        const auto socket = open_listening_socket(address);
+        if (!socket) return socket.error();
+        return listen(*socket);
     }
 
     result<tcp::endpoint> listen(int listening_socket) {
@@ -257,6 +252,21 @@ private:
     server_report report_;  // of what was there when the end began
     std::vector<drained_handler> done_;
 };
+
+result<int> open_listening_socket(const tcp::endpoint& address) {
+    asio::io_context none;
+    tcp::acceptor acceptor(none);
+    error_code e;
+    acceptor.open(address.protocol(), e);
+    if (!e) acceptor.set_option(tcp::acceptor::reuse_address(true), e);
+    if (!e && address.address().is_v6()) acceptor.set_option(asio::ip::v6_only(true), e);
+    if (!e) acceptor.bind(address, e);
+    if (!e) acceptor.listen(asio::socket_base::max_listen_connections, e);
+    if (e) return e;
+    const int socket = acceptor.release(e);
+    if (e) return e;
+    return socket;
+}
 
 server::server(asio::any_io_executor executor, server_options options)
     : implementation_(std::make_shared<implementation>(std::move(executor), std::move(options))) {}

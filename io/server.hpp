@@ -101,6 +101,10 @@ struct server_options {
     log_sink log;
 };
 
+/// A socket that listens on an address, for `server::listen`: for who binds to a port before it
+/// gives up the right to. Errors: those of the system.
+result<int> open_listening_socket(const boost::asio::ip::tcp::endpoint& address);
+
 /// An SSH server: accepts connections on any number of addresses and serves each.
 ///
 /// All members are called on the server's executor, which runs one thing at a time.

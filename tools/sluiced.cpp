@@ -16,7 +16,6 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -232,7 +231,7 @@ int check(const arguments& a) {
     asio::thread_pool logins(1);
     const auto found = find_account(settings->base.user, settings->base.group);
     if (!found.error.empty()) return fail(found.error, exit_wrong);
-    auto material = read_material(*settings, a.exec);
+    auto material = read_material(*settings, a.exec, stays_root(found.account));
     if (!material) return fail(material.error().text, exit_wrong);
     const auto options =
         make_server_options(*settings, std::move(*material), a.exec, files, {logins, logins});
@@ -250,22 +249,7 @@ int check(const arguments& a) {
     return 0;
 }
 
-// A socket that listens, bound while we may still bind to its port.
-result<int> bind_socket(const asio::ip::tcp::endpoint& address) {
-    asio::io_context none;
-    asio::ip::tcp::acceptor acceptor(none);
-    error_code e;
-    acceptor.open(address.protocol(), e);
-    if (!e) acceptor.set_option(asio::socket_base::reuse_address(true), e);
-    if (!e && address.address().is_v6()) acceptor.set_option(asio::ip::v6_only(true), e);
-    if (!e) acceptor.bind(address, e);
-    if (!e) acceptor.listen(asio::socket_base::max_listen_connections, e);
-    if (e) return e;
-    const int socket = acceptor.release(e);
-    if (e) return e;
-    return socket;
-}
-
+// All are bound while we may still bind to their ports.
 struct bound_sockets {
     std::vector<int> sockets;
     std::string error;  // empty: all is well
@@ -276,23 +260,24 @@ bound_sockets bind_all(const sluiced_config& config) {
     if (!endpoints) return {{}, endpoints.error().text};
     bound_sockets bound;
     for (const auto& address : *endpoints) {
-        const auto socket = bind_socket(address);
+        const auto socket = open_listening_socket(address);
         if (!socket) return {{}, name_of(address) + ": " + socket.error().message()};
         bound.sockets.push_back(*socket);
     }
     return bound;
 }
 
-constexpr std::string_view is_on = "on";
-
-std::string_view to_text(enforced on) { return on == enforced::yes ? is_on : "not in this kernel"; }
-
-// What restricts the process, by words for the log.
+// What restricts the process; nothing: it is turned off.
 struct restrictions {
-    std::string landlock = "off";
-    std::string seccomp = "off";
+    std::optional<enforced> landlock;
+    std::optional<enforced> seccomp;
     std::string error;  // empty: all is well
 };
+
+std::string to_text(std::optional<enforced> on) {
+    if (!on) return "off";
+    return *on == enforced::yes ? "on" : "not in this kernel";
+}
 
 // Becomes who `User` says, for good, and gives up all that is not needed from here on.
 restrictions restrict_process(const sluiced_settings& settings,
@@ -314,12 +299,12 @@ restrictions restrict_process(const sluiced_settings& settings,
         const bool abstract = config.use_pam || (notify != nullptr && *notify == '@');
         const auto on = restrict_by_landlock(rules_for(settings), abstract);
         if (!on) return failed("Landlock", on.error());
-        done.landlock = to_text(*on);
+        done.landlock = *on;
     }
     if (config.seccomp) {
         const auto on = restrict_system_calls(config.use_pam);
         if (!on) return failed("Seccomp", on.error());
-        done.seccomp = to_text(*on);
+        done.seccomp = *on;
     }
     return done;
 }
@@ -353,12 +338,11 @@ int serve(const arguments& a) {
     const sluiced_config* const config = &settings->base;
     const auto [account, no_account] = find_account(config->user, config->group);
     if (!no_account.empty()) return fail(no_account);
-    const bool stays_root = ::geteuid() == 0 && (!account || account->uid == 0);
-    if (stays_root && !a.allow_root)
+    if (stays_root(account) && !a.allow_root)
         return fail(
             "started as root: give -o 'User NAME', which it becomes once keys are read and ports "
             "bound; or --allow-root, and it stays root and serves files as root");
-    auto material = read_material(*settings, a.exec);
+    auto material = read_material(*settings, a.exec, stays_root(account));
     if (!material) return fail(material.error().text);
     if (listening_sockets.empty()) {
         auto bound = bind_all(*config);
@@ -379,7 +363,8 @@ int serve(const arguments& a) {
     asio::thread_pool files(file_threads);
     asio::thread_pool logins(std::max(2u, std::thread::hardware_concurrency()));
     asio::thread_pool pam(pam_threads(*config));
-    if (restricted.seccomp == is_on) on_each_thread(files, file_threads, restrict_file_thread);
+    const bool filtered = restricted.seccomp == enforced::yes;
+    if (filtered) on_each_thread(files, file_threads, restrict_file_thread);
     auto options =
         make_server_options(*settings, std::move(*material), a.exec, files, {logins, pam});
     if (!options) return fail(options.error().text);
@@ -402,8 +387,8 @@ int serve(const arguments& a) {
         log({log_severity::info,
              "started",
              {{"user", std::to_string(::geteuid())},
-              {"landlock", restricted.landlock},
-              {"seccomp", restricted.seccomp},
+              {"landlock", to_text(restricted.landlock)},
+              {"seccomp", to_text(restricted.seccomp)},
               {"commands", launcher ? "by a helper" : "none"}}});
     if (log && launcher)
         log({log_severity::info,
@@ -465,8 +450,8 @@ int serve(const arguments& a) {
         });
     });
     workers.run([&] {
-        // Not to go on unrestricted.
-        if (restricted.seccomp == is_on && restrict_network_thread()) std::abort();
+        // What libpam may do on its own threads. Not to go on unrestricted.
+        if (filtered && config->use_pam && restrict_network_thread()) std::abort();
     });
     files.join();
     logins.join();

@@ -126,4 +126,8 @@ found_account find_account(const std::string& user, const std::string& group) {
     return {std::move(account), {}};
 }
 
+bool stays_root(const std::optional<process_account>& account) {
+    return ::geteuid() == 0 && (!account || account->uid == 0);
+}
+
 }  // namespace sluice

@@ -47,4 +47,7 @@ struct found_account {
 };
 found_account find_account(const std::string& user, const std::string& group);
 
+/// Whether we are root, and still are as that account, whatever its name; nothing: as we are.
+bool stays_root(const std::optional<process_account>& account);
+
 }  // namespace sluice

@@ -217,10 +217,10 @@ algorithm_choices sluiced_algorithms(role own) {
     return choices;
 }
 
-setup_result<server_material> read_material(const sluiced_settings& settings, bool exec) {
+setup_result<server_material> read_material(const sluiced_settings& settings, bool exec,
+                                            bool as_root) {
     // Commands run as the server's user, so root's server would hand out root.
-    const std::string& user = settings.base.user;
-    if (exec && ::geteuid() == 0 && (user.empty() || user == "root"))
+    if (exec && as_root)
         return setup_error{"--exec is refused for root: commands would run as root; give User"};
     const auto configs = settings.all();
     if (auto wrong = fault_in(configs, exec)) return *wrong;

@@ -33,8 +33,10 @@ struct server_material {
     std::map<std::string, std::string> banners;  // text by file name
 };
 
-/// Reads it, after a look at whether the settings go together. `exec`: commands are to run.
-setup_result<server_material> read_material(const sluiced_settings& settings, bool exec);
+/// Reads it, after a look at whether the settings go together. `exec`: commands are to run, which
+/// is refused `as_root`.
+setup_result<server_material> read_material(const sluiced_settings& settings, bool exec,
+                                            bool as_root);
 
 /// Server options: opens the roots, as whoever we are by then. Work that may wait for a disk is
 /// given to `files`, logins to `logins`; all outlive the server.

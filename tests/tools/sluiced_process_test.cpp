@@ -155,6 +155,13 @@ TEST(FindAccount, WhatIsWrongIsSaid) {
     }
 }
 
+TEST(StaysRoot, GoesByTheNumberNotTheName) {
+    const bool root = ::geteuid() == 0;
+    EXPECT_EQ(stays_root({}), root);
+    EXPECT_EQ(stays_root(process_account{"toor", 0, 0}), root);
+    EXPECT_FALSE(stays_root(process_account{"root", 1000, 1000}));
+}
+
 TEST(Become, IsForGood) {
     if (::geteuid() != 0) {
         EXPECT_TRUE(become({"root", 0, 0})) << "only root can become another";

@@ -3,6 +3,7 @@
 #include "sluice/crypto/key_file.hpp"
 #include "sluice/crypto/random.hpp"
 #include "sluice/tests/support/key_folder.hpp"
+#include "sluice/tools/sluiced_process.hpp"
 
 #include <gtest/gtest.h>
 
@@ -31,7 +32,7 @@ protected:
                                  "\n" + lines;
         const auto settings = read_sluiced_settings({{"text", text}}, sluiced_algorithms());
         if (!settings) return setup_error{settings.error().message()};
-        auto material = read_material(*settings, exec);
+        auto material = read_material(*settings, exec, stays_root({}));
         if (!material) return material.error();
         return make_server_options(*settings, std::move(*material), exec, pool_, {pool_, pool_});
     }
