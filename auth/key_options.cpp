@@ -4,6 +4,7 @@
 #include "sluice/crypto/certificate.hpp"
 #include "sluice/wire/expects.hpp"
 #include "sluice/wire/limits.hpp"
+#include "sluice/wire/plain_names.hpp"
 
 #include <algorithm>
 #include <array>
@@ -32,17 +33,16 @@ bool set_command(key_options& o, std::string value) {
     return true;
 }
 
+// Of two lines for one variable the first counts, as with OpenSSH.
 bool add_environment(key_options& o, std::string value) {
     const auto equals = value.find('=');
-    if (equals == std::string::npos || equals == 0 || value.find('\0') != std::string::npos)
+    if (equals == std::string::npos || value.find('\0') != std::string::npos) return false;
+    std::string name = value.substr(0, equals);
+    if (!is_variable_name(name) || o.environment.size() >= limits::environment_variables_max)
         return false;
-    const bool plain =
-        std::all_of(value.begin(), value.begin() + static_cast<std::ptrdiff_t>(equals), [](char c) {
-            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                   c == '_';
-        });
-    if (!plain || o.environment.size() >= limits::environment_variables_max) return false;
-    o.environment.emplace_back(value.substr(0, equals), value.substr(equals + 1));
+    const bool there =
+        std::ranges::any_of(o.environment, [&](const auto& v) { return v.first == name; });
+    if (!there) o.environment.emplace_back(std::move(name), value.substr(equals + 1));
     return true;
 }
 
@@ -89,9 +89,7 @@ bool add_permit_open(key_options& o, std::string value) {
         to.port = n;
     }
     if (!o.permit_open) o.permit_open.emplace();
-    if (to.host.empty() || to.host.find('\0') != std::string::npos ||
-        o.permit_open->size() == limits::permit_open_max)
-        return false;
+    if (!is_host(to.host) || o.permit_open->size() == limits::permit_open_max) return false;
     o.permit_open->push_back(std::move(to));
     return true;
 }

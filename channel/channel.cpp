@@ -1,5 +1,6 @@
 #include "sluice/channel/channel.hpp"
 
+#include "sluice/channel/plain_text.hpp"
 #include "sluice/wire/expects.hpp"
 
 #include <algorithm>
@@ -181,8 +182,8 @@ result<> channel::on_request(const channel_request_message& m) {
     if (sending_ == sending::close_sent) return {};
 
     // A keepalive wants any answer at all; OpenSSH's own is a failure too.
-    const bool ours_to_answer =
-        close_wanted_ || !*decoded || std::holds_alternative<keepalive_request>(**decoded);
+    const bool ours_to_answer = close_wanted_ || !*decoded || !is_plain(**decoded) ||
+                                std::holds_alternative<keepalive_request>(**decoded);
     if (m.want_reply) {
         if (ours_to_answer && replies_.empty()) {
             send_reply(false);

@@ -1,5 +1,6 @@
 #include "sluice/channel/mux.hpp"
 
+#include "sluice/channel/plain_text.hpp"
 #include "sluice/wire/expects.hpp"
 #include "sluice/wire/reader.hpp"
 
@@ -156,6 +157,8 @@ result<> mux::on_open(bytes_view payload) {
     if (!no_more_text_.empty())
         return refuse(open_failure::administratively_prohibited, no_more_text_);
     if (!*type) return refuse(open_failure::unknown_channel_type, "unknown channel type");
+    if (!is_plain(**type))
+        return refuse(open_failure::administratively_prohibited, "what it names cannot be");
     if (m->maximum_packet_size == 0)
         return refuse(open_failure::administratively_prohibited, "maximum packet size is 0");
     if (no_more_sessions_ && std::holds_alternative<session_channel>(**type))
@@ -200,7 +203,8 @@ result<> mux::on_global_request(bytes_view payload) {
     if (!request) return request.error();
 
     auto reply = reply_order::reply::awaited;
-    if (!*request || std::holds_alternative<global_keepalive_request>(**request)) {
+    if (!*request || !is_plain(**request) ||
+        std::holds_alternative<global_keepalive_request>(**request)) {
         reply = reply_order::reply::failure;  // any answer is a sign of life; OpenSSH's is this one
     } else if (std::holds_alternative<no_more_sessions_request>(**request)) {
         no_more_sessions_ = true;

@@ -147,13 +147,4 @@ asio::awaitable<result<tcp::socket>> connect_tcp(asio::any_io_executor executor,
     }
 }
 
-asio::awaitable<result<tcp::socket>> connect_tcp(asio::any_io_executor executor, std::string host,
-                                                 std::uint16_t port, std::string& what) {
-    connect_options plain;
-    plain.host = std::move(host);
-    plain.port = port;
-    plain.connect_timeout = {};
-    co_return co_await connect_tcp(executor, plain, what);
-}
-
 }  // namespace sluice

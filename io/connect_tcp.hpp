@@ -19,8 +19,4 @@ namespace sluice {
 boost::asio::awaitable<result<boost::asio::ip::tcp::socket>> connect_tcp(
     boost::asio::any_io_executor executor, const connect_options& options, std::string& what);
 
-/// The same without such wishes, as long as the system takes.
-boost::asio::awaitable<result<boost::asio::ip::tcp::socket>> connect_tcp(
-    boost::asio::any_io_executor executor, std::string host, std::uint16_t port, std::string& what);
-
 }  // namespace sluice

@@ -8,10 +8,16 @@
 #include "sluice/auth/user_certificate.hpp"
 #include "sluice/io/clock.hpp"
 #include "sluice/io/on_pool.hpp"
-#include "sluice/io/password_pool.hpp"
 #include "sluice/io/policy_cache.hpp"
+#include "sluice/io/source_pool.hpp"
 #include "sluice/io/text_file.hpp"
 #include "sluice/wire/limits.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <netdb.h>
 
@@ -23,6 +29,8 @@ namespace asio = boost::asio;
 
 namespace sluice {
 namespace {
+
+using namespace asio::experimental::awaitable_operators;
 
 // Nothing for a user name that would lead to another folder.
 std::optional<std::string> expand(std::string_view pattern, std::string_view user) {
@@ -330,12 +338,26 @@ login_verdict file_decision::check_host(const login_attempt& attempt) const {
 std::shared_ptr<const file_authenticator_options> with_files(file_authenticator_options options) {
     if (!options.kept_files) options.kept_files = std::make_shared<policy_cache>();
     options.passwords.reset();
+    options.lookups.reset();
     return std::make_shared<const file_authenticator_options>(std::move(options));
 }
 
-std::shared_ptr<password_pool> passwords_of(const file_authenticator_options& options) {
+std::shared_ptr<source_pool> passwords_of(const file_authenticator_options& options) {
     if (options.passwords || options.users_file.empty()) return options.passwords;
-    return std::make_shared<password_pool>(1);
+    return std::make_shared<source_pool>(source_pool_size{});
+}
+
+bool looks_up_names(const host_based_options& options) {
+    return !options.known_hosts_files.empty() && !options.name_from_packet_only;
+}
+
+std::shared_ptr<source_pool> lookups_of(const file_authenticator_options& options) {
+    if (options.lookups || !looks_up_names(options.host_based)) return options.lookups;
+    return std::make_shared<source_pool>(source_pool_size{});
+}
+
+asio::awaitable<void> pass(asio::steady_timer& timer) {
+    static_cast<void>(co_await timer.async_wait(asio::as_tuple(asio::use_awaitable)));
 }
 
 // On a thread for passwords. Takes what hashing takes, whatever is wrong.
@@ -352,7 +374,10 @@ bool is_password(policy_cache& files, const std::string& users_file,
 }  // namespace
 
 file_authenticator::file_authenticator(file_authenticator_options options, asio::thread_pool& pool)
-    : options_(with_files(options)), passwords_(passwords_of(options)), pool_(pool) {}
+    : options_(with_files(options)),
+      passwords_(passwords_of(options)),
+      lookups_(lookups_of(options)),
+      pool_(pool) {}
 
 asio::awaitable<login_verdict> file_authenticator::check(login_attempt attempt) {
     if (attempt.question.what == auth_question::kind::none) co_return login_verdict{};
@@ -360,10 +385,29 @@ asio::awaitable<login_verdict> file_authenticator::check(login_attempt attempt) 
         login_verdict verdict = co_await check_password(std::move(attempt));
         co_return verdict;
     }
+    if (attempt.question.what == auth_question::kind::host_based && lookups_) {
+        login_verdict verdict = co_await check_host(std::move(attempt));
+        co_return verdict;
+    }
     auto decision = [options = options_, attempt = std::move(attempt)] {
         return file_decision(*options).decide(attempt);
     };
     co_return co_await on_pool(pool_, std::move(decision));
+}
+
+// May wait for a name server, so apart from all others and not for ever.
+asio::awaitable<login_verdict> file_authenticator::check_host(login_attempt attempt) {
+    const auto lookups = lookups_;
+    std::string source = attempt.peer_address;
+    auto decision = [options = options_, attempt = std::move(attempt)] {
+        return file_decision(*options).decide(attempt);
+    };
+    asio::steady_timer timer(co_await asio::this_coro::executor, limits::lookup_time_max);
+    auto first = co_await (lookups->run(std::move(source), std::move(decision)) || pass(timer));
+    if (first.index() == 1) co_return refusal("the host's address was not found in time");
+    auto& verdict = std::get<0>(first);
+    if (!verdict) co_return refusal("too many names of hosts wait to be looked up");
+    co_return std::move(*verdict);
 }
 
 // All the work is done for everybody, here as well.

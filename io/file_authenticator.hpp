@@ -14,7 +14,7 @@
 
 namespace sluice {
 
-class password_pool;
+class source_pool;
 class policy_cache;
 
 /// Who may come by "hostbased" (RFC 4252 §9).
@@ -66,9 +66,13 @@ struct file_authenticator_options {
     /// has one of its own.
     std::shared_ptr<policy_cache> kept_files = {};
 
+    /// Where names of hosts are looked up, in host-based logins, for several authenticators
+    /// together. Empty: a thread of its own, where host_based wants that.
+    std::shared_ptr<source_pool> lookups = {};
+
     /// Where passwords are hashed, so that keys never wait behind them; it may serve several
     /// authenticators. Empty: a thread of its own, where there is a users file.
-    std::shared_ptr<password_pool> passwords = {};
+    std::shared_ptr<source_pool> passwords = {};
 };
 
 /// Lets in who has a key in an authorized_keys file, a certificate of an authority, a password in a
@@ -87,10 +91,12 @@ public:
 
 private:
     boost::asio::awaitable<login_verdict> check_password(login_attempt attempt);
+    boost::asio::awaitable<login_verdict> check_host(login_attempt attempt);
 
     const std::shared_ptr<const file_authenticator_options> options_;
     // Apart from the options, which its own threads must not be the last to hold.
-    const std::shared_ptr<password_pool> passwords_;
+    const std::shared_ptr<source_pool> passwords_;
+    const std::shared_ptr<source_pool> lookups_;
     boost::asio::thread_pool& pool_;
 };
 

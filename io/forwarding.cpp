@@ -155,23 +155,30 @@ asio::awaitable<void> closed(session& channel) {
     static_cast<void>(co_await channel.wait_exit(as_result));
 }
 
-asio::awaitable<void> connect_through(session channel, std::string host, std::uint16_t port) {
-    std::string what;
-    auto first = co_await (connect_tcp(channel.get_executor(), std::move(host), port, what) ||
-                           closed(channel));
+std::uint32_t reason_of(const error_code& e) {
+    if (e == asio::error::no_permission) return open_failure::administratively_prohibited;
+    if (e == errc::too_many_requests) return open_failure::resource_shortage;
+    return open_failure::connect_failed;
+}
+
+asio::awaitable<void> connect_through(session channel, std::shared_ptr<dialler> by,
+                                      dialler::request to, std::function<void()> forbidden) {
+    const auto executor = channel.get_executor();
+    auto first =
+        co_await (dialler::dial(std::move(by), executor, std::move(to)) || closed(channel));
     if (first.index() == 1) co_return;
     auto& socket = std::get<0>(first);
     if (!socket) {
-        channel.core()->send([why = socket.error().message()](mux_port& p) {
-            p.refuse_open(open_failure::connect_failed, why);
-        });
+        const error_code why = socket.error();
+        if (why == asio::error::no_permission) forbidden();
+        channel.core()->send([why](mux_port& p) { p.refuse_open(reason_of(why), why.message()); });
         co_return;
     }
     error_code ignored;
     socket->set_option(asio::ip::tcp::no_delay(true), ignored);
     channel.core()->send([](mux_port& p) { p.accept_open(); });
-    stream_socket to(std::move(*socket));
-    static_cast<void>(co_await relay(std::move(to), std::move(channel), as_result));
+    stream_socket connected(std::move(*socket));
+    static_cast<void>(co_await relay(std::move(connected), std::move(channel), as_result));
 }
 
 }  // namespace
@@ -181,9 +188,11 @@ void start_relay(stream_socket socket, session channel, completion<relay_report>
     run_as_operation(strand, carry(std::move(socket), std::move(channel)), std::move(done));
 }
 
-coroutine_handler::task serve_direct_tcpip(std::string host, std::uint16_t port) {
-    return [host = std::move(host), port](std::shared_ptr<session_core> channel, std::stop_token) {
-        return connect_through(session(std::move(channel)), host, port);
+coroutine_handler::task serve_direct_tcpip(std::shared_ptr<dialler> by, dialler::request to,
+                                           std::function<void()> forbidden) {
+    return [by = std::move(by), to = std::move(to), forbidden = std::move(forbidden)](
+               std::shared_ptr<session_core> channel, std::stop_token) {
+        return connect_through(session(std::move(channel)), by, to, forbidden);
     };
 }
 

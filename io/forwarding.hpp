@@ -2,6 +2,7 @@
 
 #include "sluice/channel/events.hpp"
 #include "sluice/io/coroutine_handler.hpp"
+#include "sluice/io/dialler.hpp"
 #include "sluice/io/operation.hpp"
 #include "sluice/io/session.hpp"
 
@@ -10,7 +11,8 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <cstdint>
-#include <string>
+#include <functional>
+#include <memory>
 #include <utility>
 
 namespace sluice {
@@ -51,7 +53,9 @@ auto relay(boost::asio::generic::stream_protocol::socket socket, session channel
         token, std::move(socket), std::move(channel));
 }
 
-/// Private to io/: connects, answers the OPEN, and relays.
-coroutine_handler::task serve_direct_tcpip(std::string host, std::uint16_t port);
+/// Private to io/: connects, answers the OPEN, and relays. `forbidden` is called where no address
+/// of the host is permitted.
+coroutine_handler::task serve_direct_tcpip(std::shared_ptr<dialler> by, dialler::request to,
+                                           std::function<void()> forbidden);
 
 }  // namespace sluice

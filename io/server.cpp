@@ -1,5 +1,6 @@
 #include "sluice/io/server.hpp"
 
+#include "sluice/io/dialler.hpp"
 #include "sluice/io/file_descriptor.hpp"
 #include "sluice/io/server_connection.hpp"
 #include "sluice/io/socket_stream.hpp"
@@ -33,6 +34,7 @@ constexpr auto accept_pause = std::chrono::milliseconds(100);
 
 server_options with_defaults(server_options options) {
     if (options.exec && !options.launcher) options.launcher = make_own_launcher();
+    if (options.permit_connect && !options.connects) options.connects = std::make_shared<dialler>();
     return options;
 }
 

@@ -5,6 +5,7 @@
 #include "sluice/io/authenticator.hpp"
 #include "sluice/io/byte_stream.hpp"
 #include "sluice/io/command_launcher.hpp"
+#include "sluice/io/connect_answer.hpp"
 #include "sluice/io/log.hpp"
 #include "sluice/io/served_connection.hpp"
 #include "sluice/io/session_handler.hpp"
@@ -26,6 +27,8 @@
 #include <vector>
 
 namespace sluice {
+
+class dialler;
 
 /// Makes the filesystem that one SFTP session sees; null refuses the session. `executor` is the
 /// connection's strand, on which completions are to be made.
@@ -76,9 +79,14 @@ struct server_options {
     std::map<std::string, session_handler, std::less<>> subsystems;
 
     /// Whether a user may have the server connect to a host and port, as `ssh -L`, `-W` and `-J`
-    /// ask for (RFC 4254 §7.2). Empty: nobody may; nor may a key whose line forbids forwarding.
-    std::function<bool(const session_info& who, const std::string& host, std::uint16_t port)>
+    /// ask for (RFC 4254 §7.2). An address comes in its usual form (RFC 5952) however the client
+    /// wrote it, and a name as it stands. Empty: nobody may; nor may a key whose line forbids
+    /// forwarding.
+    std::function<connect_answer(const session_info& who, const std::string& host,
+                                 std::uint16_t port)>
         permit_connect;
+    /// What connects for them, for several servers together. Empty: each has one of its own.
+    std::shared_ptr<dialler> connects;
 
     /// Follows each connection from its login on.
     connection_handler on_login;

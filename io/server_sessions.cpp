@@ -3,6 +3,7 @@
 #include "sluice/auth/address_patterns.hpp"
 #include "sluice/io/clock.hpp"
 #include "sluice/io/coroutine_handler.hpp"
+#include "sluice/io/dialler.hpp"
 #include "sluice/io/forwarding.hpp"
 #include "sluice/io/login_conversation.hpp"
 #include "sluice/io/process.hpp"
@@ -20,6 +21,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
+#include <array>
 
 namespace asio = boost::asio;
 
@@ -110,13 +112,25 @@ asio::awaitable<login_verdict> converse(std::shared_ptr<authenticator> logins,
     co_return verdict;
 }
 
-bool may_open(const session_rights& rights, std::string_view host, std::uint16_t port) {
-    const auto fits = [&](const open_destination& d) {
-        return d.host == host && (!d.port || *d.port == port);
-    };
-    return rights.port_forwarding &&
-           (!rights.permit_open || std::ranges::any_of(*rights.permit_open, fits));
+// permitopen, which names hosts and addresses literally.
+connect_answer may_open(const session_rights& rights, std::string_view host, std::uint16_t port) {
+    if (!rights.port_forwarding) return connect_answer::refuse;
+    if (!rights.permit_open) return connect_answer::permit;
+    auto answer = connect_answer::refuse;
+    for (const open_destination& d : *rights.permit_open) {
+        const auto listed = host_to_dial(d.host);
+        if (!listed || (d.port && *d.port != port)) continue;
+        if (*listed == host) return connect_answer::permit;
+        if (ip_address::parse(*listed) && !ip_address::parse(host))
+            answer = connect_answer::by_address;
+    }
+    return answer;
 }
+
+// Client variables of these names would pass for what the server says.
+constexpr std::array<std::string_view, 6> own_variables{"SSH_ORIGINAL_COMMAND", "SSH_CLIENT",
+                                                        "SSH_CONNECTION",       "SSH_TTY",
+                                                        "SSH_USER_AUTH",        "SSH_AUTH_SOCK"};
 
 }  // namespace
 
@@ -296,28 +310,59 @@ void server_connection::on_open(const channel_open_event& event) {
     channels.accept_open(event.id);
 }
 
+connect_answer server_connection::may_connect(const std::string& host, std::uint16_t port) const {
+    const auto by_key = may_open(session_.rights, host, port);
+    if (by_key == connect_answer::refuse) return by_key;
+    return std::min(by_key, options_->permit_connect(session_, host, port));
+}
+
+// By an address of the name: each who is asked has permitted the one or permits the other.
+bool server_connection::may_connect(const std::string& name, const std::string& address,
+                                    std::uint16_t port) const {
+    const auto permits = [&](const auto& ask) {
+        return ask(name) == connect_answer::permit || ask(address) == connect_answer::permit;
+    };
+    const auto key = [&](const std::string& host) { return may_open(session_.rights, host, port); };
+    const auto program = [&](const std::string& host) {
+        return options_->permit_connect(session_, host, port);
+    };
+    return permits(key) && permits(program);
+}
+
+void server_connection::log_forwarding(bool permitted, const std::string& host,
+                                       std::uint32_t port) const {
+    log(permitted ? log_severity::verbose : log_severity::info,
+        permitted ? "forwarding" : "forwarding_refused",
+        {{"user", session_.user}, {"host", host}, {"port", std::to_string(port)}});
+}
+
 void server_connection::on_open_through(channel_id id, const direct_tcpip_channel& channel) {
-    std::string host(channel.host_to_connect);
-    const auto& permits = options_->permit_connect;
-    if (!permits || channel.port_to_connect == 0 || channel.port_to_connect > 65535 ||
-        !may_open(session_.rights, host, static_cast<std::uint16_t>(channel.port_to_connect)) ||
-        !permits(session_, host, static_cast<std::uint16_t>(channel.port_to_connect))) {
-        log(log_severity::info, "forwarding_refused",
-            {{"user", session_.user},
-             {"host", host},
-             {"port", std::to_string(channel.port_to_connect)}});
+    const auto host = host_to_dial(channel.host_to_connect);
+    const auto port = static_cast<std::uint16_t>(channel.port_to_connect);
+    const bool possible =
+        options_->permit_connect && host && port != 0 && port == channel.port_to_connect;
+    const auto answer = possible ? may_connect(*host, port) : connect_answer::refuse;
+    if (answer == connect_answer::refuse) {
+        log_forwarding(false, std::string(channel.host_to_connect), channel.port_to_connect);
         return endpoint_.channels().refuse_open(id, open_failure::administratively_prohibited,
                                                 "not permitted");
     }
-    log(log_severity::verbose, "forwarding",
-        {{"user", session_.user},
-         {"host", host},
-         {"port", std::to_string(channel.port_to_connect)}});
+    dialler::request to{session_.user, *host, port, {}};
+    const std::weak_ptr<server_connection> self = weak_from_this();
+    if (answer == connect_answer::by_address)
+        to.permits = [self, by_name = *host, port](const std::string& address) {
+            const auto here = self.lock();
+            return here && here->may_connect(by_name, address, port);
+        };
+    log_forwarding(true, *host, port);
     ports_.push_back(std::make_unique<session_port>(*this, id, false));
     had_sessions_ = true;
-    session_port& port = *ports_.back();
-    const auto to = static_cast<std::uint16_t>(channel.port_to_connect);
-    port.start(start_task(port, serve_direct_tcpip(std::move(host), to)));
+    session_port& opened = *ports_.back();
+    auto forbidden = [self, name = *host, port] {
+        if (const auto here = self.lock()) here->log_forwarding(false, name, port);
+    };
+    opened.start(start_task(
+        opened, serve_direct_tcpip(options_->connects, std::move(to), std::move(forbidden))));
 }
 
 void server_connection::on_request(const channel_request_event& event) {
@@ -328,7 +373,8 @@ void server_connection::on_request(const channel_request_event& event) {
             const auto accepts = [&](const std::string& pattern) {
                 return matches_wildcards(name, pattern);
             };
-            success = !port->started() &&
+            const bool ours = std::ranges::find(own_variables, name) != own_variables.end();
+            success = !port->started() && !ours &&
                       std::ranges::any_of(options_->accepted_environment, accepts) &&
                       port->add_environment(name, env->variable_value);
         } else if (const auto* signal = std::get_if<signal_request>(&event.request)) {
@@ -422,6 +468,7 @@ std::unique_ptr<channel_handler> server_connection::start_command(session_port& 
     process_options process;
     process.command = std::move(command);
     process.directory = options_->command_directory;
+    // Of several for one variable the last counts.
     process.environment = port.environment();
     for (const auto& variable : session_.rights.environment)
         process.environment.push_back(variable);

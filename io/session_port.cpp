@@ -19,6 +19,8 @@ void session_port::start(std::unique_ptr<channel_handler> handler) {
 }
 
 bool session_port::add_environment(std::string_view name, std::string_view value) {
+    const auto same = [&](const auto& variable) { return variable.first == name; };
+    if (std::ranges::any_of(environment_, same)) return false;
     environment_bytes_ += name.size() + value.size();
     if (environment_.size() >= limits::environment_variables_max ||
         environment_bytes_ > limits::environment_bytes_max)

@@ -28,7 +28,8 @@ public:
     /// From here on the channel has its handler, and takes no further exec, shell or subsystem.
     void start(std::unique_ptr<channel_handler> handler);
 
-    /// Adds a variable for the command. False above the caps of wire/limits.hpp.
+    /// Adds a variable for the command. False for one that is there, and above the caps of
+    /// wire/limits.hpp.
     bool add_environment(std::string_view name, std::string_view value);
     const std::vector<std::pair<std::string, std::string>>& environment() const {
         return environment_;

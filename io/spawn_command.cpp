@@ -20,8 +20,11 @@ namespace {
 // What a login shell would set, and what the session asked for; nothing of the server's own.
 std::vector<std::string> environment_of(const process_options& options) {
     std::vector<std::string> variables;
+    // Each once: who reads them may take the first or the last.
     const auto add = [&](std::string_view name, std::string_view value) {
-        variables.push_back(std::string(name) + "=" + std::string(value));
+        const std::string begin = std::string(name) + "=";
+        std::erase_if(variables, [&](const std::string& v) { return v.starts_with(begin); });
+        variables.push_back(begin + std::string(value));
     };
     add("PATH", "/usr/local/bin:/usr/bin:/bin");
     std::array<char, 16 * 1024> memory;

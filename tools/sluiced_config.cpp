@@ -5,13 +5,35 @@
 #include <algorithm>
 
 namespace sluice {
+namespace {
 
-bool may_open(const sluiced_config& config, std::string_view host, std::uint16_t port) {
-    if (!config.local_forwarding || config.disable_forwarding) return false;
-    if (!config.permit_open) return true;
-    return std::ranges::any_of(*config.permit_open, [&](const open_pattern& p) {
-        return matches_wildcards(host, p.host) && (!p.port || *p.port == port);
-    });
+// "10.0.0.*" and "fe80::*", but not "*".
+bool names_addresses(std::string_view pattern) {
+    if (pattern.find(':') != pattern.npos) return true;
+    return pattern.find_first_not_of("0123456789.*?") == pattern.npos &&
+           pattern.find_first_of("0123456789") != pattern.npos;
+}
+
+bool is_same_address(std::string_view a, std::string_view b) {
+    const auto one = ip_address::parse(a);
+    const auto other = ip_address::parse(b);
+    return one && other && one->raw == other->raw;
+}
+
+}  // namespace
+
+connect_answer may_open(const sluiced_config& config, std::string_view host, std::uint16_t port) {
+    if (!config.local_forwarding || config.disable_forwarding) return connect_answer::refuse;
+    if (!config.permit_open) return connect_answer::permit;
+    auto answer = connect_answer::refuse;
+    for (const open_pattern& p : *config.permit_open) {
+        if (p.port && *p.port != port) continue;
+        if (matches_wildcards(host, p.host) || is_same_address(host, p.host))
+            return connect_answer::permit;
+        if (names_addresses(p.host) && !ip_address::parse(host))
+            answer = connect_answer::by_address;
+    }
+    return answer;
 }
 
 bool user_allowed(const sluiced_config& config, std::string_view user, std::string_view host) {

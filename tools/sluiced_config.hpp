@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sluice/io/connect_answer.hpp"
 #include "sluice/sftp/drain_policy.hpp"
 #include "sluice/wire/error.hpp"
 #include "sluice/wire/limits.hpp"
@@ -145,8 +146,9 @@ struct sluiced_config {
     bool operator==(const sluiced_config&) const = default;
 };
 
-/// Whether a connection may go to there through the server.
-bool may_open(const sluiced_config& config, std::string_view host, std::uint16_t port);
+/// Whether a connection may go to there through the server. A name that PermitOpen does not list
+/// may by its address, where addresses are listed.
+connect_answer may_open(const sluiced_config& config, std::string_view host, std::uint16_t port);
 
 /// Whether `user`, coming from address `host`, may log in: no DenyUsers pattern fits, and one of
 /// AllowUsers does where there are any.

@@ -1,7 +1,7 @@
 #include "sluice/tools/sluiced_logins.hpp"
 
-#include "sluice/io/password_pool.hpp"
 #include "sluice/io/policy_cache.hpp"
+#include "sluice/io/source_pool.hpp"
 
 #include <algorithm>
 #include <thread>
@@ -17,6 +17,20 @@ login_facts facts_of(const login_attempt& attempt) {
 
 // Half of the machine at most, as much as the rest of it can spare.
 std::size_t password_threads() { return std::max(1u, std::thread::hardware_concurrency() / 2); }
+
+shared_by_logins shared_by(const sluiced_settings& settings) {
+    shared_by_logins shared;
+    shared.kept_files = std::make_shared<policy_cache>();
+    shared.passwords =
+        std::make_shared<source_pool>(source_pool_size{.threads = password_threads()});
+    const auto all = settings.all();
+    if (std::ranges::any_of(all, &sluiced_config::hostbased_authentication))
+        shared.lookups = std::make_shared<source_pool>(
+            source_pool_size{.threads = limits::lookup_threads,
+                             .waiting_max = limits::lookups_waiting_max,
+                             .of_source_max = limits::lookups_of_user_max});
+    return shared;
+}
 
 // What settings say of a login, in place of what its key says, or beside it.
 login_verdict with_settings(login_verdict verdict, const sluiced_config& config) {
@@ -58,8 +72,7 @@ std::vector<std::vector<std::string>> ways_in(const sluiced_config& config, std:
 }
 
 file_authenticator_options file_options(const sluiced_config& config,
-                                        std::shared_ptr<policy_cache> kept_files,
-                                        std::shared_ptr<password_pool> passwords) {
+                                        const shared_by_logins& shared) {
     file_authenticator_options files;
     if (config.pubkey_authentication) {
         files.authorized_keys_files = config.authorized_keys_files;
@@ -73,8 +86,9 @@ file_authenticator_options file_options(const sluiced_config& config,
     if (config.hostbased_authentication)
         files.host_based = {config.hostbased_known_hosts_files, config.shosts_files,
                             config.hostbased_name_from_packet_only};
-    files.kept_files = std::move(kept_files);
-    files.passwords = std::move(passwords);
+    files.kept_files = shared.kept_files;
+    files.passwords = shared.passwords;
+    files.lookups = shared.lookups;
     files.admits = [config](std::string_view user, std::string_view address) {
         return user_allowed(config, user, address);
     };
@@ -92,8 +106,7 @@ sluiced_authenticator::sluiced_authenticator(std::shared_ptr<const sluiced_setti
     : settings_(std::move(settings)),
       banners_(std::move(banners)),
       pools_(pools),
-      kept_files_(std::make_shared<policy_cache>()),
-      passwords_(std::make_shared<password_pool>(password_threads())),
+      shared_(shared_by(*settings_)),
       pam_({settings_->base.pam_service, std::move(pam_folder)}, pools_.pam) {}
 
 asio::awaitable<login_verdict> sluiced_authenticator::check(login_attempt attempt) {
@@ -102,7 +115,7 @@ asio::awaitable<login_verdict> sluiced_authenticator::check(login_attempt attemp
     if (config.use_pam && attempt.question.what == auth_question::kind::password) {
         verdict = co_await pam_.check(attempt);
     } else {
-        file_authenticator files(file_options(config, kept_files_, passwords_), pools_.files);
+        file_authenticator files(file_options(config, shared_), pools_.files);
         verdict = co_await files.check(attempt);
     }
     co_return co_await finish(std::move(verdict), std::move(attempt), config);
@@ -115,7 +128,7 @@ asio::awaitable<login_verdict> sluiced_authenticator::converse(login_attempt att
     if (config.use_pam) {
         verdict = co_await pam_.converse(attempt, user);
     } else {
-        file_authenticator files(file_options(config, kept_files_, passwords_), pools_.files);
+        file_authenticator files(file_options(config, shared_), pools_.files);
         verdict = co_await files.converse(attempt, user);
     }
     co_return co_await finish(std::move(verdict), std::move(attempt), config);

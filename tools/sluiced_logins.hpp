@@ -21,11 +21,15 @@ bool is_possible(const sluiced_config& config, std::string_view method);
 /// The ways in that settings leave to a user, each with its methods in order; may be none.
 std::vector<std::vector<std::string>> ways_in(const sluiced_config& config, std::string_view user);
 
-/// `kept_files`, `passwords`: where the policy files of all logins are kept, and their passwords
-/// hashed.
+/// What all logins of a server have together; each may be empty.
+struct shared_by_logins {
+    std::shared_ptr<policy_cache> kept_files = {};
+    std::shared_ptr<source_pool> passwords = {};  // where they are hashed
+    std::shared_ptr<source_pool> lookups = {};    // of hosts' names
+};
+
 file_authenticator_options file_options(const sluiced_config& config,
-                                        std::shared_ptr<policy_cache> kept_files = {},
-                                        std::shared_ptr<password_pool> passwords = {});
+                                        const shared_by_logins& shared = {});
 
 /// Where logins wait for disks and modules, and hash passwords.
 struct login_pools {
@@ -57,8 +61,7 @@ private:
     const std::shared_ptr<const sluiced_settings> settings_;
     const std::map<std::string, std::string> banners_;
     const login_pools pools_;
-    const std::shared_ptr<policy_cache> kept_files_;
-    const std::shared_ptr<password_pool> passwords_;
+    const shared_by_logins shared_;
     pam_authenticator pam_;
 };
 

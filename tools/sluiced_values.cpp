@@ -1,6 +1,7 @@
 #include "sluice/tools/sluiced_values.hpp"
 
 #include "sluice/auth/address_patterns.hpp"
+#include "sluice/wire/plain_names.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -305,7 +306,7 @@ config_fault open_patterns::read(const words& w, std::optional<std::vector<open_
             if (!n || *n == 0) return expected(form, text);
             p.port = *n;
         }
-        if (p.host.empty() || has_brackets(p.host)) return expected(form, text);
+        if (!is_host(p.host) || has_brackets(p.host)) return expected(form, text);
         out->push_back(std::move(p));
     }
     return {};

@@ -95,7 +95,13 @@ inline constexpr std::size_t channel_output_max = 1024 * 1024;  // bytes queued 
 inline constexpr std::size_t connection_output_max = 16 * 1024 * 1024;  // the same, all channels
 inline constexpr std::size_t pending_requests_max = 64;                 // unanswered, a channel
 inline constexpr std::size_t pending_global_requests_max = 64;          // unanswered, a connection
-inline constexpr std::size_t environment_variables_max = 128;           // a session, as OpenSSH
+inline constexpr std::size_t lookups_waiting_max = 256;  // of names of hosts, in a server
+inline constexpr std::size_t lookups_of_user_max = 16;   // of these, behind the one under way
+inline constexpr std::size_t lookup_threads = 8;         // each may be held by a silent name server
+inline constexpr std::chrono::seconds lookup_time_max{15};     // resolvers ask twice for 5 s
+inline constexpr std::chrono::seconds connect_time_max{30};    // to one address, for a user
+inline constexpr std::size_t connects_of_user_max = 64;        // not yet connected; a browser's
+inline constexpr std::size_t environment_variables_max = 128;  // a session, as OpenSSH
 inline constexpr std::size_t environment_bytes_max = 64 * 1024;
 inline constexpr std::size_t command_length_max = 64 * 1024;  // bytes of exec
 // To the process that starts commands: a command, its environment, and what keys and settings add.

@@ -198,9 +198,14 @@ TEST(AuthorizedKeys, EnvironmentIsExposed) {
     EXPECT_EQ(k->options.environment[1], (std::pair<std::string, std::string>("B_2", "x=y z")));
     std::string many = "environment=\"A=1\"";
     for (std::size_t i = 1; i < limits::environment_variables_max; ++i)
-        many += ",environment=\"A=1\"";
+        many += ",environment=\"A" + std::to_string(i) + "=1\"";
     EXPECT_TRUE(with(many));
-    EXPECT_FALSE(with(many + ",environment=\"A=1\""));
+    EXPECT_FALSE(with(many + ",environment=\"B=1\""));
+    const auto twice = with(R"(environment="A=1",environment="A=2")");
+    ASSERT_TRUE(twice);
+    EXPECT_EQ(twice->options.environment,
+              (std::vector<std::pair<std::string, std::string>>{{"A", "1"}}))
+        << "the first counts";
 }
 
 TEST(AuthorizedKeys, TheSameModulusWithAnotherExponentIsAnotherKey) {
@@ -244,6 +249,10 @@ TEST(AuthorizedKeys, AnEmptyValueIsNoValue) {
                             "environment=\"\""sv,
                             "environment=\"=x\""sv,
                             "environment=\"A=\0\""sv,
+                            "environment=\"1A=b\""sv,
+                            "environment=\"A B=b\""sv,
+                            "permitopen=\"a b:1\""sv,
+                            "permitopen=\"a\n:1\""sv,
                             ""sv}) {
         EXPECT_EQ(key_options::parse(text).error(), errc::bad_config) << text;
         EXPECT_EQ(key_options::parse("cert-authority," + std::string(text)).error(),

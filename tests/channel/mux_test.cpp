@@ -71,6 +71,77 @@ TEST(Rfc4254s5_1, AMalformedOpenIsAnErrorForKnownTypesOnly) {
     EXPECT_EQ(give(n, channel_open{"direct-tcpip", 1, 1, 1, {junk}}).error(), errc::truncated);
 }
 
+// What would be one host, path, command or variable to who judges it, and another to who uses it.
+TEST(Mux, NamesThatCannotBeAreRefusedWhereTheyComeIn) {
+    using namespace std::string_view_literals;
+    one_session s;
+    const auto open = [&](const channel_open_type& type) {
+        bytes payload;
+        wire::writer w(payload);
+        w.write(channel_open::number);
+        w.write(open_type_list::name_of(type));
+        for (const std::uint32_t n : {1U, 100U, 100U})
+            w.write(n);
+        std::visit([&](const auto& one) { named::put(one, w); }, type);
+        EXPECT_TRUE(test::give_payload(s.m, std::move(payload)));
+        const bool event = s.m.next_event().has_value();
+        return event ? std::string("event") : ladder(s.sink);
+    };
+    const auto to = [&](std::string_view host) {
+        return open(direct_tcpip_channel{host, 1, "", 0});
+    };
+    EXPECT_EQ(to("a.example"), "event");
+    EXPECT_EQ(to("::1"), "event");
+    EXPECT_EQ(to(std::string(255, 'a')), "event");
+    for (const auto bad : {""sv, "127.0.0.1\0.allowed.test"sv, "a b"sv, "a\n"sv, "\ta"sv, "a\x7f"sv,
+                           "a\xc2\xa0"sv}) {
+        SCOPED_TRACE(test::to_hex(as_bytes(bad)));
+        EXPECT_EQ(to(bad), "REFUSE(1)");
+    }
+    EXPECT_EQ(to(std::string(256, 'a')), "REFUSE(1)");
+    EXPECT_EQ(open(direct_streamlocal_channel{"/a b", "", 0}), "event");
+    EXPECT_EQ(open(direct_streamlocal_channel{"/a\0b"sv, "", 0}), "REFUSE(1)");
+    EXPECT_EQ(open(direct_streamlocal_channel{"", "", 0}), "REFUSE(1)");
+    EXPECT_EQ(open(forwarded_tcpip_channel{"a\0"sv, 1, "", 0}), "REFUSE(1)");
+    EXPECT_EQ(open(forwarded_streamlocal_channel{"\0"sv, ""}), "REFUSE(1)");
+
+    const auto ask = [&](const channel_request& request) {
+        EXPECT_TRUE(s.request(request, true));
+        const auto event = s.m.next_event();
+        if (event) s.m.reply(s.id, true);
+        return ladder(s.sink);
+    };
+    EXPECT_EQ(ask(exec_request{"ls\n"}), "SUCCESS");
+    EXPECT_EQ(ask(exec_request{"ls\0x"sv}), "FAILURE");
+    EXPECT_EQ(ask(env_request{"LC_1", "a=b\n"}), "SUCCESS");
+    EXPECT_EQ(ask(env_request{"_", ""}), "SUCCESS");
+    EXPECT_EQ(ask(env_request{"LC_A", "b\0"sv}), "FAILURE");
+    for (const auto bad :
+         {""sv, "LC_A=B"sv, "1A"sv, "LC A"sv, "LC_A\n"sv, "LC_\0"sv, "LC_\xc3\xa4"sv, "LC-A"sv}) {
+        SCOPED_TRACE(test::to_hex(as_bytes(bad)));
+        EXPECT_EQ(ask(env_request{bad, "x"}), "FAILURE");
+    }
+    EXPECT_EQ(ask(subsystem_request{"sftp"}), "SUCCESS");
+    EXPECT_EQ(ask(subsystem_request{"sftp\0"sv}), "FAILURE");
+    EXPECT_EQ(ask(pty_request{"xterm\n", 1, 1, 1, 1, {}}), "FAILURE");
+    EXPECT_EQ(ask(x11_request{false, "MIT\0"sv, "00", 0}), "FAILURE");
+    EXPECT_EQ(ask(x11_request{false, "MIT", "00\n", 0}), "FAILURE");
+    EXPECT_EQ(ask(signal_request{"INT\n"}), "FAILURE");
+
+    const auto global = [&](const global_request& request) {
+        bytes payload;
+        encode_global_request(request, true, payload);
+        EXPECT_TRUE(test::give_payload(s.m, std::move(payload)));
+        if (s.m.next_event()) s.m.global_reply(true);
+        return ladder(s.sink);
+    };
+    EXPECT_EQ(global(tcpip_forward_request{"", 22}), "SUCCESS!");
+    EXPECT_EQ(global(tcpip_forward_request{"a\0"sv, 22}), "FAILURE!");
+    EXPECT_EQ(global(cancel_tcpip_forward_request{"a b", 22}), "FAILURE!");
+    EXPECT_EQ(global(streamlocal_forward_request{"/a\0"sv}), "FAILURE!");
+    EXPECT_EQ(global(cancel_streamlocal_forward_request{""}), "FAILURE!");
+}
+
 TEST(Mux, AChannelNotAcceptedYetTakesNoMessages) {
     test::recording_sink sink;
     mux m({}, sink);
@@ -283,7 +354,7 @@ TEST(OpenSshProtocol2_2, NoMoreSessionsRefusesSessionsOnly) {
     ASSERT_TRUE(give(m, global_request_message{"no-more-sessions@openssh.com", false, {}}));
     ASSERT_TRUE(give(m, channel_open{"session", 1, 1, 1, {}}));
     EXPECT_EQ(ladder(sink), "REFUSE(1)");
-    const bytes specific = test::from_hex("00000000 00000000 00000000 00000000");
+    const bytes specific = test::from_hex("00000001 68 00000000 00000000 00000000");
     ASSERT_TRUE(give(m, channel_open{"direct-tcpip", 1, 1, 1, {specific}}));
     EXPECT_TRUE(next<channel_open_event>(m));
 }

@@ -5,6 +5,7 @@
 import os
 import signal
 import socket
+import struct
 import subprocess
 import time
 
@@ -32,6 +33,49 @@ def key_exchanges(program, setup):
                 transport.close()
             check(server.cpu() - before < 2, "one connection cost seconds of CPU")
         server.serves()
+
+
+def plain_packet(payload):
+    """As sent before keys are in use: blocks of 8 bytes, at least 4 of padding (RFC 4253 §6)."""
+    padding = 8 - (5 + len(payload)) % 8
+    padding += 8 if padding < 4 else 0
+    return struct.pack(">IB", 1 + len(payload) + padding, padding) + payload + b"\0" * padding
+
+
+def first_kexinit():
+    lists = ("curve25519-sha256", "ssh-ed25519", "aes128-ctr", "aes128-ctr", "hmac-sha2-256",
+             "hmac-sha2-256", "none", "none", "", "")
+    names = b"".join(struct.pack(">I", len(one)) + one.encode() for one in lists)
+    return plain_packet(b"\x14" + b"k" * 16 + names + b"\0" * 5)
+
+
+def pings(program, setup):
+    """pings in a key exchange, whose answers nobody reads, are not kept"""
+    ping = plain_packet(b"\xc0" + struct.pack(">I", 8) + b"12345678")
+    ignored = plain_packet(b"\x02" + struct.pack(">I", 8) + b"12345678")
+    connections, megabytes = 40, 4
+    with Sluiced(program, setup, settings=["MaxStartups 100"]) as server:
+        server.serves()
+        held, spent = server.resident(), server.cpu()
+        sockets = []
+        for n in range(connections):
+            one = socket.create_connection((HOST, server.port), PATIENCE)
+            sockets.append(one)
+            one.settimeout(PATIENCE)
+            flood = ping if n % 2 else ignored
+            try:
+                one.sendall(b"SSH-2.0-hostile\r\n" + first_kexinit())
+                for _ in range(megabytes << 4):
+                    one.sendall(flood * ((1 << 16) // len(flood)))
+            except (ConnectionError, TimeoutError):
+                pass
+        server.serves()
+        # 64 KiB beyond the buffers of a packet each, and what the allocator keeps of it.
+        check(server.resident() - held < connections * (256 << 10),
+              f"{server.resident() - held} bytes for {connections} connections")
+        check(server.cpu() - spent < 10, f"{server.cpu() - spent} s for {connections} connections")
+        for one in sockets:
+            one.close()
 
 
 def queries(program, setup):
@@ -84,4 +128,4 @@ def nobody_reads(program, setup):
 
 
 if __name__ == "__main__":
-    main([key_exchanges, queries, nobody_reads])
+    main([key_exchanges, pings, queries, nobody_reads])

@@ -1,7 +1,7 @@
 #include "sluice/io/file_authenticator.hpp"
 
-#include "sluice/io/password_pool.hpp"
 #include "sluice/io/policy_cache.hpp"
+#include "sluice/io/source_pool.hpp"
 #include "sluice/tests/support/key_folder.hpp"
 #include "sluice/tests/support/soft_token.hpp"
 #include "sluice/tests/support/transport_pair.hpp"
@@ -394,7 +394,7 @@ TEST_F(CertificateLogins, KeysDoNotWaitBehindPasswords) {
     options.users_file = dir.write("users", "# nobody\n");
     std::binary_semaphore begun(0);
     std::binary_semaphore go(0);
-    options.passwords = std::make_shared<password_pool>(1);
+    options.passwords = std::make_shared<source_pool>(source_pool_size{.threads = 1});
     asio::io_context context;
     const auto block = [&] {
         begun.release();

@@ -58,7 +58,7 @@ struct through {
         s.options.permit_connect = [this](const session_info& who, const std::string& host,
                                           std::uint16_t port) {
             asked.push_back(who.user + " " + host + " " + std::to_string(port));
-            return permits;
+            return permits ? connect_answer::permit : connect_answer::refuse;
         };
         s.options.on_closed = [this](const connection_info&, const close_report& r) {
             server_report = r;
@@ -252,14 +252,21 @@ TEST(Forwarding, WhatComesForAClosedChannelIsReadAndDropped) {
 
 // --- who may, and what cannot be reached ---------------------------------------------------------
 
-// As "no-port-forwarding" in a line of authorized_keys.
+// As a line of authorized_keys with that permitopen, or with "no-port-forwarding".
 class restricting final : public authenticator {
+public:
+    explicit restricting(std::optional<open_destination> only) : only_(std::move(only)) {}
+
     asio::awaitable<login_verdict> check(login_attempt) override {
         login_verdict verdict;
         verdict.answer = auth_answer::accept;
-        verdict.rights.port_forwarding = false;
+        verdict.rights.port_forwarding = only_.has_value();
+        if (only_) verdict.rights.permit_open = {*only_};
         co_return verdict;
     }
+
+private:
+    const std::optional<open_destination> only_;
 };
 
 TEST(Forwarding, IsRefusedToWhomTheServerDoesNotPermitIt) {
@@ -282,9 +289,70 @@ TEST(Forwarding, IsRefusedToWhomTheServerDoesNotPermitIt) {
     never.s.options.permit_connect = {};
     EXPECT_EQ(attempt(never), errc::open_refused);
     through not_with_this_key;
-    not_with_this_key.s.options.logins = std::make_shared<restricting>();
+    not_with_this_key.s.options.logins = std::make_shared<restricting>(std::nullopt);
     EXPECT_EQ(attempt(not_with_this_key), errc::open_refused);
     EXPECT_TRUE(not_with_this_key.asked.empty());
+}
+
+// The policy sees what is dialled: an address in one form only, and of a name each address it has.
+TEST(Forwarding, IsJudgedByWhatIsDialled) {
+    const auto attempt = [](through& t, std::string host) {
+        error_code got;
+        EXPECT_TRUE(run_to_end(t.s, [&]() -> asio::awaitable<void> {
+            co_await t.log_in();
+            const auto [e, channel] =
+                co_await t.client.open_direct_tcpip(std::move(host), t.port(), as_values);
+            got = e;
+            co_await t.client.close();
+        }()));
+        return got;
+    };
+    const auto only = [](through& t, std::string permitted, connect_answer otherwise) {
+        t.s.options.permit_connect = [&t, permitted, otherwise](const session_info&,
+                                                                const std::string& host,
+                                                                std::uint16_t) {
+            t.asked.push_back(host);
+            return host == permitted ? connect_answer::permit : otherwise;
+        };
+    };
+    for (const std::string same : {"127.0.0.1", "::ffff:127.0.0.1", "::ffff:7f00:1"}) {
+        through t;
+        only(t, "127.0.0.1", connect_answer::refuse);
+        EXPECT_FALSE(attempt(t, same)) << same;
+    }
+    for (const std::string other : {"127.1", "0x7f000001", "0177.0.0.1", "2130706433"}) {
+        through t;
+        EXPECT_EQ(attempt(t, other), errc::open_refused) << other;
+        EXPECT_TRUE(t.asked.empty()) << "not even asked about";
+    }
+    through by_name;
+    only(by_name, "127.0.0.1", connect_answer::by_address);
+    EXPECT_FALSE(attempt(by_name, "localhost"));
+    EXPECT_EQ(by_name.asked.front(), "localhost");
+    through elsewhere;
+    only(elsewhere, "192.0.2.1", connect_answer::by_address);
+    EXPECT_EQ(attempt(elsewhere, "localhost"), errc::open_refused);
+}
+
+// A rule of the key binds as the program's own does.
+TEST(Forwarding, AKeyThatNamesAnAddressPermitsItsNames) {
+    const auto attempt = [](std::string listed) {
+        through t;
+        t.s.options.logins = std::make_shared<restricting>(open_destination{std::move(listed), {}});
+        error_code got;
+        EXPECT_TRUE(run_to_end(t.s, [&]() -> asio::awaitable<void> {
+            co_await t.log_in();
+            const auto [e, channel] =
+                co_await t.client.open_direct_tcpip("localhost", t.port(), as_values);
+            got = e;
+            co_await t.client.close();
+        }()));
+        return got;
+    };
+    EXPECT_FALSE(attempt("localhost"));
+    EXPECT_FALSE(attempt("127.0.0.1"));
+    EXPECT_EQ(attempt("127.0.0.2"), errc::open_refused);
+    EXPECT_EQ(attempt("other"), errc::open_refused);
 }
 
 TEST(Forwarding, SaysWhatCouldNotBeReached) {

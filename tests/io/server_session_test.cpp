@@ -152,6 +152,47 @@ TEST(ServerSession, OnlyListedVariablesAreSet) {
     EXPECT_NE(out.find("SSH_CLIENT=127.0.0.1"), std::string::npos);
 }
 
+// As a line of authorized_keys with environment="OF_KEY=key".
+class setting_variables final : public authenticator {
+    boost::asio::awaitable<login_verdict> check(login_attempt) override {
+        login_verdict verdict{.answer = auth_answer::accept};
+        verdict.rights.environment = {{"OF_KEY", "key"}};
+        co_return verdict;
+    }
+};
+
+// A variable is set once, by the first who sets it, and never in place of the server's own.
+TEST(ServerSession, AVariableIsSetOnce) {
+    one_client c([](server_options& o) {
+        o.accepted_environment = {"*"};
+        o.logins = std::make_shared<setting_variables>();
+    });
+    const auto number = c.client->open();
+    EXPECT_TRUE(c.client->request(number, env_request{"LC_A", "first"}));
+    EXPECT_FALSE(c.client->request(number, env_request{"LC_A", "second"}));
+    EXPECT_TRUE(c.client->request(number, env_request{"OF_KEY", "client"}));
+    EXPECT_TRUE(c.client->request(number, env_request{"USER", "client"}));
+    for (const char* const own : {"SSH_ORIGINAL_COMMAND", "SSH_CLIENT", "SSH_CONNECTION", "SSH_TTY",
+                                  "SSH_USER_AUTH", "SSH_AUTH_SOCK"})
+        EXPECT_FALSE(c.client->request(number, env_request{own, "client"})) << own;
+    EXPECT_TRUE(c.client->exec(number, "env"));
+    EXPECT_TRUE(c.client->finish(number));
+    const std::string out = "\n" + c.client->sessions[number].out;
+    const auto times = [&](std::string_view name) {
+        int n = 0;
+        for (auto at = out.find(name); at != out.npos; at = out.find(name, at + 1))
+            ++n;
+        return n;
+    };
+    EXPECT_EQ(times("\nLC_A="), 1);
+    EXPECT_EQ(times("\nLC_A=first\n"), 1);
+    EXPECT_EQ(times("\nOF_KEY="), 1);
+    EXPECT_EQ(times("\nOF_KEY=key\n"), 1) << "what the key says counts";
+    EXPECT_EQ(times("\nUSER="), 1);
+    EXPECT_EQ(times("\nSSH_CLIENT="), 1);
+    EXPECT_EQ(times("\nSSH_ORIGINAL_COMMAND="), 0);
+}
+
 // Sockets above all: a command that held one would keep its connection open, or another's.
 TEST(ServerSession, ACommandGetsNoDescriptorOfTheServer) {
     one_client c;

@@ -31,7 +31,7 @@ using test::served;
 struct way {
     way() {
         s.options.permit_connect = [this](const session_info&, const std::string&, std::uint16_t) {
-            return permits;
+            return permits ? connect_answer::permit : connect_answer::refuse;
         };
         s.start();
     }

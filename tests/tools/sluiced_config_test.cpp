@@ -51,19 +51,28 @@ TEST(SluicedConfig, NothingGivesTheDefaults) {
     EXPECT_TRUE(c.authorized_keys_files.empty());
     EXPECT_FALSE(c.atomic_uploads);
     EXPECT_FALSE(c.local_forwarding);
-    EXPECT_FALSE(may_open(c, "127.0.0.1", 22));
+    EXPECT_EQ(may_open(c, "127.0.0.1", 22), connect_answer::refuse);
 }
 
 TEST(SluicedConfig, WhereConnectionsMayGo) {
     const auto anywhere = good("AllowTcpForwarding LOCAL\nPermitOpen any");
-    EXPECT_TRUE(may_open(anywhere, "x", 1));
-    EXPECT_FALSE(may_open(good("PermitOpen any"), "x", 1));
-    EXPECT_FALSE(may_open(good("AllowTcpForwarding local\nPermitOpen none"), "x", 1));
+    EXPECT_EQ(may_open(anywhere, "x", 1), connect_answer::permit);
+    EXPECT_EQ(may_open(good("PermitOpen any"), "x", 1), connect_answer::refuse);
+    EXPECT_EQ(may_open(good("AllowTcpForwarding local\nPermitOpen none"), "x", 1),
+              connect_answer::refuse);
     const auto some = good("AllowTcpForwarding local\nPermitOpen db.*:5432 [::1]:*");
-    EXPECT_TRUE(may_open(some, "db.internal", 5432));
-    EXPECT_FALSE(may_open(some, "db.internal", 5433));
-    EXPECT_FALSE(may_open(some, "other", 5432));
-    EXPECT_TRUE(may_open(some, "::1", 9));
+    EXPECT_EQ(may_open(some, "db.internal", 5432), connect_answer::permit);
+    EXPECT_EQ(may_open(some, "db.internal", 5433), connect_answer::by_address) << "it may be ::1";
+    EXPECT_EQ(may_open(some, "127.0.0.1", 5432), connect_answer::refuse);
+    EXPECT_EQ(may_open(some, "::1", 9), connect_answer::permit);
+    // A name may be reached by an address that is listed.
+    const auto addresses = good("AllowTcpForwarding local\nPermitOpen 10.0.0.*:80 [::0:1]:80 b:81");
+    EXPECT_EQ(may_open(addresses, "a", 80), connect_answer::by_address);
+    EXPECT_EQ(may_open(addresses, "a", 81), connect_answer::refuse);
+    EXPECT_EQ(may_open(addresses, "b", 81), connect_answer::permit);
+    EXPECT_EQ(may_open(addresses, "10.0.0.7", 80), connect_answer::permit);
+    EXPECT_EQ(may_open(addresses, "10.0.1.7", 80), connect_answer::refuse);
+    EXPECT_EQ(may_open(addresses, "::1", 80), connect_answer::permit) << "in whatever form";
     EXPECT_EQ(wrong("AllowTcpForwarding yes"),
               "sluiced.conf:1: AllowTcpForwarding: expected local or no (remote forwarding is not "
               "served), not 'yes'");
@@ -117,7 +126,7 @@ TEST(SluicedConfig, EveryKeyword) {
               (std::vector<std::pair<std::string, std::string>>{{"X", "1"}, {"Y", "two words"}}));
     EXPECT_EQ(c.force_command, "echo \"a  b\" # all of it");
     EXPECT_TRUE(c.disable_forwarding);
-    EXPECT_FALSE(may_open(c, "db.x", 5432)) << "disabled";
+    EXPECT_EQ(may_open(c, "db.x", 5432), connect_answer::refuse) << "disabled";
     EXPECT_TRUE(c.atomic_uploads);
     EXPECT_TRUE(c.local_forwarding);
     EXPECT_EQ(c.permit_open,

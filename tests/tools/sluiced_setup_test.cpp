@@ -92,7 +92,7 @@ TEST_F(SluicedSetup, SettingsReachTheServer) {
     const auto may = [&](std::string user, std::string host, std::uint16_t port) {
         session_info who;
         who.user = std::move(user);
-        return made->permit_connect(who, host, port);
+        return made->permit_connect(who, host, port) == connect_answer::permit;
     };
     EXPECT_TRUE(may("ada", "a", 1));
     EXPECT_FALSE(may("ada", "b", 2));

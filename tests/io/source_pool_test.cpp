@@ -1,4 +1,4 @@
-#include "sluice/io/password_pool.hpp"
+#include "sluice/io/source_pool.hpp"
 
 #include "sluice/wire/limits.hpp"
 
@@ -27,8 +27,8 @@ struct asked {
     asio::io_context context;
     std::vector<std::string> ended;
 
-    void ask(password_pool& pool, std::string source, std::function<int()> work) {
-        auto run = [](asked& a, password_pool& p, std::string s,
+    void ask(source_pool& pool, std::string source, std::function<int()> work) {
+        auto run = [](asked& a, source_pool& p, std::string s,
                       std::function<int()> w) -> asio::awaitable<void> {
             const std::string name = s;
             std::string what;
@@ -47,13 +47,13 @@ struct asked {
     }
 };
 
-TEST(PasswordPool, ASourceHasOneAtATime) {
+TEST(SourcePool, ASourceHasOneAtATime) {
     asked a;
     std::counting_semaphore<> begun(0);
     std::counting_semaphore<> go(0);
     std::atomic<int> at_once = 0;
     std::atomic<int> most = 0;
-    password_pool pool(3);
+    source_pool pool({.threads = 3});
     const auto slow = [&] {
         most = std::max(most.load(), ++at_once);
         begun.release();
@@ -75,11 +75,11 @@ TEST(PasswordPool, ASourceHasOneAtATime) {
     EXPECT_EQ(most, 1);
 }
 
-TEST(PasswordPool, MoreThanMayWaitIsRefusedAtOnce) {
+TEST(SourcePool, MoreThanMayWaitIsRefusedAtOnce) {
     asked a;
     std::binary_semaphore begun(0);
     std::binary_semaphore go(0);
-    password_pool pool(1);
+    source_pool pool({});
     a.ask(pool, "slow", [&] {
         begun.release();
         go.acquire();
@@ -96,9 +96,9 @@ TEST(PasswordPool, MoreThanMayWaitIsRefusedAtOnce) {
     EXPECT_EQ(a.ended.size(), limits::passwords_waiting_max + 2);
 }
 
-TEST(PasswordPool, WhatIsThrownComesBack) {
+TEST(SourcePool, WhatIsThrownComesBack) {
     asked a;
-    password_pool pool(1);
+    source_pool pool({});
     a.ask(pool, "x", []() -> int { throw std::runtime_error("no"); });
     a.context.run();
     a.context.restart();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sluice/io/on_pool.hpp"
+#include "sluice/wire/limits.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/thread_pool.hpp>
@@ -17,12 +18,19 @@
 
 namespace sluice {
 
-/// Threads for what is made to take long, the hashing of passwords, so that nothing else waits
-/// behind it. Each source has one piece of work done at a time; limits::passwords_waiting_max may
-/// wait.
-class password_pool {
+/// How much a source_pool does and keeps.
+struct source_pool_size {
+    std::size_t threads = 1;
+    std::size_t waiting_max = limits::passwords_waiting_max;    // pieces of work, of all
+    std::size_t of_source_max = limits::passwords_waiting_max;  // that wait for one source
+};
+
+/// Threads for what takes long, the hashing of passwords and the looking up of names, so that
+/// nothing else waits behind it, and nobody's behind that of one source: each has one piece of work
+/// done at a time.
+class source_pool {
 public:
-    explicit password_pool(std::size_t threads) : pool_(threads) {}
+    explicit source_pool(source_pool_size size) : size_(size), pool_(size.threads) {}
 
     /// What `work()` returns, or throws, on a thread of the pool; nothing where too much waits. The
     /// coroutine may end before that, as with on_pool. `work` must not own the pool.
@@ -45,6 +53,7 @@ private:
     bool submit(std::string source, std::function<void()> work);
     void take_one();
 
+    const source_pool_size size_;
     std::mutex mutex_;
     std::list<job> waiting_;
     std::set<std::string> busy_;     // sources

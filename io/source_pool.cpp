@@ -1,6 +1,4 @@
-#include "sluice/io/password_pool.hpp"
-
-#include "sluice/wire/limits.hpp"
+#include "sluice/io/source_pool.hpp"
 
 #include <boost/asio/post.hpp>
 
@@ -10,10 +8,13 @@ namespace asio = boost::asio;
 
 namespace sluice {
 
-bool password_pool::submit(std::string source, std::function<void()> work) {
+bool source_pool::submit(std::string source, std::function<void()> work) {
     {
         const std::lock_guard lock(mutex_);
-        if (waiting_.size() >= limits::passwords_waiting_max) return false;
+        const auto of_source = std::ranges::count(waiting_, source, &job::source);
+        if (waiting_.size() >= size_.waiting_max ||
+            static_cast<std::size_t>(of_source) >= size_.of_source_max)
+            return false;
         waiting_.push_back({std::move(source), std::move(work)});
     }
     asio::post(pool_, [this] { take_one(); });
@@ -21,7 +22,7 @@ bool password_pool::submit(std::string source, std::function<void()> work) {
 }
 
 // The first whose source has nothing under way. Where there is none, whoever ends tries again.
-void password_pool::take_one() {
+void source_pool::take_one() {
     job next;
     {
         const std::lock_guard lock(mutex_);
