@@ -17,8 +17,15 @@
 namespace sluice {
 namespace {
 
-constexpr std::uint32_t mode_bits = 07777;
-constexpr std::uint32_t mode_bits_of_new_files = 0777;
+constexpr std::uint32_t mode_bits = 0777;  // never setuid, setgid or sticky without being asked
+constexpr std::uint32_t special_bits = 07000;
+
+// Of a mode, those bits that a copy is to have.
+std::uint32_t kept_mode(const transfer_options& options, std::uint32_t mode,
+                        std::optional<std::uint32_t> owner) {
+    const bool special = options.preserve_special && owner == ::geteuid();
+    return mode & (special ? mode_bits | special_bits : mode_bits);
+}
 
 // Not one that opening would wait for.
 result<file_descriptor> open_local(const std::string& path, int flags, mode_t mode,
@@ -127,7 +134,7 @@ private:
     }
 
     error_code open_copy() {
-        const mode_t mode = attributes_.permissions.value_or(0666) & mode_bits_of_new_files;
+        const mode_t mode = attributes_.permissions.value_or(0666) & mode_bits;
         struct ::stat status {};
         auto file = open_local(local_, O_WRONLY | O_CREAT | (options_.offset == 0 ? O_TRUNC : 0),
                                mode | S_IWUSR, status);
@@ -140,7 +147,9 @@ private:
     error_code finish_copy() {
         if (options_.preserve) {
             const auto& a = attributes_;
-            if (a.permissions && ::fchmod(file_.get(), *a.permissions & mode_bits) != 0)
+            const auto owner = a.owner ? std::optional(a.owner->uid) : std::nullopt;
+            if (a.permissions &&
+                ::fchmod(file_.get(), kept_mode(options_, *a.permissions, owner)) != 0)
                 return last_system_error();
             if (a.times) {
                 const std::array<timespec, 2> times{{{a.times->atime, 0}, {a.times->mtime, 0}}};
@@ -252,12 +261,12 @@ private:
         case phase::opening: {
             const std::uint32_t truncate = options_.offset == 0 ? sftp::fxf_trunc : 0;
             sftp::attributes attrs;
-            attrs.permissions = status_.st_mode & mode_bits_of_new_files;
+            attrs.permissions = status_.st_mode & mode_bits;
             return requests.open(remote_, sftp::fxf_write | sftp::fxf_creat | truncate, attrs);
         }
         case phase::setting: {
             sftp::attributes attrs;
-            attrs.permissions = status_.st_mode & mode_bits;
+            attrs.permissions = kept_mode(options_, status_.st_mode, status_.st_uid);
             attrs.times = {static_cast<std::uint32_t>(status_.st_atim.tv_sec),
                            static_cast<std::uint32_t>(status_.st_mtim.tv_sec)};
             return requests.fsetstat(*handle_, attrs);

@@ -24,8 +24,13 @@ struct transfer_options {
     std::uint64_t length_max = std::numeric_limits<std::uint64_t>::max();  // bytes
 
     /// Gives the copy the mode and the times of the original. The mode bits of a new file are those
-    /// of the original in any case, under the umask, but for setuid, setgid and sticky.
+    /// of the original in any case, under the umask. Setuid, setgid and sticky are left out.
     bool preserve = false;
+
+    /// With `preserve`: also setuid, setgid and sticky, where the owner of the original, as its
+    /// side tells, is the user that this process runs as. Whoever has the other side then decides
+    /// what runs here with our rights: only for one that is trusted as much as we are.
+    bool preserve_special = false;
 
     /// A local file that `get` could not complete stays. One that was there before, and is resumed
     /// by `offset`, always does.

@@ -43,7 +43,10 @@ void declare_transfer(CLI::App& command, sluice::client_arguments& a,
                       sluice::file_arguments& files) {
     declare_files(command, a, files);
     command.add_flag("-r", files.recursive, "Also directories, with what is in them");
-    command.add_flag("--preserve", files.preserve, "Keep modes and times");
+    command.add_flag("--preserve", files.preserve,
+                     "Keep modes and times, but for setuid, setgid, sticky");
+    command.add_flag("--preserve-special", files.preserve_special,
+                     "--preserve, and those too where the file's owner is you");
     command.add_flag("-q,--quiet", files.quiet, "Show no progress");
 }
 

@@ -69,7 +69,9 @@ int failed(const std::string& what, error_code e) {
 // --- progress -----------------------------------------------------------------------------------
 
 progress_line::progress_line(const file_arguments& arguments)
-    : shown_(!arguments.quiet && ::isatty(STDERR_FILENO) == 1), preserve_(arguments.preserve) {}
+    : shown_(!arguments.quiet && ::isatty(STDERR_FILENO) == 1),
+      preserve_(arguments.preserve || arguments.preserve_special),
+      preserve_special_(arguments.preserve_special) {}
 
 transfer_options progress_line::options(std::string name) {
     name_ = printable(name);
@@ -77,6 +79,7 @@ transfer_options progress_line::options(std::string name) {
     latest_ = {};
     transfer_options o;
     o.preserve = preserve_;
+    o.preserve_special = preserve_special_;
     if (shown_) o.on_progress = [this](const transfer_progress& p) { show(p, false); };
     return o;
 }

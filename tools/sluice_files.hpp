@@ -12,13 +12,14 @@
 namespace sluice {
 
 struct file_arguments {
-    std::string from;        // HOST:REMOTE, of put a local path
-    std::string to;          // may be empty
-    bool recursive = false;  // -r
-    bool preserve = false;   // --preserve
-    bool quiet = false;      // -q
-    bool verbose = false;    // -v
-    bool details = false;    // ls -l
+    std::string from;               // HOST:REMOTE, of put a local path
+    std::string to;                 // may be empty
+    bool recursive = false;         // -r
+    bool preserve = false;          // --preserve
+    bool preserve_special = false;  // --preserve-special
+    bool quiet = false;             // -q
+    bool verbose = false;           // -v
+    bool details = false;           // ls -l
 };
 
 /// A path on a server, as scp(1) writes it.
@@ -54,6 +55,7 @@ private:
 
     bool shown_ = false;
     bool preserve_ = false;
+    bool preserve_special_ = false;
     std::string name_;
     std::chrono::steady_clock::time_point began_;
     std::chrono::steady_clock::time_point drawn_;

@@ -139,9 +139,17 @@ inline constexpr std::size_t sftp_output_max = 2 * 1024 * 1024;  // bytes of rep
 inline constexpr std::size_t sftp_write_gaps_max = 256;        // runs of writes remembered a handle
 inline constexpr std::size_t sftp_client_requests_max = 1024;  // made and not worked off
 inline constexpr std::size_t sftp_client_output_max = 1024 * 1024;  // bytes of requests not sent
-inline constexpr std::size_t sftp_names_max = 8192;      // in one NAME reply; OpenSSH sends 100
-inline constexpr std::size_t sftp_list_max = 1'000'000;  // entries that `list` collects
+inline constexpr std::size_t sftp_names_max = 8192;  // in one NAME reply; OpenSSH sends 100
+inline constexpr std::size_t sftp_longname_length_max = 1024;  // bytes kept of a server's own line
+inline constexpr std::size_t sftp_list_max = 1'000'000;        // entries that `list` collects
+inline constexpr std::size_t sftp_list_bytes_max = 256 * 1024 * 1024;  // of them, with overhead
 inline constexpr std::size_t sftp_error_text_max = 256;  // bytes kept of a server's words
 inline constexpr std::size_t sftp_transfer_bytes_max = 16 * 1024 * 1024;  // 320 MB/s at 50 ms
+
+// What `sluice` does with what a server makes up
+inline constexpr std::size_t listing_sorted_max =
+    100'000;  // entries `ls` keeps until all are there
+inline constexpr std::size_t listing_sorted_bytes_max = 32 * 1024 * 1024;  // of their text
+inline constexpr unsigned copied_depth_max = 128;  // directories in each other, in `get -r`
 
 }  // namespace sluice::limits

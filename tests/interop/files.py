@@ -98,6 +98,15 @@ class Case:
             check(status.st_mode & 0o7777 == 0o640, f"mode {status.st_mode:o}")
             check(int(status.st_mtime) == 1_100_000_000, f"mtime {status.st_mtime}")
 
+    def special_modes(self):
+        """Setuid and setgid come and go only where they are asked for by name."""
+        source = self.file(10)
+        source.chmod(0o6755)
+        for option, want in (("--preserve", 0o755), ("--preserve-special", 0o6755)):
+            back = self.fresh("back")
+            self.sluice("get", option, self.at(source), back)
+            check(back.stat().st_mode & 0o7777 == want, f"{option}: {back.stat().st_mode:o}")
+
     def failures(self):
         back = self.fresh("back")
         self.sluice("get", self.at("/no/such/file"), back, status=1)
@@ -123,7 +132,8 @@ def main():
         with peers.Server(setup, "sshd", sshd) as server:
             case = Case(program, setup, server)
             plan = [("sizes", case.sizes), ("names", case.names), ("directories", case.directories),
-                    ("preserve", case.preserve), ("failures", case.failures)]
+                    ("preserve", case.preserve), ("special modes", case.special_modes),
+                    ("failures", case.failures)]
             for cipher in ("aes128-gcm@openssh.com", "chacha20-poly1305@openssh.com", "aes256-ctr"):
                 plan.append((f"large {cipher}", lambda cipher=cipher: case.large(cipher)))
             passed, failed = case_runner.run_all(plan, CASE_SECONDS)

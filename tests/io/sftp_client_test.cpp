@@ -414,6 +414,92 @@ TEST(SftpClient, PreservesModeAndTimes) {
     }()));
 }
 
+// Says of each file what the test likes.
+class lying_filesystem final : public memory_filesystem {
+public:
+    lying_filesystem(std::shared_ptr<memory_tree> tree, const attributes& told)
+        : memory_filesystem(std::move(tree)), told_(told) {}
+    void fstat(sftp::op::fstat, sftp::completion<attributes> done) override {
+        done(attributes(told_));
+    }
+
+private:
+    const attributes& told_;
+};
+
+TEST(SftpClient, AServerDoesNotDecideWhatRunsWithOurRights) {
+    const auto us = static_cast<std::uint32_t>(::geteuid());
+    const struct {
+        const char* name;
+        bool special;
+        std::optional<sftp::owner_ids> owner;
+        mode_t want;
+    } cases[] = {
+        {"not asked for", false, sftp::owner_ids{us, 0}, 0755},
+        {"asked for, of ours", true, sftp::owner_ids{us, 0}, 07755},
+        {"asked for, of another", true, sftp::owner_ids{us + 1, 0}, 0755},
+        {"asked for, of nobody knows whom", true, std::nullopt, 0755},
+    };
+    attributes told;
+    told.permissions = sftp::type_regular | 07755;
+    files s;
+    s.options.filesystem = [&](const session_info&, const asio::any_io_executor&) {
+        return std::make_unique<lying_filesystem>(s.tree, told);
+    };
+    ASSERT_TRUE(s.tree->put("/f", as_bytes("text")));
+    s.start();
+    EXPECT_TRUE(run_to_end(s, [&]() -> asio::awaitable<void> {
+        auto o = co_await open_sftp(s);
+        for (const auto& c : cases) {
+            SCOPED_TRACE(c.name);
+            told.owner = c.owner;
+            transfer_options how;
+            how.preserve = true;
+            how.preserve_special = c.special;
+            const std::filesystem::path path = s.local / c.name;
+            co_await o.sftp.get("/f", path, how);
+            struct ::stat here {};
+            EXPECT_EQ(::stat(path.c_str(), &here), 0);
+            EXPECT_EQ(here.st_mode & 07777, c.want);
+        }
+        co_await end_well(o);
+    }()));
+}
+
+TEST(SftpClient, SpecialBitsOfAServedFileGoBothWaysOnlyWhereTheyAreAskedFor) {
+    test::temp_dir root;
+    write_text(root / "f", "text");
+    ASSERT_EQ(::chmod((root / "f").c_str(), 06755), 0);
+    asio::thread_pool pool(1);
+    served s;
+    s.options.filesystem =
+        [&](const session_info&,
+            const asio::any_io_executor& executor) -> std::unique_ptr<sftp::filesystem> {
+        auto opened = posix_filesystem::open({root.path().string()}, executor, pool);
+        return opened ? std::move(*opened) : nullptr;
+    };
+    s.start();
+    test::temp_dir local;
+    EXPECT_TRUE(run_to_end(s, [&]() -> asio::awaitable<void> {
+        auto o = co_await open_sftp(s);
+        const auto mode_of = [](const std::filesystem::path& path) {
+            struct ::stat status {};
+            EXPECT_EQ(::stat(path.c_str(), &status), 0);
+            return status.st_mode & 07777;
+        };
+        transfer_options how;
+        how.preserve = true;
+        co_await o.sftp.get("/f", local / "plain", how);
+        EXPECT_EQ(mode_of(local / "plain"), 0755u);
+        co_await o.sftp.put(root / "f", "/plain", how);
+        EXPECT_EQ(mode_of(root / "plain"), 0755u);
+        how.preserve_special = true;
+        co_await o.sftp.get("/f", local / "special", how);
+        EXPECT_EQ(mode_of(local / "special"), 06755u);
+        co_await end_well(o);
+    }()));
+}
+
 TEST(SftpClient, ATransferThatCannotBeginLeavesNothingBehind) {
     files s;
     ASSERT_TRUE(s.tree->put("/f", as_bytes("text")));
