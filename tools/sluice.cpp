@@ -2,6 +2,7 @@
 
 #include "sluice/tools/sluice_agent.hpp"
 #include "sluice/tools/sluice_config.hpp"
+#include "sluice/tools/sluice_connection.hpp"
 #include "sluice/tools/sluice_files.hpp"
 #include "sluice/tools/sluice_forward.hpp"
 #include "sluice/tools/sluice_options.hpp"
@@ -144,14 +145,14 @@ int main(int argc, char** argv) {
         const std::string& text = put.parsed() ? files.to : files.from;
         const auto place = sluice::place_of(text);
         if (!place) {
-            std::fprintf(stderr, "sluice: %s: expected HOST:PATH\n", text.c_str());
+            sluice::complain(text + ": expected HOST:PATH");
             return exit_error;
         }
         common.host = place->host;
     }
     auto settings = sluice::understand(common, system);
     if (!settings) {
-        std::fprintf(stderr, "sluice: %s\n", sluice::printable(settings.error()).c_str());
+        sluice::complain(settings.error());
         return exit_error;
     }
     if (!settings->batch_mode) {

@@ -5,6 +5,8 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/this_coro.hpp>
 
+#include <unistd.h>
+
 #include <cstdio>
 #include <string>
 
@@ -23,7 +25,7 @@ asio::awaitable<work_done> run(client_settings settings, bool verbose,
     if (e) co_return done;  // on_failure has said why
     done.status = co_await work(c);
     const auto [lost, report] = co_await c.close(as_result);
-    if (verbose) std::fprintf(stderr, "sluice: %s\n", to_text(report).c_str());
+    if (verbose) complain(to_text(report));
     done.outcome = report.outcome;
     co_return done;
 }
@@ -31,7 +33,10 @@ asio::awaitable<work_done> run(client_settings settings, bool verbose,
 // Banners and what is logged go to standard error, as LogLevel and -v say.
 void speak_of(connect_options& o, bool tells, bool verbose) {
     if (tells)
-        o.on_banner = [](std::string_view text) { std::fputs(printable(text).c_str(), stderr); };
+        o.on_banner = [mark = server_mark(o)](std::string_view text) {
+            const std::string lines = marked(text, mark, terminal_columns(STDERR_FILENO));
+            if (!lines.empty()) std::fprintf(stderr, "%s\n", lines.c_str());
+        };
     o.log = [tells, verbose](const log_record& r) {
         if (r.level > (verbose ? log_severity::debug
                        : tells ? log_severity::info
@@ -47,7 +52,8 @@ void speak_of(connect_options& o, bool tells, bool verbose) {
 }  // namespace
 
 void complain(std::string_view text) {
-    std::fprintf(stderr, "sluice: %s\n", printable(text).c_str());
+    const std::string line = marked_line(text, "sluice: ", terminal_columns(STDERR_FILENO));
+    std::fprintf(stderr, "%s\n", line.c_str());
 }
 
 work_done with_connection(client_settings settings, bool verbose,

@@ -2,6 +2,7 @@
 
 #include "sluice/io/client.hpp"
 #include "sluice/tools/sluice_options.hpp"
+#include "sluice/tools/sluice_text.hpp"
 
 #include <functional>
 #include <string_view>
@@ -11,7 +12,8 @@ namespace sluice {
 
 inline constexpr int exit_no_session = 255;  // no connection, or nothing that it was for; as ssh(1)
 
-/// Says on standard error what is wrong, with what came from a server written out.
+/// Says on standard error what is wrong, in one line: what it holds of a server's is
+/// written out, and on a terminal each line of it begins with our name.
 void complain(std::string_view text);
 
 struct work_done {

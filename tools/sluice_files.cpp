@@ -13,6 +13,8 @@ namespace {
 
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::milliseconds redraw_after{200};
+constexpr std::size_t figures_columns = 40;  // "1023.9 MiB of 1023.9 GiB, 1023.9 MiB/s"
+constexpr std::size_t name_columns_min = 16;
 
 std::string amount(double bytes) {
     constexpr const char* units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
@@ -74,7 +76,11 @@ progress_line::progress_line(const file_arguments& arguments)
       preserve_special_(arguments.preserve_special) {}
 
 transfer_options progress_line::options(std::string name) {
-    name_ = printable(name);
+    // In one line with the figures: what is wrapped could not be drawn anew.
+    const std::size_t columns = terminal_columns(STDERR_FILENO);
+    name_ = shortened(printable(name), columns > figures_columns + name_columns_min
+                                           ? columns - figures_columns
+                                           : name_columns_min);
     began_ = drawn_ = std::chrono::steady_clock::now();
     latest_ = {};
     transfer_options o;

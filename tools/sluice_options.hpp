@@ -40,7 +40,4 @@ ssh_config_query query_of(const client_arguments& arguments, const ssh_config_sy
 boost::system::result<client_settings, std::string> understand(const client_arguments& arguments,
                                                                const ssh_config_system& system);
 
-/// A text of a server's as it may be shown on a terminal: control characters are written out.
-std::string printable(std::string_view text);
-
 }  // namespace sluice

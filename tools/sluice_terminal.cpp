@@ -1,7 +1,7 @@
 #include "sluice/tools/sluice_terminal.hpp"
 
 #include "sluice/io/file_descriptor.hpp"
-#include "sluice/tools/sluice_options.hpp"
+#include "sluice/tools/sluice_text.hpp"
 #include "sluice/wire/limits.hpp"
 
 #include <fcntl.h>
@@ -59,8 +59,9 @@ private:
 
 host_key_answer ask_host_key(const host_key_question& q) {
     const std::string fingerprint = q.key.fingerprint();
-    std::string prompt = "The authenticity of host '" + q.host + "' can't be established.\n" +
-                         std::string(q.key.type()) + " key fingerprint is " + fingerprint +
+    std::string prompt = "The authenticity of host '" + printable(q.host) +
+                         "' can't be established.\n" + std::string(q.key.type()) +
+                         " key fingerprint is " + fingerprint +
                          ".\nAre you sure you want to continue connecting (yes/no/[fingerprint])? ";
     for (;;) {
         const auto answer = ask_line(prompt);
@@ -68,6 +69,19 @@ host_key_answer ask_host_key(const host_key_question& q) {
         if (*answer == "yes" || *answer == fingerprint) return host_key_answer::accept_and_save;
         prompt = "Please type 'yes', 'no' or the fingerprint: ";
     }
+}
+
+std::size_t columns() {
+    const file_descriptor terminal(::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY));
+    return terminal ? terminal_columns(terminal.get()) : 0;
+}
+
+// What stands above the prompts: each line of it is the server's, and is marked as such.
+std::string heading(const client_auth_question& q, const std::string& mark) {
+    std::string text;
+    if (!q.name.empty()) text += marked_line(q.name, mark, columns()) + '\n';
+    if (!q.instruction.empty()) text += marked(q.instruction, mark, columns()) + '\n';
+    return text;
 }
 
 }  // namespace
@@ -101,20 +115,18 @@ void ask_on_terminal(connect_options& o) {
     o.on_passphrase = [](const std::string& path) {
         return ask_secret("Enter passphrase for key '" + path + "': ");
     };
-    o.on_password = [host = o.host](const client_auth_question& q) -> std::optional<secret_bytes> {
-        if (q.what == client_auth_question::kind::password)
-            return ask_secret("Password for " + host + ": ");
-        if (!q.instruction.empty()) static_cast<void>(ask_line(printable(q.instruction) + "\n"));
-        return ask_secret("New password for " + host + ": ");
+    // Only what we ask ourselves stands there without the mark.
+    o.on_password = [mark = server_mark(o)](const client_auth_question& q) {
+        const bool change = q.what == client_auth_question::kind::new_password;
+        return ask_secret(heading(q, mark) + mark + (change ? "New password: " : "Password: "));
     };
-    o.on_prompts = [](const client_auth_question& q) -> std::optional<std::vector<secret_bytes>> {
+    o.on_prompts = [mark = server_mark(o)](
+                       const client_auth_question& q) -> std::optional<std::vector<secret_bytes>> {
         std::vector<secret_bytes> answers;
-        std::string text =
-            printable(q.name.empty() ? q.instruction : q.name + "\n" + q.instruction);
-        if (!text.empty()) text += '\n';
+        std::string text = heading(q, mark);
         if (q.prompts.empty()) std::fputs(text.c_str(), stderr);
         for (const auto& prompt : q.prompts) {
-            text += printable(prompt.text);
+            text += marked_line(prompt.text, mark, columns());
             if (prompt.echo) {
                 const auto line = ask_line(text);
                 if (!line) return std::nullopt;

@@ -133,9 +133,10 @@ def setup():
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def main(kinds):
-    """Runs each function of `kinds` with the program that the command line names."""
-    program = os.path.abspath(sys.argv[1])
+def main(kinds, client=False):
+    """Runs each function of `kinds` with the server that the command line names, or the client that
+    it names behind it."""
+    program = os.path.abspath(sys.argv[2 if client else 1])
     failed = 0
     for kind in kinds:
         name = kind.__doc__.splitlines()[0]

@@ -423,8 +423,8 @@ def asked_for_host_key(c, server):
 def asked_for_password(c, server):
     argv = c.argv(server, "exit 5", key=False,
                   options={"BatchMode": "no", "IdentityFile": "none"})
-    shown, status = on_terminal(c, argv, [(b"assword for", b"wrong"),
-                                                  (b"assword for", PASSWORD.encode())])
+    shown, status = on_terminal(c, argv, [(b") Password: ", b"wrong"),
+                                          (b") Password: ", PASSWORD.encode())])
     check(status == 5, f"exited with {status}")
     check(PASSWORD.encode() not in shown, "the password was shown")
 
@@ -445,7 +445,9 @@ def asked_by_prompts(c, server):
                   options={"BatchMode": "no", "IdentityFile": "none"})
     shown, status = on_terminal(c, argv, [(b"Word: ", PASSWORD.encode()), (b"Colour: ", b"green")])
     check(status == 5, f"exited with {status}")
-    check(b"Answer both." in shown and b"green" in shown, "the texts were not shown")
+    mark = f"(asked@{HOST}) ".encode()
+    for line in (b"Two questions", b"Answer both.", b"Word: ", b"Colour: green"):
+        check(mark + line in shown, f"not shown as the server's: {line}")
     check(PASSWORD.encode() not in shown, "the password was shown")
 
 

@@ -152,33 +152,5 @@ TEST(SluiceOptions, FilesAndServersToGoThrough) {
     EXPECT_FALSE(understand(a, s));
 }
 
-TEST(SluiceOptions, TextOfAServerDoesATerminalNoHarm) {
-    const struct {
-        const char* name;
-        std::string in;
-        std::string want;
-    } cases[] = {
-        {"plain", "Welcome to\tthis host.\r\n", "Welcome to\tthis host.\n"},
-        {"escape", "\x1b[2Jgone", "\\x1b[2Jgone"},
-        {"delete and bell", "\x7f\a", "\\x7f\\x07"},
-        {"UTF-8", "na\xc3\xafve \xe2\x82\xac \xf0\x9f\x90\x9f",
-         "na\xc3\xafve \xe2\x82\xac \xf0\x9f\x90\x9f"},
-        {"C1 in UTF-8",
-         "\xc2\x9b"
-         "31m",
-         "\\xc2\\x9b31m"},
-        {"C1 bare",
-         "\x9b"
-         "31m",
-         "\\x9b31m"},
-        {"cut off", "\xe2\x82", "\\xe2\\x82"},
-        {"overlong", "\xc0\xaf", "\\xc0\\xaf"},
-    };
-    for (const auto& c : cases) {
-        SCOPED_TRACE(c.name);
-        EXPECT_EQ(printable(c.in), c.want);
-    }
-}
-
 }  // namespace
 }  // namespace sluice
