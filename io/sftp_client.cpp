@@ -117,6 +117,70 @@ private:
 
 // --- a directory --------------------------------------------------------------------------------
 
+directory_batch batch_of(sftp::names_reply& names) {
+    directory_batch batch;
+    batch.names_left_out = names.left_out();
+    sftp::name_entry entry;
+    while (names.next(entry)) {
+        if (entry.filename == "." || entry.filename == "..") continue;
+        const auto longname = entry.longname.substr(0, limits::sftp_longname_length_max);
+        batch.entries.push_back({std::string(entry.filename), std::string(longname), entry.attrs});
+    }
+    return batch;
+}
+
+class opendir_operation final : public sftp_operation,
+                                public std::enable_shared_from_this<opendir_operation> {
+public:
+    opendir_operation(operation_number number, std::shared_ptr<sftp_hold> session, std::string path,
+                      pending_operation<remote_directory> done)
+        : sftp_operation(number),
+          session_(std::move(session)),
+          path_(std::move(path)),
+          done_(std::move(done)) {}
+
+    void ask(sftp_core& core) override {
+        const auto id = core.requests().opendir(path_);
+        if (!id) return done_.post(id.error(), {});
+        core.await(*id, shared_from_this());
+    }
+    void on_outcome(sftp_core&, sftp::outcome& o) override {
+        if (o.error) return done_.post(o.error, {});
+        done_.post({},
+                   remote_directory(std::move(session_), std::get<sftp::remote_handle>(o.value)));
+    }
+    void cancel(sftp_core&) override { done_.cancel(); }
+
+private:
+    std::shared_ptr<sftp_hold> session_;
+    std::string path_;
+    pending_operation<remote_directory> done_;
+};
+
+class readdir_operation final : public sftp_operation,
+                                public std::enable_shared_from_this<readdir_operation> {
+public:
+    readdir_operation(operation_number number, sftp::remote_handle handle,
+                      pending_operation<directory_batch> done)
+        : sftp_operation(number), handle_(handle), done_(std::move(done)) {}
+
+    void ask(sftp_core& core) override {
+        const auto id = core.requests().readdir(handle_);
+        if (!id) return done_.post(id.error(), {});
+        core.await(*id, shared_from_this());
+    }
+    void on_outcome(sftp_core&, sftp::outcome& o) override {
+        if (o.error == errc::sftp_eof) return done_.post(asio::error::eof, {});
+        if (o.error) return done_.post(o.error, {});
+        done_.post({}, batch_of(std::get<sftp::names_reply>(o.value)));
+    }
+    void cancel(sftp_core&) override { done_.cancel(); }
+
+private:
+    sftp::remote_handle handle_;
+    pending_operation<directory_batch> done_;
+};
+
 class list_operation final : public sftp_operation,
                              public std::enable_shared_from_this<list_operation> {
 public:
@@ -143,12 +207,11 @@ public:
 
 private:
     bool add(sftp::names_reply& names) {
-        sftp::name_entry entry;
-        while (names.next(entry)) {
-            if (entry.filename == "." || entry.filename == "..") continue;
-            if (entries_.size() == limits::sftp_list_max) return false;
-            entries_.push_back(
-                {std::string(entry.filename), std::string(entry.longname), entry.attrs});
+        for (directory_entry& entry : batch_of(names).entries) {
+            size_ += sizeof entry + entry.name.size() + entry.longname.size();
+            if (entries_.size() == limits::sftp_list_max || size_ > limits::sftp_list_bytes_max)
+                return false;
+            entries_.push_back(std::move(entry));
         }
         return true;
     }
@@ -162,6 +225,7 @@ private:
     pending_operation<std::vector<directory_entry>> done_;
     std::optional<sftp::remote_handle> handle_;
     std::vector<directory_entry> entries_;
+    std::size_t size_ = 0;  // bytes of them
 };
 
 }  // namespace
@@ -187,6 +251,24 @@ void remote_file::start_read(sftp_core& core, sftp::remote_handle handle, std::u
 void remote_file::start_write(sftp_core& core, sftp::remote_handle handle, std::uint64_t offset,
                               bytes_view data, completion<std::size_t> done) {
     core.begin<write_operation>(admission::open_file, std::move(done), handle, offset, data);
+}
+
+// --- remote_directory ---------------------------------------------------------------------------
+
+remote_directory& remote_directory::operator=(remote_directory&& other) noexcept {
+    if (session_) (*session_)->close_handle(handle_);
+    session_ = std::move(other.session_);
+    handle_ = other.handle_;
+    return *this;
+}
+
+remote_directory::~remote_directory() {
+    if (session_) (*session_)->close_handle(handle_);
+}
+
+void remote_directory::start_next(sftp_core& core, sftp::remote_handle handle,
+                                  completion<directory_batch> done) {
+    core.begin<readdir_operation>(admission::open_file, std::move(done), handle);
 }
 
 // --- sftp_client --------------------------------------------------------------------------------
@@ -219,6 +301,13 @@ void sftp_client::start_open(std::shared_ptr<sftp_hold> session, std::string pat
     sftp_core& core = **session;
     core.begin<open_operation>(admission::new_work, std::move(done), std::move(session),
                                std::move(path), pflags, attrs);
+}
+
+void sftp_client::start_open_directory(std::shared_ptr<sftp_hold> session, std::string path,
+                                       completion<remote_directory> done) {
+    sftp_core& core = **session;
+    core.begin<opendir_operation>(admission::new_work, std::move(done), std::move(session),
+                                  std::move(path));
 }
 
 void sftp_client::start_list(sftp_core& core, std::string path,

@@ -21,12 +21,20 @@
 
 namespace sluice {
 
-/// One entry of a directory. `name` is never empty and has no slash in it; `longname` is the
-/// server's own line of text: escape it before it is shown.
+/// One entry of a directory. `name` is never empty, has no slash in it, and at most
+/// limits::sftp_name_length_max bytes; `longname` is the server's own line of text, as far as
+/// limits::sftp_longname_length_max: escape both before they are shown.
 struct directory_entry {
     std::string name;
     std::string longname;
     sftp::attributes attributes;
+};
+
+/// What a server answers when it is asked for more of a directory, without "." and "..". It may be
+/// empty though there is more.
+struct directory_batch {
+    std::vector<directory_entry> entries;
+    std::size_t names_left_out = 0;  // that are no names of entries
 };
 
 /// What `rename` does where the new name exists.
@@ -135,6 +143,42 @@ private:
     sftp::remote_handle handle_{};
 };
 
+/// A directory that the server holds open for us, to be read batch by batch: it may be larger than
+/// memory, and a server may never end it. Destroying it closes it. While one lives the session
+/// stays open.
+class remote_directory {
+public:
+    using executor_type = boost::asio::any_io_executor;
+
+    /// Of no directory: may be assigned to and destroyed.
+    remote_directory() = default;
+    remote_directory(std::shared_ptr<sftp_hold> session, sftp::remote_handle handle)
+        : session_(std::move(session)), handle_(handle) {}
+    remote_directory(remote_directory&&) = default;
+    remote_directory& operator=(remote_directory&& other) noexcept;
+    ~remote_directory();
+
+    explicit operator bool() const { return session_ != nullptr; }
+    executor_type get_executor() const { return (*session_)->executor(); }
+
+    /// The next entries, in the server's order, or asio::error::eof behind the last. One at a time.
+    template <class Token = boost::asio::use_awaitable_t<>>
+    auto next(Token&& token = {}) {
+        return boost::asio::async_initiate<Token, void(error_code, directory_batch)>(
+            [](auto done, std::shared_ptr<sftp_hold> session, sftp::remote_handle handle) {
+                start_next(**session, handle, std::move(done));
+            },
+            token, session_, handle_);
+    }
+
+private:
+    static void start_next(sftp_core& core, sftp::remote_handle handle,
+                           completion<directory_batch> done);
+
+    std::shared_ptr<sftp_hold> session_;
+    sftp::remote_handle handle_{};
+};
+
 /// An SFTP session, version 3 with OpenSSH's extensions.
 ///
 /// All members may be called from any thread, an object from one at a time; any number of
@@ -208,8 +252,18 @@ public:
             token, session_, std::move(path), pflags, attrs);
     }
 
-    /// Everything in a directory but "." and "..", in the server's order. Errors: too_long for more
-    /// than limits::sftp_list_max entries.
+    template <class Token = boost::asio::use_awaitable_t<>>
+    auto open_directory(std::string path, Token&& token = {}) {
+        return boost::asio::async_initiate<Token, void(error_code, remote_directory)>(
+            [](auto done, std::shared_ptr<sftp_hold> session, std::string what) {
+                start_open_directory(std::move(session), std::move(what), std::move(done));
+            },
+            token, session_, std::move(path));
+    }
+
+    /// Everything in a directory but "." and "..", in the server's order; what is no name of an
+    /// entry is left out. Errors: too_long for more than limits::sftp_list_max entries, or
+    /// sftp_list_bytes_max of them.
     template <class Token = boost::asio::use_awaitable_t<>>
     auto list(std::string path, Token&& token = {}) {
         return boost::asio::async_initiate<Token, void(error_code, std::vector<directory_entry>)>(
@@ -361,6 +415,8 @@ private:
     static void start_open(std::shared_ptr<sftp_hold> session, std::string path,
                            std::uint32_t pflags, const sftp::attributes& attrs,
                            completion<remote_file> done);
+    static void start_open_directory(std::shared_ptr<sftp_hold> session, std::string path,
+                                     completion<remote_directory> done);
     static void start_list(sftp_core& core, std::string path,
                            completion<std::vector<directory_entry>> done);
     static void start_limits(sftp_core& core, completion<sftp_limits> done);

@@ -13,8 +13,8 @@ void get_entry(wire::reader& r, name_entry& entry) {
 }
 
 bool names_an_entry(std::string_view name) {
-    return !name.empty() && name.find('/') == std::string_view::npos &&
-           name.find('\0') == std::string_view::npos;
+    return !name.empty() && name.size() <= limits::sftp_name_length_max &&
+           name.find('/') == std::string_view::npos && name.find('\0') == std::string_view::npos;
 }
 
 }  // namespace

@@ -11,8 +11,8 @@ namespace sluice::sftp {
 
 /// The entries of one READDIR's answer, in the packet they came in.
 ///
-/// Names that are no names of entries (empty, with a slash or a NUL in them) are left out: joined
-/// to a local path they would lead elsewhere.
+/// Names that are no names of entries (empty, with a slash or a NUL in them, or longer than
+/// limits::sftp_name_length_max) are left out: joined to a local path they would lead elsewhere.
 class names_reply {
 public:
     names_reply() = default;

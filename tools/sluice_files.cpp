@@ -68,6 +68,12 @@ int failed(const std::string& what, error_code e) {
     return exit_failed;
 }
 
+int left_out(const std::string& directory, std::size_t names) {
+    complain(directory + ": names left out that are empty, too long or have a slash in them: " +
+             std::to_string(names));
+    return exit_failed;
+}
+
 // --- progress -----------------------------------------------------------------------------------
 
 progress_line::progress_line(const file_arguments& arguments)

@@ -42,6 +42,9 @@ inline constexpr int exit_failed = 1;  // some file was not transferred
 /// Says what is wrong with a file; gives exit_failed.
 int failed(const std::string& what, error_code e);
 
+/// Says that a directory has names that are none of entries; gives exit_failed.
+int left_out(const std::string& directory, std::size_t names);
+
 /// Shows on a terminal how a file comes along: bytes and rate, a few times a second.
 class progress_line {
 public:

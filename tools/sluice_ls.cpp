@@ -1,11 +1,16 @@
 #include "sluice/tools/sluice_files.hpp"
 
+#include "sluice/wire/limits.hpp"
+
 #include <boost/asio/as_tuple.hpp>
 
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace asio = boost::asio;
 
@@ -14,9 +19,59 @@ namespace {
 
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 
-// A terminal is shown no control characters; a program gets the name as it is.
+// As ls(1): a terminal is shown no control characters; a program gets the name as it is.
 void show(const std::string& line, bool terminal) {
     std::puts(terminal ? printable(line).c_str() : line.c_str());
+}
+
+// Entries by their names, until they are too many to be kept; from there on as they come.
+class listing {
+public:
+    listing(std::string path, bool details, bool terminal)
+        : path_(std::move(path)), details_(details), terminal_(terminal) {}
+
+    void add(directory_entry& entry) {
+        const bool line = details_ && !entry.longname.empty();
+        if (!sorted_) return show(line ? entry.longname : entry.name, terminal_);
+        kept_bytes_ += entry.name.size() + (line ? entry.longname.size() : 0);
+        kept_.push_back({std::move(entry.name), line ? std::move(entry.longname) : std::string()});
+        if (kept_.size() <= limits::listing_sorted_max &&
+            kept_bytes_ <= limits::listing_sorted_bytes_max)
+            return;
+        complain(path_ + ": too many entries to sort them: more than " +
+                 std::to_string(kept_.size() - 1));
+        sorted_ = false;
+        show_kept();
+    }
+
+    void end() {
+        std::ranges::sort(kept_, {}, &kept::name);
+        show_kept();
+    }
+
+private:
+    struct kept {
+        std::string name;
+        std::string line;  // empty: the name
+    };
+
+    void show_kept() {
+        for (const kept& one : std::exchange(kept_, {}))
+            show(one.line.empty() ? one.name : one.line, terminal_);
+    }
+
+    std::string path_;
+    bool details_;
+    bool terminal_;
+    bool sorted_ = true;
+    std::vector<kept> kept_;
+    std::size_t kept_bytes_ = 0;
+};
+
+// Whether what was shown has arrived.
+int shown(int status) {
+    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
+    return failed("standard output", make_error_code(boost::system::errc::io_error));
 }
 
 asio::awaitable<int> list(sftp_client& sftp, std::string path, bool details) {
@@ -25,14 +80,24 @@ asio::awaitable<int> list(sftp_client& sftp, std::string path, bool details) {
     const bool file = !e && found.permissions && !sftp::is_directory(found);
     if (file) {
         show(path, terminal);
-        co_return 0;
+        co_return shown(0);
     }
-    auto [unlisted, entries] = co_await sftp.list(path, as_result);
-    if (unlisted) co_return failed(path, unlisted);
-    std::ranges::sort(entries, {}, &directory_entry::name);
-    for (const auto& entry : entries)
-        show(details && !entry.longname.empty() ? entry.longname : entry.name, terminal);
-    co_return 0;
+    auto [unopened, directory] = co_await sftp.open_directory(path, as_result);
+    if (unopened) co_return failed(path, unopened);
+    listing entries(path, details, terminal);
+    int status = 0;
+    for (;;) {
+        auto [ended, batch] = co_await directory.next(as_result);
+        if (ended) {
+            entries.end();
+            if (ended != asio::error::eof) status = failed(path, ended);
+            co_return shown(status);
+        }
+        if (batch.names_left_out != 0) status = left_out(path, batch.names_left_out);
+        for (directory_entry& entry : batch.entries)
+            entries.add(entry);
+        if (std::ferror(stdout) != 0) co_return shown(status);
+    }
 }
 
 }  // namespace

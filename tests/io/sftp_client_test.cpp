@@ -7,6 +7,7 @@
 #include "sluice/io/posix_filesystem.hpp"
 #include "sluice/tests/support/client_side.hpp"
 #include "sluice/tests/support/temp_dir.hpp"
+#include "sluice/wire/limits.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -254,6 +255,40 @@ TEST(SftpClient, ListsADirectoryOfManyAnswers) {
     EXPECT_TRUE(run_to_end(s, [&]() -> asio::awaitable<void> {
         auto o = co_await open_sftp(s);
         EXPECT_EQ((co_await o.sftp.list("/many")).size(), 1000u);
+        co_await end_well(o);
+    }()));
+}
+
+TEST(SftpClient, ReadsADirectoryBatchByBatch) {
+    files s;
+    for (int i = 0; i < 1000; ++i)
+        ASSERT_TRUE(s.tree->put("/many/" + std::to_string(i), {}));
+    s.start();
+    EXPECT_TRUE(run_to_end(s, [&]() -> asio::awaitable<void> {
+        auto o = co_await open_sftp(s);
+        const auto [missing, none] = co_await o.sftp.open_directory("/none", as_values);
+        EXPECT_EQ(missing, errc::sftp_no_such_file);
+        remote_directory directory = co_await o.sftp.open_directory("/many");
+        std::size_t entries = 0;
+        std::size_t batches = 0;
+        for (;;) {
+            const auto [ended, batch] = co_await directory.next(as_values);
+            EXPECT_EQ(batch.names_left_out, 0u);
+            EXPECT_LE(batch.entries.size(), limits::sftp_directory_batch_max);
+            entries += batch.entries.size();
+            if (ended) {
+                EXPECT_EQ(ended, asio::error::eof);
+                break;
+            }
+            ++batches;
+        }
+        EXPECT_EQ(entries, 1000u);
+        EXPECT_GT(batches, 1u);
+        // One that is left in the middle is closed, and keeps nobody waiting.
+        remote_directory left = co_await o.sftp.open_directory("/many");
+        co_await left.next();
+        left = {};
+        directory = {};
         co_await end_well(o);
     }()));
 }

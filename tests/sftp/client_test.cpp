@@ -713,19 +713,23 @@ TEST(SftpClient, NamesThatLeadElsewhereAreLeftOut) {
     s.version({});
     const auto h = s.open_handle("h");
     const auto id = s.client.readdir(h).value();
-    s.client.receive(name_packet(
-        number(id), 6, {"ok", "../../etc/passwd", "", std::string("n\0ul", 4), "/", ".."}));
+    const std::string longest(limits::sftp_name_length_max, 'x');
+    s.client.receive(name_packet(number(id), 8,
+                                 {"ok", "../../etc/passwd", "", std::string("n\0ul", 4), "/",
+                                  longest + "x", "..", longest}));
     auto o = s.client.next_outcome();
     ASSERT_TRUE(o);
     auto& names = std::get<names_reply>(o->value);
-    EXPECT_EQ(names.count(), 2u);
-    EXPECT_EQ(names.left_out(), 4u);
+    EXPECT_EQ(names.count(), 3u);
+    EXPECT_EQ(names.left_out(), 5u);
     name_entry entry;
     ASSERT_TRUE(names.next(entry));
     EXPECT_EQ(entry.filename, "ok");
     EXPECT_EQ(entry.longname, "long ok");
     ASSERT_TRUE(names.next(entry));
     EXPECT_EQ(entry.filename, "..");
+    ASSERT_TRUE(names.next(entry));
+    EXPECT_EQ(entry.filename, longest);
     EXPECT_FALSE(names.next(entry));
     EXPECT_FALSE(names.next(entry));
 }
