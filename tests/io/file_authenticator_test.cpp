@@ -2,6 +2,7 @@
 
 #include "sluice/io/policy_cache.hpp"
 #include "sluice/io/source_pool.hpp"
+#include "sluice/tests/support/forwarding_gates.hpp"
 #include "sluice/tests/support/key_folder.hpp"
 #include "sluice/tests/support/soft_token.hpp"
 #include "sluice/tests/support/transport_pair.hpp"
@@ -133,6 +134,41 @@ TEST_F(CertificateLogins, OfTrustedAuthoritiesForTheUser) {
     EXPECT_EQ(why({.principals = {"ada"}}), "authority is not trusted");
     options.trusted_user_ca_keys_file = dir.path("absent");
     EXPECT_EQ(why({.principals = {"ada"}}), "authority is not trusted");
+}
+
+// Every kind of forwarding that is served hangs on a right (forwarding_gates.hpp): each way to take
+// one away does.
+TEST_F(CertificateLogins, EveryRightIsTakenAwayByEveryWayToSayIt) {
+    const std::string trusted = options.trusted_user_ca_keys_file;
+    for (const test::gate g : test::gates_that_open) {
+        const auto keeper = test::keeper_of(g);
+        SCOPED_TRACE(keeper.option);
+        fields with{.principals = {"ada"}, .extensions = {{keeper.extension}}};
+        options.trusted_user_ca_keys_file = trusted;
+        EXPECT_EQ(why({.principals = {"ada"}}), "");
+        EXPECT_FALSE(verdict.rights.*keeper.right) << "a certificate that does not say so";
+        EXPECT_EQ(why(with), "");
+        EXPECT_TRUE(verdict.rights.*keeper.right);
+        for (const std::string line : {"restrict", keeper.option}) {
+            SCOPED_TRACE(line);
+            options.trusted_user_ca_keys_file.clear();
+            authorize("cert-authority," + line, test::test_authority().public_half());
+            EXPECT_EQ(why(with), "");
+            EXPECT_FALSE(verdict.rights.*keeper.right) << "the line of an authority";
+
+            authorize(line, key);
+            verdict = ask(options, question(kind::public_key, key));
+            EXPECT_TRUE(accepts(verdict.answer));
+            EXPECT_FALSE(verdict.rights.*keeper.right) << "the line of a key";
+        }
+        session_rights both;
+        session_rights more;
+        more.*keeper.right = false;
+        EXPECT_TRUE(restrict(both, more));
+        EXPECT_FALSE(both.*keeper.right) << "another step of the login";
+        EXPECT_TRUE(restrict(more, session_rights()));
+        EXPECT_FALSE(more.*keeper.right) << "which another does not give back";
+    }
 }
 
 TEST_F(CertificateLogins, GiveTheRightsOfTheCertificate) {

@@ -1,5 +1,6 @@
 #include "sluice/tools/sluiced_logins.hpp"
 
+#include "sluice/tests/support/forwarding_gates.hpp"
 #include "sluice/tests/support/key_folder.hpp"
 #include "sluice/tools/sluiced_setup.hpp"
 
@@ -139,11 +140,13 @@ TEST_F(SluicedLogins, WhatALoginMayDoIsThatOfTheSettings) {
     EXPECT_TRUE(accepts(ada.answer));
     EXPECT_EQ(ada.rights.forced_command, "internal-sftp");
     EXPECT_EQ(ada.rights.environment.size(), 1U);
-    EXPECT_FALSE(ada.rights.port_forwarding);
+    for (const test::gate g : test::gates_that_open)
+        EXPECT_FALSE(ada.rights.*test::keeper_of(g).right) << "DisableForwarding";
     const auto bob = by_key(text, "bob");
     EXPECT_TRUE(accepts(bob.answer));
     EXPECT_FALSE(bob.rights.forced_command);
-    EXPECT_TRUE(bob.rights.port_forwarding);
+    for (const test::gate g : test::gates_that_open)
+        EXPECT_TRUE(bob.rights.*test::keeper_of(g).right);
     EXPECT_FALSE(accepts(by_key("DenyUsers ada@10.0.0.0/8").answer));
     EXPECT_FALSE(accepts(by_key("PermitRootLogin no", "root").answer));
     EXPECT_FALSE(accepts(by_key("RevokedKeys /absent").answer)) << "then all are revoked";
