@@ -18,6 +18,7 @@
 
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -420,6 +421,53 @@ TEST(SftpClient, ResumesAtAnOffset) {
         EXPECT_EQ(text_of(s.local / "part"), data.substr(0, 5));
         EXPECT_EQ((co_await o.sftp.put(s.local / "whole", "/part", part)).bytes, 5u);
         EXPECT_EQ(s.remote("/part"), data.substr(0, 5));
+        co_await end_well(o);
+    }()));
+}
+
+// Of a file with a hole, whose offsets need more than 32 bits.
+TEST(SftpClient, FilesOfMoreThan4GiBAreReadAndWrittenWhereTheyShould) {
+    constexpr std::uint64_t far = (std::uint64_t{5} << 30) + 12345;
+    test::temp_dir root;
+    test::temp_dir local;
+    asio::thread_pool pool(1);
+    served s;
+    s.options.filesystem =
+        [&](const session_info&,
+            const asio::any_io_executor& executor) -> std::unique_ptr<sftp::filesystem> {
+        auto opened = posix_filesystem::open({root.path().string()}, executor, pool);
+        return opened ? std::move(*opened) : nullptr;
+    };
+    s.start();
+    const auto piece_of = [](const std::filesystem::path& path) {
+        std::string piece(9, '\0');
+        const file_descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+        const auto n = ::pread(file.get(), piece.data(), piece.size(), static_cast<off_t>(far) - 3);
+        return piece.substr(0, n < 0 ? 0 : static_cast<std::size_t>(n));
+    };
+    const std::string want("\0\0\0beyond", 9);
+    EXPECT_TRUE(run_to_end(s, [&]() -> asio::awaitable<void> {
+        auto o = co_await open_sftp(s);
+        remote_file file = co_await o.sftp.open("/f", create | sftp::fxf_read);
+        const std::string text = "beyond";
+        EXPECT_EQ(co_await file.async_write_some_at(far, asio::buffer(text)), text.size());
+        EXPECT_EQ((co_await file.stat()).size, far + text.size());
+        std::string back(20, '-');
+        EXPECT_EQ(co_await file.async_read_some_at(far, asio::buffer(back)), text.size());
+        EXPECT_EQ(back.substr(0, 7), "beyond-");
+        co_await file.close();
+        EXPECT_EQ(piece_of(root / "f"), want);
+        struct ::stat status {};
+        EXPECT_EQ(::stat((root / "f").c_str(), &status), 0);
+        EXPECT_LT(status.st_blocks, 4096) << "and nowhere else";
+
+        transfer_options how;
+        how.offset = far;
+        EXPECT_EQ((co_await o.sftp.get("/f", local / "got", how)).bytes, text.size());
+        EXPECT_EQ(piece_of(local / "got"), want);
+        EXPECT_EQ((co_await o.sftp.put(local / "got", "/put", how)).bytes, text.size());
+        EXPECT_EQ(piece_of(root / "put"), want);
+        EXPECT_EQ(std::filesystem::file_size(root / "put"), far + text.size());
         co_await end_well(o);
     }()));
 }

@@ -334,8 +334,9 @@ TEST(SshConfig, TokensAndVariablesAreExpanded) {
 // ProxyCommand and Match exec bring names to a shell: wherever they come from, they are looked at
 // before anything is expanded.
 TEST(SshConfig, NamesThatAShellWouldTakeForMoreAreRefused) {
-    const strings users{"$NAME", "a$IFS", "a;b",  "`a`", "a|b",    "a&b", "-a",
-                        "a>b",   "(a)",   "a{b}", "'a",  "a -o x", "a\tb"};
+    const strings users{"$NAME", "a$IFS", "a;b",   "`a`", "a|b",    "a&b",  "-a",
+                        "a>b",   "(a)",   "a{b}",  "'a",  "a -o x", "a\tb", "a\"b",
+                        "a\\",   "a\nb",  "a\x7f", "a{",  "a)"};
     const strings hosts{"$NAME", "a$IFS", "a;b", "`a`", "a|b", "a&b", "-a", "a b", "a\\b"};
     const std::string exec = "Match exec \"say %r %h %k\"\nPort 3\n";
     for (const std::string& user : users) {
@@ -345,6 +346,9 @@ TEST(SshConfig, NamesThatAShellWouldTakeForMoreAreRefused) {
         ssh_config_query query{"h.example", user, {}, {{"/config", true, true, false}}};
         EXPECT_FALSE(resolve_ssh_config(query, m.system())) << "USER@HOST and -l";
         query.user.clear();
+        m.files["/config"] = "User '" + user + "'\n" + exec;
+        EXPECT_FALSE(resolve_ssh_config(query, m.system())) << "User of a file";
+        m.files["/config"] = exec;
         for (const char* keyword : {"User", "ProxyJump"}) {
             const bool jump = std::string_view(keyword) == "ProxyJump";
             query.settings = {ssh_config_setting(keyword, jump ? user + "@h" : user)};

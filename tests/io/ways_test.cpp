@@ -14,6 +14,7 @@
 
 #include <signal.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
 
@@ -154,6 +155,24 @@ TEST(Ways, ACommandThatEndsEarlyIsALostConnection) {
     auto o = w.there();
     o.proxy_command = "true";
     EXPECT_EQ(w.outcome(o), errc::connection_lost);
+}
+
+TEST(Ways, ACommandThatDoesNotStartIsSaidToBe) {
+    way w;
+    auto o = w.there();
+    o.proxy_command = "/no/such/program";  // the shell says so, on our standard error
+    EXPECT_EQ(w.outcome(o), errc::connection_lost);
+    EXPECT_FALSE(w.failure.empty());
+
+    const char* const before = std::getenv("SHELL");
+    const std::string shell = before != nullptr ? before : "";
+    ::setenv("SHELL", "/no/such/shell", 1);
+    EXPECT_EQ(w.outcome(o), boost::system::errc::no_such_file_or_directory);
+    if (before != nullptr)
+        ::setenv("SHELL", shell.c_str(), 1);
+    else
+        ::unsetenv("SHELL");
+    EXPECT_TRUE(w.failure.starts_with("cannot run the proxy command: ")) << w.failure;
 }
 
 TEST(Ways, ACommandEndsThoughNobodyRunsItsExecutor) {
