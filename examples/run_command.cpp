@@ -36,7 +36,10 @@ int main(int argc, char** argv) {
     options.user = argv[1];
     options.host = argv[2];
     options.port = static_cast<std::uint16_t>(std::atoi(argv[3]));
-    options.on_failure = [](const sluice::connect_failure& f) { std::cerr << f.text << '\n'; };
+    // `f.text` says more, but quotes the server, whose words a terminal must not get as they are.
+    options.on_failure = [](const sluice::connect_failure& f) {
+        std::cerr << f.error.message() << '\n';
+    };
 
     asio::io_context context(1);
     int status = 255;
