@@ -6,6 +6,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -41,6 +42,9 @@ struct login_verdict {
     auth_reply answer = auth_answer::refuse;
     session_rights rights = {};
     std::string reason = {};  // of a refusal, for the log: the client learns nothing of it
+    /// What it took of a processor beside the connection's strand; a refused one's source has it
+    /// counted (source_penalties).
+    std::chrono::nanoseconds cpu = {};
 };
 
 /// The user at the other end of keyboard-interactive (RFC 4256).

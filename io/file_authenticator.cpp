@@ -7,6 +7,7 @@
 #include "sluice/auth/revoked_keys.hpp"
 #include "sluice/auth/user_certificate.hpp"
 #include "sluice/io/clock.hpp"
+#include "sluice/io/cpu_meter.hpp"
 #include "sluice/io/on_pool.hpp"
 #include "sluice/io/policy_cache.hpp"
 #include "sluice/io/source_pool.hpp"
@@ -21,6 +22,7 @@
 
 #include <netdb.h>
 
+#include <chrono>
 #include <initializer_list>
 #include <memory>
 #include <optional>
@@ -414,19 +416,25 @@ asio::awaitable<login_verdict> file_authenticator::check_host(login_attempt atte
 asio::awaitable<login_verdict> file_authenticator::check_password(login_attempt attempt) {
     const auto options = options_;
     const auto passwords = passwords_;
-    std::optional<bool> right = false;
+    using outcome = std::pair<bool, std::chrono::nanoseconds>;  // and what it took
+    std::optional<outcome> right = outcome{};
     if (passwords && !options->users_file.empty()) {
         auto hash = [files = options->kept_files, path = options->users_file,
-                     question = attempt.question] { return is_password(*files, path, question); };
+                     question = attempt.question] {
+            const auto begun = thread_cpu_time();
+            const bool same = is_password(*files, path, question);
+            return outcome(same, thread_cpu_time() - begun);
+        };
         right = co_await passwords->run(attempt.peer_address, std::move(hash));
     }
     auto decision = [options, attempt = std::move(attempt)] {
         return file_decision(*options).decide(attempt);
     };
     login_verdict verdict = co_await on_pool(pool_, std::move(decision));
+    if (right) verdict.cpu = right->second;
     if (!verdict.reason.empty()) co_return verdict;
     if (!right) co_return refusal("too many passwords wait to be looked at");
-    if (*right) verdict.answer = auth_answer::accept;
+    if (right->first) verdict.answer = auth_answer::accept;
     co_return verdict;
 }
 

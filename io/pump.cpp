@@ -31,6 +31,7 @@ std::shared_ptr<byte_stream::observer> pump::self() { return {owner_.keep_alive(
 
 void pump::run() {
     if (running_ || closed_) return;
+    const cpu_meter::span measured(meter_);
     running_ = true;
     int turns = 0;
     do {
@@ -102,6 +103,7 @@ void pump::wait_readable() {
 }
 
 void pump::on_readable() {
+    const cpu_meter::span measured(meter_);
     reading_ = false;
     if (!endpoint_.wants_input()) return look_for_end();
     for (int turns = 0; !closed_ && endpoint_.wants_input() && turns < turns_max; ++turns) {

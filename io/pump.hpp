@@ -2,6 +2,7 @@
 
 #include "sluice/endpoint/endpoint.hpp"
 #include "sluice/io/byte_stream.hpp"
+#include "sluice/io/cpu_meter.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 
@@ -57,6 +58,9 @@ public:
     std::uint64_t bytes_in() const { return bytes_in_; }
     std::uint64_t bytes_out() const { return bytes_out_; }
 
+    /// What its calls use of a processor, the owner's work included, once it is started.
+    cpu_meter& meter() { return meter_; }
+
 private:
     void on_readable() override;
     void on_writable() override;
@@ -79,6 +83,7 @@ private:
     owner& owner_;
     boost::asio::steady_timer timer_;
     time_point timer_set_for_ = time_point::max();
+    cpu_meter meter_;
 
     bool running_ = false;
     bool run_posted_ = false;

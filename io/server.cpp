@@ -1,5 +1,6 @@
 #include "sluice/io/server.hpp"
 
+#include "sluice/io/clock.hpp"
 #include "sluice/io/dialler.hpp"
 #include "sluice/io/file_descriptor.hpp"
 #include "sluice/io/server_connection.hpp"
@@ -32,6 +33,19 @@ namespace {
 // When descriptors have run out, accepting is tried again after this.
 constexpr auto accept_pause = std::chrono::milliseconds(100);
 
+// What OpenSSH says to those that it refuses.
+constexpr std::string_view not_at_this_time = "Not allowed at this time\r\n";
+constexpr std::string_view too_many_startups = "Exceeded MaxStartups\r\n";
+
+std::string_view name_of(source_fault fault) {
+    switch (fault) {
+    case source_fault::no_auth: return "noauth";
+    case source_fault::auth_fail: return "authfail";
+    case source_fault::grace_exceeded: return "grace-exceeded";
+    }
+    return "";
+}
+
 server_options with_defaults(server_options options) {
     if (options.exec && !options.launcher) options.launcher = make_own_launcher();
     if (options.permit_connect && !options.connects) options.connects = std::make_shared<dialler>();
@@ -45,7 +59,8 @@ class server::implementation : public std::enable_shared_from_this<implementatio
 public:
     implementation(asio::any_io_executor executor, server_options options)
         : executor_(std::move(executor)),
-          options_(std::make_shared<const server_options>(with_defaults(std::move(options)))) {
+          options_(std::make_shared<const server_options>(with_defaults(std::move(options)))),
+          sources_(options_->sources) {
         const auto& protocol = options_->protocol;
         warn_of_weak_algorithms(protocol.transport, protocol.auth.public_key_algorithms,
                                 options_->log);
@@ -112,6 +127,7 @@ private:
     };
     struct member {
         std::shared_ptr<server_connection> connection;
+        std::string address;
         bool authenticated = false;
     };
 
@@ -176,10 +192,14 @@ private:
     }
 
     void admit(std::unique_ptr<byte_stream> stream, server_connection::place between) {
-        if (connections_.size() >= options_->connections_max || startup_refused())
-            return log(log_severity::info, "refused",
-                       {{"peer", between.peer_name}, {"reason", "too many connections"}});
+        if (source_refused(between)) return tell(*stream, not_at_this_time);
+        if (connections_.size() >= options_->connections_max || startup_refused()) {
+            log(log_severity::info, "refused",
+                {{"peer", between.peer_name}, {"reason", "too many connections"}});
+            return tell(*stream, too_many_startups);
+        }
         const std::uint64_t number = next_number_++;
+        const std::string address = between.peer_address;
         server_connection::observer told;
         told.authenticated = [self = shared_from_this(), number] {
             asio::post(self->executor_, [self, number] { self->on_authenticated(number); });
@@ -188,10 +208,16 @@ private:
             asio::post(self->executor_,
                        [self, number, report] { self->on_closed(number, report); });
         };
+        told.charged = [self = shared_from_this(), address](std::optional<source_fault> fault,
+                                                            std::chrono::nanoseconds cpu) {
+            asio::post(self->executor_,
+                       [self, address, fault, cpu] { self->on_charged(address, fault, cpu); });
+        };
         auto connection = std::make_shared<server_connection>(std::move(stream), std::move(between),
                                                               options_, std::move(told));
-        connections_.emplace(number, member{connection});
+        connections_.emplace(number, member{connection, address});
         ++starting_;
+        sources_.startup_begun(address);
         asio::dispatch(connection->executor(), [connection] { connection->start(); });
     }
 
@@ -208,20 +234,65 @@ private:
         return (draw[0] * 256u + draw[1]) % 100 < percent;
     }
 
+    // A line when a source begins to be refused and one when that is over: those between count.
+    bool source_refused(const server_connection::place& from) {
+        const auto verdict = sources_.check(from.peer_address, now());
+        tell_releases();
+        const bool full = verdict == source_limits::verdict::table_full;
+        if (full && !std::exchange(sources_full_told_, true))
+            log(log_severity::error, "sources_full", {{"peer", from.peer_name}});
+        if (verdict == source_limits::verdict::admitted) sources_full_told_ = false;
+        if (verdict == source_limits::verdict::too_many_startups)
+            log(log_severity::info, "refused",
+                {{"peer", from.peer_name}, {"reason", "too many connections of its source"}});
+        return verdict != source_limits::verdict::admitted;
+    }
+
+    void on_charged(const std::string& address, std::optional<source_fault> fault,
+                    std::chrono::nanoseconds cpu) {
+        if (ending_) return;
+        const auto refused = sources_.penalise(address, fault, cpu, now());
+        tell_releases();
+        if (!refused) return;
+        const auto time = std::chrono::ceil<std::chrono::seconds>(refused->time).count();
+        log(log_severity::info, "source_refused",
+            {{"source", refused->source},
+             {"reason", std::string(fault ? name_of(*fault) : "cpu")},
+             {"seconds", std::to_string(time)}});
+    }
+
+    void tell_releases() {
+        for (const auto& one : sources_.take_releases())
+            log(log_severity::info, "source_served",
+                {{"source", one.source}, {"refused", std::to_string(one.refused)}});
+    }
+
+    // As OpenSSH: a line before the identification (RFC 4253 §4.2), as far as it goes at once.
+    static void tell(byte_stream& peer, std::string_view text) {
+        error_code ignored;
+        peer.write_some(as_bytes(text), ignored);
+        static_cast<void>(peer.shutdown_send());
+    }
+
     void on_authenticated(std::uint64_t number) {
         const auto found = connections_.find(number);
         if (found == connections_.end() || found->second.authenticated) return;
         found->second.authenticated = true;
-        --starting_;
+        startup_ended(found->second);
     }
 
     void on_closed(std::uint64_t number, const close_report& report) {
         const auto found = connections_.find(number);
         if (found == connections_.end()) return;
-        if (!found->second.authenticated) --starting_;
+        if (!found->second.authenticated) startup_ended(found->second);
         if (ending_) add(report);
         connections_.erase(found);
         tell_done();
+    }
+
+    void startup_ended(const member& one) {
+        --starting_;
+        sources_.startup_ended(one.address);
     }
 
     // A login that was not finished had nothing to lose.
@@ -235,6 +306,7 @@ private:
 
     void tell_done() {
         if (!connections_.empty()) return;
+        report_.refused_by_source = sources_.refused();
         for (auto& done : std::exchange(done_, {}))
             asio::post(executor_, asio::append(std::move(done), report_));
     }
@@ -250,6 +322,8 @@ private:
     std::unordered_map<std::uint64_t, member> connections_;
     std::uint64_t next_number_ = 0;
     unsigned starting_ = 0;  // connections that have not logged in
+    source_limits sources_;
+    bool sources_full_told_ = false;
     bool ending_ = false;
     server_report report_;  // of what was there when the end began
     std::vector<drained_handler> done_;

@@ -9,6 +9,7 @@
 #include "sluice/io/log.hpp"
 #include "sluice/io/served_connection.hpp"
 #include "sluice/io/session_handler.hpp"
+#include "sluice/io/source_limits.hpp"
 #include "sluice/sftp/filesystem.hpp"
 
 #include <boost/asio/any_completion_handler.hpp>
@@ -56,6 +57,7 @@ struct server_report {
         0;  // of these, those that lost something, or were ended before they were done
     close_report::totals total;
     std::size_t tasks_not_returned = 0;
+    std::uint64_t refused_by_source = 0;  // connections, ever: see source_options
 };
 
 struct server_options {
@@ -94,6 +96,7 @@ struct server_options {
     std::size_t sessions_max = 10;  // open at once on a connection; OpenSSH's MaxSessions
     std::size_t connections_max = 100'000;
     startup_limits startups;
+    source_options sources;
 
     /// Where the next connection lives: an executor that runs one thing at a time (a strand, or the
     /// context of a single thread). Empty: a strand of the server's own executor for each.

@@ -3,6 +3,7 @@
 #include "sluice/io/clock.hpp"
 #include "sluice/io/login_conversation.hpp"
 #include "sluice/io/session_port.hpp"
+#include "sluice/wire/limits.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
@@ -27,7 +28,9 @@ server_connection::server_connection(std::unique_ptr<byte_stream> stream, place 
       pump_(std::move(stream), endpoint_, *this),
       alive_(pump_.executor()),
       started_(now()),
-      sessions_gone_(pump_.executor(), std::chrono::steady_clock::time_point::max()) {}
+      sessions_gone_(pump_.executor(), std::chrono::steady_clock::time_point::max()) {
+    pump_.meter().start();  // until the login
+}
 
 server_connection::~server_connection() = default;
 
@@ -39,6 +42,7 @@ void server_connection::start() {
 void server_connection::drain(const drain_options& how) {
     if (finished_) return;
     draining_ = how.policy;
+    asked_to_end_ = true;
     endpoint_.drain(std::chrono::duration_cast<duration>(how.deadline), now());
     for (std::size_t i = 0; i < ports_.size(); ++i)
         ports_[i]->drain(how.policy);
@@ -47,6 +51,7 @@ void server_connection::drain(const drain_options& how) {
 }
 
 void server_connection::cut(std::string_view text) {
+    asked_to_end_ = asked_to_end_ || !finished_;
     endpoint_.cut(disconnect_reason::by_application, text, now());
     pump_.run();
     for (const auto& port : ports_)
@@ -63,10 +68,12 @@ void server_connection::take_events() {
         on_event(**event);
         if (endpoint_.finished()) break;
     }
+    if (pump_.meter().spent() - charged_cpu_ > limits::source_cpu_step) charge_source({});
 }
 
 void server_connection::on_finished() {
     finished_ = true;
+    if (!asked_to_end_) charge_source(fault_of_end());
     close_sessions();
     if (out_of_time())
         for (const auto& port : ports_)
@@ -74,6 +81,18 @@ void server_connection::on_finished() {
     stop_following();
     if (conversation_) conversation_->abandon();
     if (deciding_) deciding_->emit(asio::cancellation_type::terminal);
+}
+
+// A login costs its source nothing, nor what it took.
+void server_connection::charge_source(std::optional<source_fault> fault) {
+    const auto spent = pump_.meter().spent() - std::exchange(charged_cpu_, pump_.meter().spent());
+    if (session_.user.empty() && told_.charged) told_.charged(fault, spent);
+}
+
+source_fault server_connection::fault_of_end() const {
+    if (endpoint_.end_error() == errc::login_timeout) return source_fault::grace_exceeded;
+    const bool trying = deciding_ && attempt_.question.what != auth_question::kind::none;
+    return tried_ || trying ? source_fault::auth_fail : source_fault::no_auth;
 }
 
 // Where we ended it, there is no more time for anybody. Else what was received is dealt with.

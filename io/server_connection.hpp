@@ -32,9 +32,12 @@ class server_connection final : public std::enable_shared_from_this<server_conne
                                 private pump::owner,
                                 private served_connection {
 public:
-    /// Told once each, on the connection's strand.
+    /// Told on the connection's strand, once each.
     struct observer {
         std::function<void()> authenticated;
+        /// Not once: how it ended without a login, or what it has used of a processor until then,
+        /// each time since the last.
+        std::function<void(std::optional<source_fault>, std::chrono::nanoseconds cpu)> charged;
         std::function<void(const close_report&)> closed;
     };
 
@@ -83,6 +86,8 @@ private:
 
     bool out_of_time() const;
     void finish_if_idle();
+    void charge_source(std::optional<source_fault> fault);
+    source_fault fault_of_end() const;
     close_report final_report() const;
     void log_end(const close_report& report) const;
     void log(log_severity level, std::string_view event,
@@ -130,6 +135,9 @@ private:
     close_report served_;  // SFTP sessions only
     std::uint64_t tasks_cancelled_ = 0;
 
+    bool tried_ = false;                      // a login was refused
+    bool asked_to_end_ = false;               // by the server: nothing is the peer's fault
+    std::chrono::nanoseconds charged_cpu_{};  // of what the pump's meter says
     std::unique_ptr<boost::asio::cancellation_signal> deciding_;  // while an authenticator works
     login_attempt attempt_;                                       // that is being decided
     std::shared_ptr<login_conversation> conversation_;            // keyboard-interactive

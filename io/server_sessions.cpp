@@ -3,6 +3,7 @@
 #include "sluice/auth/address_patterns.hpp"
 #include "sluice/io/clock.hpp"
 #include "sluice/io/coroutine_handler.hpp"
+#include "sluice/io/cpu_meter.hpp"
 #include "sluice/io/dialler.hpp"
 #include "sluice/io/forwarding.hpp"
 #include "sluice/io/login_conversation.hpp"
@@ -91,8 +92,10 @@ asio::awaitable<login_verdict> check(std::shared_ptr<authenticator> logins, logi
     const auto begun = now();
     const auth_question question = attempt.question;
     login_verdict verdict = co_await checked(std::move(logins), std::move(attempt));
+    const auto used = thread_cpu_time();
     if (accepts(verdict.answer) && question.certificate && !question.certificate->verify())
-        verdict = {.reason = "certificate is not signed by its authority"};
+        verdict = {.reason = "certificate is not signed by its authority",
+                   .cpu = verdict.cpu + (thread_cpu_time() - used)};
     const bool refused = !admits(verdict.answer, question) &&
                          !std::holds_alternative<auth_password_expired>(verdict.answer);
     if (refused && question.what != auth_question::kind::none) {
@@ -186,6 +189,7 @@ void server_connection::on_question() {
 
 void server_connection::on_verdict(login_verdict verdict) {
     deciding_.reset();
+    pump_.meter().add(verdict.cpu);
     const auto talked = std::exchange(conversation_, nullptr);
     if (finished_) return finish_if_idle();
     if (talked && talked->abandoned()) {
@@ -204,6 +208,7 @@ void server_connection::on_verdict(login_verdict verdict) {
     if (accepted || std::holds_alternative<auth_password_expired>(verdict.answer)) {
         answer(std::move(verdict.answer));
     } else {
+        tried_ = tried_ || what != auth_question::kind::none;
         if (what != auth_question::kind::none) log_refusal(verdict.reason);
         answer(auth_answer::refuse);
     }
@@ -230,6 +235,7 @@ void server_connection::log_refusal(const std::string& reason) const {
 }
 
 void server_connection::on_authenticated(const authenticated_user& user) {
+    pump_.meter().stop();
     session_.user = user.name();
     session_.peer_address = peer_address_;
     session_.local_port = local_port_;

@@ -426,7 +426,8 @@ int serve(const arguments& a) {
                   {"cut", std::to_string(report.cut)},
                   {"files_committed", std::to_string(report.total.files_committed)},
                   {"files_abandoned", std::to_string(report.total.files_abandoned)},
-                  {"undelivered_bytes", std::to_string(report.total.bytes_undelivered)}}});
+                  {"undelivered_bytes", std::to_string(report.total.bytes_undelivered)},
+                  {"refused_by_source", std::to_string(report.refused_by_source)}}});
         workers.stop();
     };
     asio::signal_set signals(workers.first(), SIGTERM, SIGINT);

@@ -3,6 +3,7 @@
 #include "sluice/auth/address_patterns.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 namespace sluice {
 namespace {
@@ -21,6 +22,15 @@ bool is_same_address(std::string_view a, std::string_view b) {
 }
 
 }  // namespace
+
+bool penalty_setting::operator==(const penalty_setting& other) const {
+    const auto all = [](const penalty_setting& p) {
+        return std::tuple(p.crash, p.auth_fail, p.invalid_user, p.no_auth, p.grace_exceeded,
+                          p.refuse_connection, p.cpu, p.max, p.min, p.max_sources4, p.max_sources6,
+                          p.overflow, p.overflow_of_v6());
+    };
+    return on == other.on && (!on || all(*this) == all(other));
+}
 
 connect_answer may_open(const sluiced_config& config, std::string_view host, std::uint16_t port) {
     if (!config.local_forwarding || config.disable_forwarding) return connect_answer::refuse;

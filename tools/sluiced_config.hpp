@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sluice/io/connect_answer.hpp"
+#include "sluice/io/source_limits.hpp"
 #include "sluice/sftp/drain_policy.hpp"
 #include "sluice/wire/error.hpp"
 #include "sluice/wire/limits.hpp"
@@ -52,6 +53,40 @@ struct startup_limit {
     bool operator==(const startup_limit&) const = default;
 };
 
+/// How many bits of an address make its source.
+struct net_block_size {
+    unsigned v4 = 32;
+    unsigned v6 = 128;
+
+    bool operator==(const net_block_size&) const = default;
+};
+
+/// What sources are refused for (PerSourcePenalties). Three of these are never due: a crash is the
+/// end of the whole server, there are no system accounts, so no user is invalid, and there is no
+/// RefuseConnection.
+struct penalty_setting {
+    bool on = true;
+    std::chrono::seconds crash{90};
+    std::chrono::seconds auth_fail{5};
+    std::chrono::seconds invalid_user{5};
+    std::chrono::seconds no_auth{1};
+    std::chrono::seconds grace_exceeded{10};
+    std::chrono::seconds refuse_connection{10};
+    unsigned cpu = 10;  // ours: seconds for a second of a processor
+    std::chrono::seconds max{600};
+    std::chrono::seconds min{15};
+    std::size_t max_sources4 = 65'536;
+    std::size_t max_sources6 = 65'536;
+    source_overflow overflow = source_overflow::permissive;
+    std::optional<source_overflow> overflow6 = {};  // nothing: as the other
+
+    unsigned given = 0;  // for reading: a bit for each name that has its value
+
+    source_overflow overflow_of_v6() const { return overflow6.value_or(overflow); }
+    /// Whether they mean the same.
+    bool operator==(const penalty_setting& other) const;
+};
+
 /// When to exchange keys again; nothing: what the cipher asks for.
 struct rekey_limit {
     std::optional<std::uint64_t> data;  // bytes
@@ -75,6 +110,12 @@ struct sluiced_config {
     std::vector<listen_address> listen_addresses;
     address_family family = address_family::any;
     startup_limit max_startups;
+
+    // Sources
+    std::optional<unsigned> per_source_max_startups;  // nothing: none
+    net_block_size per_source_net_block;
+    penalty_setting per_source_penalties;
+    std::string per_source_penalty_exempt;  // address patterns; empty: none
 
     // Keys and algorithms; in order of preference
     std::vector<std::string> host_keys;          // files

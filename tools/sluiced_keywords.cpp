@@ -148,6 +148,10 @@ constexpr std::array keyword_rows{
     first_of<file, &config::moduli_file>("ModuliFile"),
     first_of<service_name, &config::pam_service>("PAMServiceName"),
     first_of<yes_or_no, &config::password_authentication>("PasswordAuthentication", in_match),
+    first_of<source_startups, &config::per_source_max_startups>("PerSourceMaxStartups"),
+    first_of<net_block, &config::per_source_net_block>("PerSourceNetBlockSize"),
+    all_of<penalties, &config::per_source_penalties>("PerSourcePenalties", false, any_number),
+    first_of<address_list, &config::per_source_penalty_exempt>("PerSourcePenaltyExemptList"),
     first_of<open_patterns, &config::permit_open>("PermitOpen", in_match, any_number),
     first_of<one_of<root_words>, &config::permit_root_login>("PermitRootLogin", in_match),
     all_of<port_lines, &config::ports>("Port"),
@@ -197,7 +201,6 @@ constexpr std::array fixed_rows{
 constexpr std::array refused_rows{
     refused_row{"AllowGroups", "there are no system accounts, so no groups; use AllowUsers"},
     refused_row{"DenyGroups", "there are no system accounts, so no groups; use DenyUsers"},
-    refused_row{"PerSourceMaxStartups", "not served; MaxStartups holds for all addresses"},
 };
 
 }  // namespace

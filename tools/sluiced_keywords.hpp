@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sluice/tools/sluiced_sources.hpp"
 #include "sluice/tools/sluiced_values.hpp"
 
 #include <cstddef>

@@ -68,6 +68,9 @@ std::optional<contradiction> contradiction_in(const sluiced_config& c) {
     if (!c.authentication_methods.empty() &&
         std::ranges::none_of(c.authentication_methods, possible))
         return contradiction{"AuthenticationMethods", "every list needs a method that is disabled"};
+    const penalty_setting& p = c.per_source_penalties;
+    if (p.on && p.max < p.min)
+        return contradiction{"PerSourcePenalties", "with max below min, nothing is ever refused"};
     for (const auto& user : c.allow_users)
         if (std::ranges::find(c.deny_users, user) != c.deny_users.end())
             return contradiction{"AllowUsers", "'" + user.user + "' is in DenyUsers too"};

@@ -74,7 +74,8 @@ using include_reader =
 
 /// Reads settings, of several texts one after the other; each begins outside of Match. The first
 /// value of a keyword counts; AcceptEnv, AllowUsers, DenyUsers, HostCertificate, HostKey,
-/// ListenAddress, Port and Subsystem add up. Without `include`, Include is an error.
+/// ListenAddress, PerSourcePenalties, Port and Subsystem add up. Without `include`, Include is an
+/// error.
 boost::system::result<sluiced_settings, config_error> read_sluiced_settings(
     const std::vector<config_text>& texts, const algorithm_choices& algorithms,
     const include_reader& include = {});

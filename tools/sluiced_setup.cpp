@@ -9,6 +9,7 @@
 #include "sluice/io/text_file.hpp"
 #include "sluice/tools/sluiced_log.hpp"
 #include "sluice/tools/sluiced_logins.hpp"
+#include "sluice/tools/sluiced_sources.hpp"
 #include "sluice/transport/cipher.hpp"
 #include "sluice/transport/mac.hpp"
 #include "sluice/transport/table.hpp"
@@ -273,6 +274,7 @@ setup_result<server_options> make_server_options(const sluiced_settings& setting
     };
     options.startups = {config.max_startups.start, config.max_startups.rate,
                         config.max_startups.full};
+    options.sources = source_options_from(config);
     return options;
 }
 

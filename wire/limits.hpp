@@ -119,7 +119,17 @@ inline constexpr std::size_t ssh_config_values_max = 1024;    // of one keyword
 inline constexpr std::size_t ssh_config_text_length_max = 64 * 1024;  // bytes with tokens expanded
 inline constexpr std::size_t jump_hosts_max = 8;  // servers a connection goes through, for loops
 
+// Sources: addresses, or blocks of them, of connections without a login
+inline constexpr std::size_t sources_max = 1 << 20;  // with penalties, of a family; 160 MB
+inline constexpr std::chrono::milliseconds source_cpu_step{100};  // told to the server at once
+
 // A server's log
+inline constexpr std::size_t log_field_length_max = 256;     // bytes of one value
+inline constexpr std::size_t log_connection_lines_max = 64;  // at once; its life long it gets more
+inline constexpr std::size_t log_connection_lines_rate = 1;  // a second
+inline constexpr std::size_t log_source_lines_max = 1024;    // at once, of all its connections
+inline constexpr std::size_t log_source_lines_rate = 32;     // a second
+inline constexpr std::size_t log_sources_max = 4096;         // followed; the quietest is forgotten
 inline constexpr std::size_t log_queue_bytes_max = 4 * 1024 * 1024;  // lines nobody has read yet
 inline constexpr std::chrono::milliseconds log_flush_time_max{500};  // at exit, for a slow reader
 

@@ -117,7 +117,10 @@ def settings_that_say_nothing(program, setup):
                  b'ChrootDirectory ""\n', b'AuthorizedKeysFile ""\n', b'AllowUsers ""\n',
                  b'TrustedUserCAKeys ""\n', b"UsersFile /a\0b\n", b"Landlock maybe\n",
                  b"Seccomp\n", b'HostKey ""\n', b"MaxAuthTries 0\n", b'ForceCommand\n',
-                 b"PermitOpen :80\n", b'SetEnv =x\n', b'RevokedKeys ""\n'):
+                 b"PermitOpen :80\n", b'SetEnv =x\n', b'RevokedKeys ""\n',
+                 b"PerSourcePenalties authfail:\0\n", b"PerSourcePenalties noauth:-1\n",
+                 b"PerSourceMaxStartups 0\n", b'PerSourcePenaltyExemptList ""\n',
+                 b"PerSourceNetBlockSize 33\n"):
         file = setup.folder / "settings"
         file.write_bytes(line)
         done = subprocess.run([program, "--config", file, "--root", setup.served, "--host-key",

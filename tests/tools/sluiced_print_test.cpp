@@ -36,6 +36,10 @@ TEST(SluicedPrint, ReadsBackToTheSame) {
              "AuthorizedKeysFile a b\\ c",
              "Ciphers -aes*\nMACs ^hmac-sha2-512\nPubkeyAcceptedAlgorithms ssh-ed25519",
              "Subsystem sftp internal-sftp -R\nAtomicUploads yes\nMaxStartups 7",
+             "PerSourceMaxStartups 3\nPerSourceNetBlockSize 24:56\nPerSourcePenalties no",
+             "PerSourcePenalties authfail:1m cpu:0 overflow:deny-all\n"
+             "PerSourcePenaltyExemptList 10.0.0.0/8,::1,!10.0.0.1",
+             "PerSourcePenalties overflow6:deny-all max-sources6:1",
              "AddressFamily inet\nPermitRootLogin without-password\nDisableForwarding yes",
          }) {
         SCOPED_TRACE(text);
