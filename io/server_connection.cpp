@@ -1,6 +1,7 @@
 #include "sluice/io/server_connection.hpp"
 
 #include "sluice/io/clock.hpp"
+#include "sluice/io/log_fields.hpp"
 #include "sluice/io/login_conversation.hpp"
 #include "sluice/io/session_port.hpp"
 #include "sluice/wire/limits.hpp"
@@ -189,7 +190,9 @@ void server_connection::log(log_severity level, std::string_view event,
                             std::vector<std::pair<std::string_view, std::string>> fields) const {
     if (!options_->log) return;
     fields.emplace(fields.begin(), "peer", peer_name_);
-    options_->log({level, event, std::move(fields)});
+    log_record record{level, event, std::move(fields)};
+    cut_fields(record);
+    options_->log(record);
 }
 
 }  // namespace sluice

@@ -1,5 +1,7 @@
 #include "sluice/tools/sluiced_log.hpp"
 
+#include "sluice/io/clock.hpp"
+#include "sluice/tools/sluiced_log_limits.hpp"
 #include "sluice/wire/limits.hpp"
 
 #include <spdlog/sinks/base_sink.h>
@@ -100,12 +102,22 @@ log_sink make_sluiced_log(const sluiced_log_options& options, std::shared_ptr<li
     logger->set_level(spdlog_level(options.most));
     logger->set_pattern(options.json ? "%v" : "%Y-%m-%dT%H:%M:%S.%eZ %v",
                         spdlog::pattern_time_type::utc);
-    return [logger, json = options.json](const log_record& record) {
-        const auto level = spdlog_level(record.level);
-        if (!logger->should_log(level)) return;
+    const auto write = [logger, json = options.json](const log_record& record) {
         const std::string line =
             json ? as_json(record) : std::string(name_of(record.level)) + " " + as_text(record);
-        logger->log(level, "{}", line);
+        logger->log(spdlog_level(record.level), "{}", line);
+    };
+    struct shared_limits {
+        std::mutex mutex;
+        log_limits limits;
+    };
+    return [logger, write, shared = std::make_shared<shared_limits>()](const log_record& record) {
+        if (!logger->should_log(spdlog_level(record.level))) return;
+        const std::lock_guard lock(shared->mutex);
+        const auto decided = shared->limits.take(record, now());
+        for (const auto& one : decided.before)
+            write(one);
+        if (decided.write) write(record);
     };
 }
 

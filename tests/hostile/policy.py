@@ -33,13 +33,14 @@ class Authority:
     def line(self):
         return "ssh-ed25519 " + base64.b64encode(self.blob(self.key)).decode()
 
-    def certify(self, key_file, principals, valid=(0, 2**64 - 1), critical=b""):
+    def certify(self, key_file, principals, valid=(0, 2**64 - 1), critical=b"",
+                key_id=b"id"):
         """Writes key_file-cert.pub; `principals` are bytes, as they stand."""
         blob = base64.b64decode(open(f"{key_file}.pub").read().split()[1])
         raw = blob[-32:]
         name = b"ssh-ed25519-cert-v01@openssh.com"
         body = (string(name) + string(os.urandom(32)) + string(raw) + struct.pack(">QI", 1, 1)
-                + string(b"id") + string(b"".join(string(p) for p in principals))
+                + string(key_id) + string(b"".join(string(p) for p in principals))
                 + struct.pack(">QQ", *valid) + string(critical) + string(b"") + string(b"")
                 + string(self.blob(self.key)))
         body += string(string(b"ssh-ed25519") + string(self.key.sign(body)))
