@@ -127,7 +127,8 @@ result<> setstat(const posix_root& root, const sftp::op::setstat& what, mode_t m
             else if (::ftruncate(fd->get(), static_cast<off_t>(*what.attrs.size)) != 0)
                 size_error = last_system_error();
         }
-        if (size_error == system_error(EXDEV) && r != reach::all) return size_error;
+        const bool too_far = size_error == system_error(EXDEV) || size_error == system_error(ELOOP);
+        if (too_far && r != reach::all) return size_error;  // before anything is changed
     }
     const auto fd = root.open(what.path, O_PATH | (what.follow ? 0 : O_NOFOLLOW), r);
     if (!fd) return fd.error();

@@ -35,13 +35,14 @@ namespace {
 
 error_code system_error(int number) { return {number, boost::system::system_category()}; }
 
-// An outcome that only says that the first attempt could not go far enough. EINVAL: a kernel
-// without RESOLVE_CACHED.
+// An outcome that only says that the first attempt could not go far enough: another mount, or a
+// link, each of which may lead through thousands of names. EINVAL: a kernel without
+// RESOLVE_CACHED.
 template <class T>
 bool out_of_reach(const result<T>& outcome, bool cached) {
     if (outcome) return false;
     const error_code e = outcome.error();
-    if (e == system_error(EXDEV)) return true;
+    if (e == system_error(EXDEV) || e == system_error(ELOOP)) return true;
     return cached && (e == system_error(EAGAIN) || e == system_error(EINVAL));
 }
 

@@ -2,6 +2,7 @@
 
 #include "sluice/sftp/path.hpp"
 #include "sluice/wire/expects.hpp"
+#include "sluice/wire/limits.hpp"
 
 #include <algorithm>
 #include <array>
@@ -182,6 +183,11 @@ result<file_descriptor> posix_root::create(std::string_view path, int flags, mod
 
 result<file_descriptor> posix_root::resolve(std::string_view path, int flags, reach r,
                                             std::uint64_t resolve_flags) const {
+    return resolve_from(fd_.get(), path, flags, r, resolve_flags);
+}
+
+result<file_descriptor> posix_root::resolve_from(int directory, std::string_view path, int flags,
+                                                 reach r, std::uint64_t resolve_flags) const {
     std::array<char, PATH_MAX + 1> text;
     if (path.size() >= text.size()) return system_error(ENAMETOOLONG);
     if (path.empty()) path = "/";
@@ -191,11 +197,11 @@ result<file_descriptor> posix_root::resolve(std::string_view path, int flags, re
     open_how how{};
     how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC);
     how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | resolve_flags;
-    if (r != reach::all) how.resolve |= RESOLVE_NO_XDEV;
+    if (r != reach::all) how.resolve |= RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS;
     if (r == reach::cached) how.resolve |= RESOLVE_CACHED;
     // A rename while `..` is resolved makes the kernel ask for another try (EAGAIN).
     for (int attempt = 0; attempt < 64; ++attempt) {
-        file_descriptor fd(open_beneath(fd_.get(), text.data(), how));
+        file_descriptor fd(open_beneath(directory, text.data(), how));
         if (fd) return fd;
         if (errno == EINTR) continue;
         if (errno != EAGAIN || r == reach::cached) break;
@@ -211,53 +217,133 @@ result<posix_root::entry> posix_root::entry_of(std::string_view path, reach r) c
     return entry{std::move(*directory), std::string(parts.name)};
 }
 
-result<std::string> posix_root::canonical(std::string_view path, reach r) const {
+// Component by component, as realpath(3) does, with one descriptor that is carried forward. It
+// stands on a directory that was found below the root, and from there only goes down; `..` is taken
+// off the text, and where that leads is looked up from the root when it is needed.
+class posix_root::walk {
+public:
+    walk(const posix_root& root, std::string_view path) : root_(root), left_(path) {}
+
+    result<std::string> run();
+
+    /// That the kernel was asked for.
+    std::size_t components() const { return components_; }
+
+private:
+    std::string_view next();
+    bool last() const { return left_.find_first_not_of('/', at_) == std::string::npos; }
+    void up();
+    void down(std::string_view component, file_descriptor fd);
+    result<> stand();
+    result<file_descriptor> look(std::string_view component);
+    result<> follow(const file_descriptor& link);
+
+    const posix_root& root_;
+    std::string left_;    // of the path, with the texts of links
+    std::size_t at_ = 0;  // where the rest of it begins
+    std::string done_;    // "" or "/a/b", without a link
+    std::size_t depth_ = 0;
+    file_descriptor here_;  // done_; nothing: the root, or not looked up
+    bool lost_ = false;     // here_ is not looked up
+    std::size_t components_ = 0;
+    int links_ = 0;
+};
+
+result<std::string> posix_root::canonical(std::string_view path, reach r,
+                                          std::size_t* components) const {
     // Mostly there is no link on the way; then folding the text is exact, and one call says so.
     const auto plain = resolve(path, O_PATH | O_NOFOLLOW, r, RESOLVE_NO_SYMLINKS);
     struct stat status {};
     if (plain && speaks_for_the_kernel(plain->get())) return system_error(EACCES);
     if (plain && ::fstat(plain->get(), &status) == 0 && !S_ISLNK(status.st_mode))
         return sftp::canonical_path(path);
-    return walk(path, r);
+    if (r != reach::all) return system_error(ELOOP);  // what follows takes its time
+    walk way(*this, path);
+    auto end = way.run();
+    if (components != nullptr) *components = way.components();
+    return end;
 }
 
-// Component by component, as realpath(3) does.
-result<std::string> posix_root::walk(std::string_view path, reach r) const {
-    std::string done = "/";
-    std::string left(path);
-    int links = 0;
-    while (!left.empty()) {
-        const auto slash = left.find('/');
-        const std::string component = left.substr(0, slash);
-        left.erase(0, slash == std::string::npos ? left.size() : slash + 1);
-        if (component.empty() || component == ".") continue;
+result<std::string> posix_root::walk::run() {
+    while (!last()) {
+        const std::string component(next());
+        if (component == ".") continue;
         if (component == "..") {
-            done = sftp::canonical_path(done + "/..");
+            up();
             continue;
         }
-        const std::string next = done == "/" ? "/" + component : done + "/" + component;
-        const auto fd = open(next, O_PATH | O_NOFOLLOW, r);
-        if (!fd) {
-            const bool last = left.find_first_not_of('/') == std::string::npos;
-            if (fd.error() == system_error(ENOENT) && last) return next;
-            return fd.error();
-        }
+        auto fd = look(component);
+        if (!fd && fd.error() == system_error(ENOENT) && last()) return done_ + "/" + component;
+        if (!fd) return fd.error();
         struct stat status {};
         if (::fstat(fd->get(), &status) != 0) return last_system_error();
-        if (!S_ISLNK(status.st_mode)) {
-            done = next;
-            continue;
-        }
-        if (++links > links_max) return system_error(ELOOP);
-        std::array<char, PATH_MAX> target;
-        const ssize_t n = ::readlinkat(fd->get(), "", target.data(), target.size());
-        if (n < 0) return last_system_error();
-        left.insert(0, "/");
-        left.insert(0, target.data(), static_cast<std::size_t>(n));
-        if (target[0] == '/') done = "/";
-        if (left.size() > 2 * PATH_MAX) return system_error(ENAMETOOLONG);
+        if (!S_ISLNK(status.st_mode))
+            down(component, std::move(*fd));
+        else if (const auto followed = follow(*fd); !followed)
+            return followed.error();
     }
-    return done;
+    return done_.empty() ? "/" : done_;
+}
+
+std::string_view posix_root::walk::next() {
+    const auto begin = left_.find_first_not_of('/', at_);
+    at_ = std::min(left_.find('/', begin), left_.size());
+    return std::string_view(left_).substr(begin, at_ - begin);
+}
+
+void posix_root::walk::up() {
+    if (depth_ == 0) return;
+    done_.erase(done_.rfind('/'));
+    --depth_;
+    here_ = {};
+    lost_ = depth_ != 0;
+}
+
+void posix_root::walk::down(std::string_view component, file_descriptor fd) {
+    done_.append("/").append(component);
+    ++depth_;
+    here_ = std::move(fd);
+}
+
+// Counted by depth, for that is what the kernel has to do.
+result<> posix_root::walk::stand() {
+    if (!lost_) return {};
+    components_ += depth_;
+    if (components_ > limits::sftp_components_max) return system_error(ELOOP);
+    auto fd = root_.resolve(done_, O_PATH | O_NOFOLLOW, reach::all, RESOLVE_NO_SYMLINKS);
+    if (!fd) return fd.error();
+    here_ = std::move(*fd);
+    lost_ = false;
+    return {};
+}
+
+result<file_descriptor> posix_root::walk::look(std::string_view component) {
+    if (done_.size() + 1 + component.size() > PATH_MAX) return system_error(ENAMETOOLONG);
+    if (const auto ok = stand(); !ok) return ok.error();
+    if (++components_ > limits::sftp_components_max) return system_error(ELOOP);
+    const int from = here_ ? here_.get() : root_.fd_.get();
+    auto fd = root_.resolve_from(from, component, O_PATH | O_NOFOLLOW, reach::all);
+    if (!fd) return fd.error();
+    return unless_of_the_kernel(std::move(*fd));
+}
+
+result<> posix_root::walk::follow(const file_descriptor& link) {
+    if (++links_ > links_max) return system_error(ELOOP);
+    std::array<char, PATH_MAX> target;
+    const ssize_t n = ::readlinkat(link.get(), "", target.data(), target.size());
+    if (n < 0) return last_system_error();
+    std::string text(target.data(), static_cast<std::size_t>(n));
+    if (text.starts_with('/')) {
+        done_.clear();
+        depth_ = 0;
+        here_ = {};
+        lost_ = false;
+    }
+    text.append("/").append(left_, at_);
+    if (text.size() > 2 * PATH_MAX) return system_error(ENAMETOOLONG);
+    left_ = std::move(text);
+    at_ = 0;
+    return {};
 }
 
 }  // namespace sluice

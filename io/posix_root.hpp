@@ -39,7 +39,7 @@ public:
     /// How far a call may go.
     enum class reach {
         all,
-        same_mount,  // EXDEV where the path leaves the root's mount
+        same_mount,  // EXDEV where the path leaves the root's mount, ELOOP where it has a link
         cached,      // that, and EAGAIN where the kernel would have to wait for a disk
     };
 
@@ -69,19 +69,25 @@ public:
     result<entry> entry_of(std::string_view path, reach r = reach::all) const;
 
     /// The path with every symbolic link resolved, below the root: "/" or "/a/b". The last
-    /// component need not exist. Errors: ENOENT, ELOOP, ENOTDIR, ENAMETOOLONG.
-    result<std::string> canonical(std::string_view path, reach r = reach::all) const;
+    /// component need not exist. Errors: ENOENT, ENOTDIR, ENAMETOOLONG; ELOOP beyond 40 links, or
+    /// limits::sftp_components_max components with those of the links. `components` is told how
+    /// many the kernel was asked for one by one: what the path has cost.
+    result<std::string> canonical(std::string_view path, reach r = reach::all,
+                                  std::size_t* components = nullptr) const;
 
     /// Of the root itself, not of what is mounted below it.
     storage kept_in() const { return storage_; }
 
 private:
+    class walk;
+
     posix_root() = default;
     result<file_descriptor> resolve(std::string_view path, int flags, reach r,
                                     std::uint64_t resolve_flags = 0) const;
+    result<file_descriptor> resolve_from(int directory, std::string_view path, int flags, reach r,
+                                         std::uint64_t resolve_flags = 0) const;
     result<file_descriptor> open_existing(std::string_view path, int flags, reach r) const;
     result<file_descriptor> create(std::string_view path, int flags, mode_t mode, reach r) const;
-    result<std::string> walk(std::string_view path, reach r) const;
 
     file_descriptor fd_;
     storage storage_ = storage::remote;

@@ -136,10 +136,12 @@ inline constexpr std::chrono::milliseconds log_flush_time_max{500};  // at exit,
 // SFTP
 inline constexpr std::size_t sftp_packet_length_max = 256 * 1024;  // bytes, as OpenSSH
 inline constexpr std::size_t sftp_data_length_max = sftp_packet_length_max - 1024;  // READ, WRITE
-inline constexpr std::size_t sftp_handles_max = 1024;            // open at once in a session
-inline constexpr std::size_t sftp_handle_length_max = 256;       // bytes, draft-02 §6.3
-inline constexpr std::size_t sftp_path_length_max = 4096;        // bytes
-inline constexpr std::size_t sftp_requests_max = 256;            // in flight before reading stops
+inline constexpr std::size_t sftp_handles_max = 1024;       // open at once in a session
+inline constexpr std::size_t sftp_handle_length_max = 256;  // bytes, draft-02 §6.3
+inline constexpr std::size_t sftp_path_length_max = 4096;   // bytes
+inline constexpr std::size_t sftp_components_max =
+    4096;                                              // of a REALPATH with its links; twice a path
+inline constexpr std::size_t sftp_requests_max = 256;  // in flight before reading stops
 inline constexpr std::size_t sftp_directory_batch_max = 256;     // entries in one NAME reply
 inline constexpr std::size_t sftp_extended_attributes_max = 32;  // pairs in one ATTRS
 inline constexpr std::size_t sftp_name_length_max = 1024;        // bytes of one directory entry
@@ -154,6 +156,10 @@ inline constexpr std::size_t sftp_longname_length_max = 1024;  // bytes kept of 
 inline constexpr std::size_t sftp_list_max = 1'000'000;        // entries that `list` collects
 inline constexpr std::size_t sftp_list_bytes_max = 256 * 1024 * 1024;  // of them, with overhead
 inline constexpr std::size_t sftp_error_text_max = 256;  // bytes kept of a server's words
+inline constexpr std::size_t descriptors_of_user_max = 16'384;  // open files, 1 KiB of kernel each
+inline constexpr std::size_t descriptors_of_connection_max = 4'096;  // likewise: four full sessions
+inline constexpr std::size_t id_file_length_max = 256 * 1024;  // bytes of etc/passwd below a root
+inline constexpr std::size_t id_file_names_max = 4096;         // of it; as kept of the system's
 inline constexpr std::size_t sftp_transfer_bytes_max = 16 * 1024 * 1024;  // 320 MB/s at 50 ms
 
 // What `sluice` does with what a server makes up

@@ -1,9 +1,12 @@
 #!/usr/bin/python3
 """Paths that lead to what is the kernel's: `paths.py build/dev/sluiced`."""
 
+import os
 import re
+import threading
 
-from support import Sluiced, check, main
+import paramiko
+from support import HOST, PATIENCE, Sluiced, check, main
 
 # What each would tell or do, were it served.
 READ = ("/proc/self/mem", "/proc/self/environ", "/proc/self/maps", "/proc/1/environ",
@@ -63,5 +66,50 @@ def below_the_root_only(program, setup):
         server.serves()
 
 
+def dear_paths(program, setup):
+    """a path of 4 KiB whose links lead back and forth in a deep directory costs little"""
+    at = os.open(setup.served, os.O_RDONLY | os.O_DIRECTORY)
+    depth = 800
+    for _ in range(depth):
+        os.mkdir("a", dir_fd=at)
+        here = os.open("a", os.O_RDONLY | os.O_DIRECTORY, dir_fd=at)
+        os.close(at)
+        at = here
+    os.symlink("../a/" * 818, "l", dir_fd=at)
+    os.symlink("./" * 2047, "k", dir_fd=at)
+    os.close(at)
+    dear = ["a/" * depth + name * 900 for name in ("l/", "k/")]
+    with Sluiced(program, setup) as server:
+        before = server.cpu()
+        failed = []
+
+        def ask():
+            try:
+                client = paramiko.SSHClient()
+                client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
+                client.connect(HOST, server.port, "user", key_filename=str(setup.key),
+                               look_for_keys=False, allow_agent=False, timeout=PATIENCE)
+                files = client.open_sftp()
+                for _ in range(5):
+                    for path in dear:
+                        try:
+                            files.normalize(path)
+                            failed.append("it was resolved")
+                        except OSError:
+                            pass
+                client.close()
+            except Exception as reason:
+                failed.append(repr(reason))
+
+        asking = [threading.Thread(target=ask) for _ in range(4)]
+        for one in asking:
+            one.start()
+        server.serves()  # meanwhile
+        for one in asking:
+            one.join()
+        check(not failed, failed)
+        check(server.cpu() - before < 10, f"{server.cpu() - before} s of CPU for 40 requests")
+
+
 if __name__ == "__main__":
-    main([nothing_of_the_kernel, links_to_the_kernel, below_the_root_only])
+    main([nothing_of_the_kernel, links_to_the_kernel, below_the_root_only, dear_paths])

@@ -83,6 +83,7 @@ public:
             context, 0, [](sftp::completion_context& c, std::uint64_t, outcome o) {
                 static_cast<waiting&>(c).got.emplace(std::move(o));
             }));
+        at_once = context.got.has_value();
         while (!context.got) {
             io_.restart();
             io_.run_one();
@@ -131,6 +132,7 @@ public:
 
     posix_filesystem& files() { return *files_; }
     std::stop_source stop;
+    bool at_once = false;  // the last operation completed as it was started
 
 private:
     test::temp_dir dir_;
@@ -622,6 +624,24 @@ TEST_F(PosixFilesystem, CanonicalPathsAreThoseOfTheRoot) {
             s.files().expand_path({"~/d/e/.."}, std::move(done));
         }),
                   "/d");
+    });
+}
+
+// Where a link leads, there may be thousands of names to look up: not on a thread of the network.
+TEST_F(PosixFilesystem, PathsWithLinksAreLookedUpOnThePool) {
+    everywhere([](served& s) {
+        fs::create_directory(s.at("d"));
+        fs::create_symlink("d", s.at("l"));
+        EXPECT_TRUE(s.stat("d").has_value());
+        const bool cached = s.at_once;  // where nothing can be told at once, nothing is shown here
+        EXPECT_EQ(s.realpath("l"), "/d");
+        EXPECT_FALSE(s.at_once);
+        EXPECT_EQ(s.realpath("l/none"), "/d/none");
+        EXPECT_FALSE(s.at_once);
+        EXPECT_TRUE(s.stat("l").has_value());
+        EXPECT_FALSE(s.at_once);
+        EXPECT_TRUE(s.stat("l", false).has_value());
+        EXPECT_EQ(s.at_once, cached);
     });
 }
 
