@@ -25,6 +25,7 @@ enum class posix_filesystem::attempt {
 };
 
 struct posix_filesystem::open_file {
+    descriptor_share share;  // goes after what it is for
     file_descriptor fd;
     std::unique_ptr<posix::directory_reader> directory;
     storage kept_in = storage::remote;
@@ -51,15 +52,20 @@ bool out_of_reach(const result<T>& outcome, bool cached) {
 result<std::unique_ptr<posix_filesystem>> posix_filesystem::open(const posix_options& options,
                                                                  asio::any_io_executor executor,
                                                                  asio::thread_pool& pool) {
+    auto of_root = take_descriptors(options.descriptors);
+    if (!of_root) return system_error(EMFILE);
     auto root = posix_root::open(options.root);
     if (!root) return root.error();
-    return std::unique_ptr<posix_filesystem>(
-        new posix_filesystem(std::move(*root), options, std::move(executor), pool));
+    return std::unique_ptr<posix_filesystem>(new posix_filesystem(
+        std::move(*root), std::move(*of_root), options, std::move(executor), pool));
 }
 
-posix_filesystem::posix_filesystem(posix_root root, const posix_options& options,
-                                   asio::any_io_executor executor, asio::thread_pool& pool)
+posix_filesystem::posix_filesystem(posix_root root, descriptor_share of_root,
+                                   const posix_options& options, asio::any_io_executor executor,
+                                   asio::thread_pool& pool)
     : root_(std::move(root)),
+      of_root_(std::move(of_root)),
+      descriptors_(options.descriptors),
       mode_mask_(options.allow_set_id ? 07777 : 01777),
       executor_(std::move(executor)),
       pool_(pool) {}
@@ -115,6 +121,24 @@ void posix_filesystem::run(attempt first, Work work, Finish finish) {
     });
 }
 
+// The same for work that opens, within what may be open.
+template <class Work>
+void posix_filesystem::open_with(attempt first, sftp::completion<sftp::file_handle> done,
+                                 Work work) {
+    auto share = take_descriptors(descriptors_);
+    if (!share) return done(system_error(EMFILE));
+    run(first, std::move(work),
+        [this, done = std::move(done),
+         share = std::move(*share)](result<std::unique_ptr<open_file>> f) mutable {
+            if (!f) {
+                share = {};
+                return done(f.error());
+            }
+            (*f)->share = std::move(share);
+            done(add(std::move(*f)));
+        });
+}
+
 template <class T, class Work>
 void posix_filesystem::answer(attempt first, sftp::completion<T> done, Work work) {
     run(first, std::move(work),
@@ -126,20 +150,15 @@ void posix_filesystem::answer(attempt first, sftp::completion<T> done, Work work
 void posix_filesystem::open(sftp::op::open o, sftp::completion<sftp::file_handle> done) {
     const auto mode = static_cast<mode_t>(o.attrs.permissions.value_or(0666) & 07777) & mode_mask_;
     const bool changes = (o.pflags & (sftp::fxf_creat | sftp::fxf_trunc)) != 0;
-    run(
-        changes ? for_changes() : for_looks(),
-        [this, o, mode](reach r) -> result<std::unique_ptr<open_file>> {
-            auto fd = posix::open_file(root_, o.path, o.pflags, mode, r);
-            if (!fd) return fd.error();
-            auto f = std::make_unique<open_file>();
-            f->fd = std::move(*fd);
-            f->kept_in = r == reach::all ? storage_of(f->fd.get()) : root_.kept_in();
-            return f;
-        },
-        [this, done = std::move(done)](result<std::unique_ptr<open_file>> f) mutable {
-            if (!f) return done(f.error());
-            done(add(std::move(*f)));
-        });
+    open_with(changes ? for_changes() : for_looks(), std::move(done),
+              [this, o, mode](reach r) -> result<std::unique_ptr<open_file>> {
+                  auto fd = posix::open_file(root_, o.path, o.pflags, mode, r);
+                  if (!fd) return fd.error();
+                  auto f = std::make_unique<open_file>();
+                  f->fd = std::move(*fd);
+                  f->kept_in = r == reach::all ? storage_of(f->fd.get()) : root_.kept_in();
+                  return f;
+              });
 }
 
 void posix_filesystem::close(sftp::op::close o, sftp::completion<> done) {
@@ -151,7 +170,9 @@ void posix_filesystem::close(sftp::op::close o, sftp::completion<> done) {
     const bool here = f->directory == nullptr && (f->kept_in == storage::memory || !f->written);
     answer(here ? attempt::memory : attempt::no, std::move(done), [f](reach) -> result<> {
         f->directory.reset();
-        if (const error_code error = f->fd.close()) return error;
+        const error_code error = f->fd.close();
+        f->share = {};  // before the client is told, who may open the next at once
+        if (error) return error;
         return {};
     });
 }
@@ -335,21 +356,16 @@ void posix_filesystem::statvfs(sftp::op::statvfs o, sftp::completion<sftp::statv
 
 void posix_filesystem::opendir(sftp::op::opendir o, sftp::completion<sftp::file_handle> done) {
     if (!names_) names_ = std::make_shared<posix::id_name_cache>();
-    run(
-        for_changes(),
-        [this, o](reach r) -> result<std::unique_ptr<open_file>> {
-            auto fd = root_.open(o.path, O_RDONLY | O_DIRECTORY | O_NONBLOCK, r);
-            if (!fd) return fd.error();
-            auto reader = posix::directory_reader::open(std::move(*fd));
-            if (!reader) return reader.error();
-            auto f = std::make_unique<open_file>();
-            f->directory = std::move(*reader);
-            return f;
-        },
-        [this, done = std::move(done)](result<std::unique_ptr<open_file>> f) mutable {
-            if (!f) return done(f.error());
-            done(add(std::move(*f)));
-        });
+    open_with(for_changes(), std::move(done),
+              [this, o](reach r) -> result<std::unique_ptr<open_file>> {
+                  auto fd = root_.open(o.path, O_RDONLY | O_DIRECTORY | O_NONBLOCK, r);
+                  if (!fd) return fd.error();
+                  auto reader = posix::directory_reader::open(std::move(*fd));
+                  if (!reader) return reader.error();
+                  auto f = std::make_unique<open_file>();
+                  f->directory = std::move(*reader);
+                  return f;
+              });
 }
 
 // Always on the pool: the names of owners may come from a directory service.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sluice/io/descriptor_budget.hpp"
 #include "sluice/io/posix_root.hpp"
 #include "sluice/sftp/filesystem.hpp"
 
@@ -21,10 +22,14 @@ class id_name_cache;
 
 struct posix_options {
     /// The directory that is served as "/".
-    std::string root;
+    std::string root{};
 
     /// Whether clients may set the setuid and setgid bits of a mode.
     bool allow_set_id = false;
+
+    /// Of which each open file and directory takes one, and the root; beyond, EMFILE. Empty: the
+    /// system's own limit.
+    std::shared_ptr<descriptor_account> descriptors{};
 };
 
 /// A directory of the operating system, served as "/" (see posix_root).
@@ -39,7 +44,7 @@ struct posix_options {
 /// operations; sftp_service sees to the latter.
 class posix_filesystem final : public sftp::filesystem {
 public:
-    /// Errors: those of opening the root directory.
+    /// Errors: those of opening the root directory; EMFILE beyond `options.descriptors`.
     static result<std::unique_ptr<posix_filesystem>> open(const posix_options& options,
                                                           boost::asio::any_io_executor executor,
                                                           boost::asio::thread_pool& pool);
@@ -74,7 +79,7 @@ private:
     struct copy;
     enum class attempt;
 
-    posix_filesystem(posix_root root, const posix_options& options,
+    posix_filesystem(posix_root root, descriptor_share of_root, const posix_options& options,
                      boost::asio::any_io_executor executor, boost::asio::thread_pool& pool);
 
     open_file& file(sftp::file_handle handle);
@@ -84,11 +89,15 @@ private:
 
     template <class Work, class Finish>
     void run(attempt first, Work work, Finish finish);
+    template <class Work>
+    void open_with(attempt first, sftp::completion<sftp::file_handle> done, Work work);
     template <class T, class Work>
     void answer(attempt first, sftp::completion<T> done, Work work);
     void copy_step(std::unique_ptr<copy> job);
 
     posix_root root_;
+    descriptor_share of_root_;
+    std::shared_ptr<descriptor_account> descriptors_;
     mode_t mode_mask_;
     boost::asio::any_io_executor executor_;
     boost::asio::thread_pool& pool_;

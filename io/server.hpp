@@ -6,6 +6,7 @@
 #include "sluice/io/byte_stream.hpp"
 #include "sluice/io/command_launcher.hpp"
 #include "sluice/io/connect_answer.hpp"
+#include "sluice/io/descriptor_budget.hpp"
 #include "sluice/io/log.hpp"
 #include "sluice/io/served_connection.hpp"
 #include "sluice/io/session_handler.hpp"
@@ -92,6 +93,10 @@ struct server_options {
 
     /// Follows each connection from its login on.
     connection_handler on_login;
+
+    /// What sessions may have open; empty: what the system gives. Files are counted where the
+    /// filesystem does so (posix_options::descriptors).
+    std::shared_ptr<descriptor_budget> descriptors;
 
     std::size_t sessions_max = 10;  // open at once on a connection; OpenSSH's MaxSessions
     std::size_t connections_max = 100'000;

@@ -44,6 +44,8 @@ std::string_view name_of(enum auth_question::kind kind) {
     return "";
 }
 
+constexpr std::size_t descriptors_of_command = 4;  // its three pipes, and what tells of its end
+
 // Runs a session's forced command in place of SFTP or of what was asked for.
 constexpr std::string_view internal_sftp = "internal-sftp";
 
@@ -239,6 +241,7 @@ void server_connection::on_authenticated(const authenticated_user& user) {
     session_.user = user.name();
     session_.peer_address = peer_address_;
     session_.local_port = local_port_;
+    if (options_->descriptors) session_.descriptors = options_->descriptors->account(session_.user);
     std::vector<std::pair<std::string_view, std::string>> fields{
         {"user", session_.user}, {"method", std::string(name_of(attempt_.question.what))}};
     add_key(fields, attempt_.question);
@@ -361,9 +364,14 @@ void server_connection::on_open_through(channel_id id, const direct_tcpip_channe
             return here && here->may_connect(by_name, address, port);
         };
     log_forwarding(true, *host, port);
+    auto share = take_descriptors(session_.descriptors);
+    if (!share)
+        return endpoint_.channels().refuse_open(id, open_failure::resource_shortage,
+                                                "too many are open");
     ports_.push_back(std::make_unique<session_port>(*this, id, false));
     had_sessions_ = true;
     session_port& opened = *ports_.back();
+    opened.hold(std::move(*share));
     auto forbidden = [self, name = *host, port] {
         if (const auto here = self.lock()) here->log_forwarding(false, name, port);
     };
@@ -471,6 +479,12 @@ std::unique_ptr<channel_handler> server_connection::start_command(session_port& 
                                                                   std::string command,
                                                                   std::string_view original) {
     if (!options_->exec || command.find('\0') != std::string::npos) return nullptr;
+    auto share = take_descriptors(session_.descriptors, descriptors_of_command);
+    if (!share) {
+        log(log_severity::error, "exec_failed", {{"reason", "too many are open"}});
+        return nullptr;
+    }
+    port.hold(std::move(*share));
     process_options process;
     process.command = std::move(command);
     process.directory = options_->command_directory;

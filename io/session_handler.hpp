@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sluice/io/authenticator.hpp"
+#include "sluice/io/descriptor_budget.hpp"
 #include "sluice/io/session.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -21,6 +22,9 @@ struct session_info {
     std::string peer_address;
     std::uint16_t local_port = 0;  // that the client came to; 0: none
     session_rights rights;
+
+    /// What the connection may have open, where the server counts it.
+    std::shared_ptr<descriptor_account> descriptors{};
 };
 
 /// A session that a client has begun, as the coroutine that serves it sees it. Its data is an Asio

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sluice/channel/events.hpp"
+#include "sluice/io/descriptor_budget.hpp"
 #include "sluice/io/mux_port.hpp"
 #include "sluice/io/server_connection.hpp"
 
@@ -35,6 +36,9 @@ public:
         return environment_;
     }
 
+    /// Descriptors of its handler, kept until both are gone.
+    void hold(descriptor_share share) { share_ = std::move(share); }
+
     /// The server drains: tells the handler.
     void drain(const drain_policy& policy);
 
@@ -59,6 +63,7 @@ private:
     void wait_for_handler();
 
     server_connection& connection_;
+    descriptor_share share_;
     std::unique_ptr<channel_handler> handler_;
     std::vector<std::pair<std::string, std::string>> environment_;
     std::size_t environment_bytes_ = 0;

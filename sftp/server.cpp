@@ -223,7 +223,7 @@ void server::finish_with_status(slot& s, error_code error) {
     if (s.write_number != 0)
         reply_in_order(s, status_of(error));
     else if (!s.internal)
-        reply_status(s.request_id, status_of(error));
+        reply_status(s.request_id, status_of(error), text_of(error));
     finish(s);
 }
 

@@ -74,4 +74,9 @@ std::string_view text_of(status_code code) noexcept {
     return "Failure";
 }
 
+std::string_view text_of(error_code error) noexcept {
+    if (error == boost::system::errc::too_many_files_open) return "Too many open files";
+    return text_of(status_of(error));
+}
+
 }  // namespace sluice::sftp

@@ -33,4 +33,8 @@ error_code error_of(std::uint32_t code) noexcept;
 /// The error message of a STATUS reply. It gives away no more than the code.
 std::string_view text_of(status_code code) noexcept;
 
+/// The same for a failed operation. What a client can do something about is named, where its code
+/// says nothing: too many open files.
+std::string_view text_of(error_code error) noexcept;
+
 }  // namespace sluice::sftp

@@ -35,6 +35,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace asio = boost::asio;
@@ -175,12 +176,23 @@ sluiced_log_options log_options(const sluiced_config& config) {
     return options;
 }
 
-// As many connections as the system lets us have.
-void raise_descriptor_limit() {
+// As many connections as the system lets us have. A helper for commands has been forked before, so
+// these get the limit that we were given. How many descriptors there may be, if known.
+std::size_t raise_descriptor_limit() {
     rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-    limit.rlim_cur = limit.rlim_max;
-    ::setrlimit(RLIMIT_NOFILE, &limit);
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+    const rlim_t before = std::exchange(limit.rlim_cur, limit.rlim_max);
+    return ::setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : before;
+}
+
+// What sessions have open takes half of the descriptors, connections the other, but for the
+// server's own: sockets to listen on, policy files, the log.
+void share_descriptors(std::size_t descriptors, server_options& options) {
+    if (descriptors == 0) return;
+    const auto most = descriptor_budget::caps_within(descriptors);
+    options.descriptors = descriptor_budget::make(most);
+    const std::size_t own = std::min<std::size_t>(descriptors / 8, 256);
+    options.connections_max = std::min(options.connections_max, descriptors - most.process - own);
 }
 
 // A context a thread: what happens on one connection needs no lock.
@@ -349,7 +361,7 @@ int serve(const arguments& a) {
         if (!bound.error.empty()) return fail(bound.error);
         listening_sockets = std::move(bound.sockets);
     }
-    raise_descriptor_limit();
+    const std::size_t descriptors = raise_descriptor_limit();
     std::shared_ptr<command_launcher> launcher;
     if (helper) {
         auto ready = std::move(*helper).launcher(account);
@@ -369,6 +381,7 @@ int serve(const arguments& a) {
         make_server_options(*settings, std::move(*material), a.exec, files, {logins, pam});
     if (!options) return fail(options.error().text);
     options->launcher = launcher;
+    share_descriptors(descriptors, *options);
 
     const unsigned threads =
         a.threads != 0 ? a.threads : std::max(1u, std::thread::hardware_concurrency());

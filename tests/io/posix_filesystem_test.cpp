@@ -733,6 +733,36 @@ TEST_F(PosixFilesystem, SpaceAndNamesAreThoseOfTheSystem) {
     });
 }
 
+// Beyond what a connection may have open, nothing more is; what is open stays so.
+TEST_F(PosixFilesystem, WhatIsOpenIsCountedAndCapped) {
+    const auto budget = descriptor_budget::make({.process = 4, .user = 4, .connection = 4});
+    everywhere(
+        [&](served& s) {
+            s.put("f", "text");
+            EXPECT_EQ(budget->in_use(), 1u) << "the root";
+            const auto first = s.open("f", sftp::fxf_read);
+            const auto second = s.open("g", create);
+            const auto directory = s.run(&posix_filesystem::opendir, sftp::op::opendir{"/"});
+            EXPECT_TRUE(first && second && directory);
+            EXPECT_EQ(s.open("f", sftp::fxf_read).error(), system_error(EMFILE));
+            EXPECT_EQ(s.open("h", create).error(), system_error(EMFILE));
+            EXPECT_FALSE(fs::exists(s.at("h")));
+            EXPECT_EQ(s.run(&posix_filesystem::opendir, sftp::op::opendir{"/"}).error(),
+                      system_error(EMFILE));
+            EXPECT_EQ(s.read(*first, 0, 9), "text");
+            EXPECT_TRUE(s.write(*second, 0, "x").has_value());
+            EXPECT_TRUE(s.close(*first).has_value());
+            EXPECT_EQ(s.open("none", sftp::fxf_read).error(), system_error(ENOENT));
+            EXPECT_EQ(budget->in_use(), 3u) << "what failed takes none";
+            EXPECT_EQ(s.content("f"), "text");
+            EXPECT_TRUE(s.close(*second).has_value());
+            EXPECT_TRUE(s.close(*directory).has_value());
+            EXPECT_EQ(budget->in_use(), 1u);
+        },
+        {.descriptors = budget->account("ada")});
+    EXPECT_EQ(budget->in_use(), 0u);
+}
+
 TEST_F(PosixFilesystem, DescriptorsAreClosedOnExecAndNoneIsLeft) {
     const auto descriptors = [] {
         return std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator());

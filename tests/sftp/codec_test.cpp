@@ -186,6 +186,14 @@ TEST(OpensshProtocol4, ExtensionsBothWays) {
     EXPECT_EQ(decode_extension("", {}, got), errc::sftp_unsupported);
 }
 
+TEST(SftpStatus, TooManyOpenFilesAreNamed) {
+    const error_code many(EMFILE, boost::system::system_category());
+    EXPECT_EQ(status_of(many), status_code::failure);
+    EXPECT_EQ(text_of(many), "Too many open files");
+    EXPECT_EQ(text_of(error_code(ENOENT, boost::system::system_category())), "No such file");
+    EXPECT_EQ(text_of(make_error_code(errc::sftp_unsupported)), "Operation unsupported");
+}
+
 TEST(SftpStatus, ErrnoByErrnoAsOpenssh) {
     struct {
         int number;
