@@ -12,23 +12,6 @@
 
 namespace sluice::posix {
 
-template <class Lookup>
-std::string id_name_cache::find(table& known, std::uint32_t id, Lookup lookup) {
-    {
-        const std::lock_guard lock(mutex_);
-        const auto found = known.find(id);
-        if (found != known.end()) return found->second;
-    }
-    std::string name = lookup(id);  // may take long: not under the lock
-    const std::lock_guard lock(mutex_);
-    if (known.size() >= known_max) known.clear();
-    return known.insert_or_assign(id, std::move(name)).first->second;
-}
-
-std::string id_name_cache::user(uid_t uid) { return find(users_, uid, user_name); }
-
-std::string id_name_cache::group(gid_t gid) { return find(groups_, gid, group_name); }
-
 result<std::unique_ptr<directory_reader>> directory_reader::open(file_descriptor fd) {
     struct stat status {};
     if (::fstat(fd.get(), &status) != 0) return last_system_error();
@@ -46,6 +29,7 @@ bool directory_reader::hides(const char* name, const struct stat& status) const 
 }
 
 result<sftp::name_batch> directory_reader::next(id_name_cache& names) {
+    names.refresh();
     sftp::name_batch batch;
     sftp::long_name_details details;
     details.now = ::time(nullptr);

@@ -1,14 +1,11 @@
 #pragma once
 
 #include "sluice/io/file_descriptor.hpp"
+#include "sluice/io/posix_names.hpp"
 #include "sluice/sftp/name_batch.hpp"
 #include "sluice/wire/error.hpp"
 
-#include <cstdint>
 #include <memory>
-#include <mutex>
-#include <string>
-#include <unordered_map>
 
 #include <dirent.h>
 #include <sys/types.h>
@@ -16,24 +13,6 @@
 struct stat;
 
 namespace sluice::posix {
-
-/// Names of users and groups as the system gave them, kept for a session. Any thread.
-class id_name_cache {
-public:
-    std::string user(uid_t uid);
-    std::string group(gid_t gid);
-
-private:
-    using table = std::unordered_map<std::uint32_t, std::string>;
-    template <class Lookup>
-    std::string find(table& known, std::uint32_t id, Lookup lookup);
-
-    static constexpr std::size_t known_max = 4096;  // a table that is full starts anew
-
-    std::mutex mutex_;
-    table users_;
-    table groups_;
-};
 
 /// Reads the entries of one directory, a batch at a time, by one thread at a time.
 class directory_reader {

@@ -355,7 +355,8 @@ void posix_filesystem::statvfs(sftp::op::statvfs o, sftp::completion<sftp::statv
 // --- directories and names --------------------------------------------------------------------
 
 void posix_filesystem::opendir(sftp::op::opendir o, sftp::completion<sftp::file_handle> done) {
-    if (!names_) names_ = std::make_shared<posix::id_name_cache>();
+    if (!names_)
+        names_ = std::make_shared<posix::id_name_cache>(root_.is_whole_system() ? nullptr : &root_);
     open_with(for_changes(), std::move(done),
               [this, o](reach r) -> result<std::unique_ptr<open_file>> {
                   auto fd = root_.open(o.path, O_RDONLY | O_DIRECTORY | O_NONBLOCK, r);
@@ -368,7 +369,7 @@ void posix_filesystem::opendir(sftp::op::opendir o, sftp::completion<sftp::file_
               });
 }
 
-// Always on the pool: the names of owners may come from a directory service.
+// Always on the pool: the names of owners may come from a directory service, or from files.
 void posix_filesystem::readdir(sftp::op::readdir o, sftp::completion<sftp::name_batch> done) {
     answer(attempt::no, std::move(done),
            [reader = file(o.directory).directory.get(), names = names_](reach) {
@@ -378,9 +379,11 @@ void posix_filesystem::readdir(sftp::op::readdir o, sftp::completion<sftp::name_
 
 void posix_filesystem::users_groups(sftp::op::users_groups o,
                                     sftp::completion<sftp::id_names> done) {
-    if (!names_) names_ = std::make_shared<posix::id_name_cache>();
+    if (!names_)
+        names_ = std::make_shared<posix::id_name_cache>(root_.is_whole_system() ? nullptr : &root_);
     answer(attempt::no, std::move(done),
            [o = std::move(o), names = names_](reach) -> result<sftp::id_names> {
+               names->refresh();
                sftp::id_names found;
                for (const auto uid : o.uids)
                    found.users.push_back(names->user(uid));

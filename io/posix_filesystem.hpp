@@ -38,7 +38,9 @@ struct posix_options {
 /// page and name caches answer, or a file system in RAM, runs at once. Files are regular files:
 /// FIFOs, devices and sockets are refused, and so is whatever is on a file
 /// system of the kernel (procfs, sysfs; see speaks_for_the_kernel). New files get the mode the
-/// client asked for (0666, 0777 for a directory), under the process's umask.
+/// client asked for (0666, 0777 for a directory), under the process's umask. Names of owners are
+/// the system's where the root is "/", else those of etc/passwd and etc/group below the root, if
+/// any.
 ///
 /// The pool is not stopped before every operation has completed, and the object outlives its
 /// operations; sftp_service sees to the latter.

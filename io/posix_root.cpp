@@ -103,6 +103,13 @@ result<posix_root> posix_root::open(const std::string& path) {
     return root;
 }
 
+bool posix_root::is_whole_system() const {
+    struct stat here {};
+    struct stat top {};
+    return ::fstat(fd_.get(), &here) == 0 && ::stat("/", &top) == 0 && here.st_dev == top.st_dev &&
+           here.st_ino == top.st_ino;
+}
+
 result<file_descriptor> posix_root::open(std::string_view path, int flags, reach r) const {
     expects((flags & (O_PATH | O_DIRECTORY)) != 0);
     auto fd = resolve(path, flags, r);

@@ -75,6 +75,9 @@ public:
     result<std::string> canonical(std::string_view path, reach r = reach::all,
                                   std::size_t* components = nullptr) const;
 
+    /// Whether it is the machine's own "/".
+    bool is_whole_system() const;
+
     /// Of the root itself, not of what is mounted below it.
     storage kept_in() const { return storage_; }
 

@@ -728,9 +728,64 @@ TEST_F(PosixFilesystem, SpaceAndNamesAreThoseOfTheSystem) {
         const auto names =
             s.run(&posix_filesystem::users_groups, sftp::op::users_groups{{0, 0xfffffff0}, {0}});
         ASSERT_TRUE(names.has_value());
-        EXPECT_EQ(names->users, (std::vector<std::string>{"root", ""}));
-        EXPECT_EQ(names->groups, (std::vector<std::string>{"root"}));
+        EXPECT_EQ(names->users, (std::vector<std::string>{"", ""})) << "the machine's, not ours";
+        EXPECT_EQ(names->groups, (std::vector<std::string>{""}));
     });
+}
+
+// Somebody confined to a directory learns nothing of the machine's accounts.
+TEST_F(PosixFilesystem, NamesOfOwnersAreThoseOfTheRoot) {
+    everywhere([](served& s) {
+        s.put("f", "");
+        const auto name = [&](std::uint32_t uid) {
+            const auto names =
+                s.run(&posix_filesystem::users_groups, sftp::op::users_groups{{uid}, {uid}});
+            if (!names) return names.error().message();
+            return names->users.at(0) + ":" + names->groups.at(0);
+        };
+        const auto listed = [&] {
+            const auto h = s.run(&posix_filesystem::opendir, sftp::op::opendir{"/"});
+            std::string lines;
+            for (;;) {
+                auto batch = s.run(&posix_filesystem::readdir, sftp::op::readdir{*h});
+                if (!batch || batch->empty()) break;
+                const auto packet = std::move(*batch).to_packet(1);
+                lines += as_text(packet.view());
+            }
+            EXPECT_TRUE(s.close(*h).has_value());
+            return lines;
+        };
+        const std::string own = std::to_string(::getuid());
+        const auto id = ::getuid();
+        EXPECT_EQ(name(0), ":");
+        EXPECT_EQ(listed().find("root"), std::string::npos) << "numbers";
+
+        fs::create_directory(s.at("etc"));
+        s.put("etc/passwd", "zoe:x:" + own + ":0::/:\n");
+        s.put("etc/group", "crew:x:" + own + ":\n");
+        EXPECT_EQ(name(id), "zoe:crew");
+        EXPECT_NE(listed().find("zoe"), std::string::npos);
+        s.put("etc/passwd", "max:x:" + own + ":0::/:\n");
+        EXPECT_EQ(name(id), "max:crew") << "it was read again";
+
+        // What is no file, leads outside or is too long has no names, and nobody waits for it.
+        fs::remove(s.at("etc/passwd"));
+        EXPECT_EQ(name(id), ":crew");
+        ASSERT_EQ(::mkfifo(s.at("etc/passwd").c_str(), 0600), 0);
+        EXPECT_EQ(name(id), ":crew");
+        fs::remove(s.at("etc/passwd"));
+        s.put("../secret", "outside:x:" + own + ":0::/:\n");
+        fs::create_symlink(s.root().parent_path() / "secret", s.at("etc/passwd"));
+        EXPECT_EQ(name(id), ":crew");
+        fs::remove(s.at("etc/passwd"));
+        s.put("etc/passwd", "zoe:x:" + own + ":0::/:\n" + std::string(300'000, '\n'));
+        EXPECT_EQ(name(id), ":crew");
+    });
+    served all(fs::temp_directory_path(), {.root = "/"});
+    const auto names = all.run(&posix_filesystem::users_groups, sftp::op::users_groups{{0}, {0}});
+    ASSERT_TRUE(names.has_value());
+    EXPECT_EQ(names->users.at(0), "root");
+    EXPECT_EQ(names->groups.at(0), "root");
 }
 
 // Beyond what a connection may have open, nothing more is; what is open stays so.
