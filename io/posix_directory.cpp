@@ -12,17 +12,20 @@
 
 namespace sluice::posix {
 
-result<std::unique_ptr<directory_reader>> directory_reader::open(file_descriptor fd) {
+result<std::unique_ptr<directory_reader>> directory_reader::open(file_descriptor fd,
+                                                                 bool one_mount) {
     struct stat status {};
     if (::fstat(fd.get(), &status) != 0) return last_system_error();
     DIR* const stream = ::fdopendir(fd.get());
     if (stream == nullptr) return last_system_error();
     static_cast<void>(fd.release());  // the stream's now
-    return std::unique_ptr<directory_reader>(new directory_reader(stream, status.st_dev));
+    return std::unique_ptr<directory_reader>(
+        new directory_reader(stream, status.st_dev, one_mount));
 }
 
 // What lies behind a mount point of the kernel's own is not shown: only that there is something.
 bool directory_reader::hides(const char* name, const struct stat& status) const {
+    if (one_mount_ && is_mount_point(fd(), name)) return true;  // also of the same file system
     if (status.st_dev == device_) return false;
     const file_descriptor there(::openat(fd(), name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
     return !there || speaks_for_the_kernel(there.get());

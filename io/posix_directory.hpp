@@ -17,7 +17,8 @@ namespace sluice::posix {
 /// Reads the entries of one directory, a batch at a time, by one thread at a time.
 class directory_reader {
 public:
-    static result<std::unique_ptr<directory_reader>> open(file_descriptor fd);
+    /// With `one_mount`, of what is mounted in it no more is told than that it is there.
+    static result<std::unique_ptr<directory_reader>> open(file_descriptor fd, bool one_mount);
 
     /// The next entries with their attributes; empty at the end. "." and ".." are among them, both
     /// with the attributes of the directory itself: what lies above it may be outside the root.
@@ -29,11 +30,13 @@ private:
     struct closer {
         void operator()(DIR* stream) const { ::closedir(stream); }
     };
-    directory_reader(DIR* stream, dev_t device) : stream_(stream), device_(device) {}
+    directory_reader(DIR* stream, dev_t device, bool one_mount)
+        : stream_(stream), device_(device), one_mount_(one_mount) {}
     bool hides(const char* name, const struct stat& status) const;
 
     std::unique_ptr<DIR, closer> stream_;
     dev_t device_;
+    bool one_mount_;
 };
 
 }  // namespace sluice::posix

@@ -54,7 +54,7 @@ result<std::unique_ptr<posix_filesystem>> posix_filesystem::open(const posix_opt
                                                                  asio::thread_pool& pool) {
     auto of_root = take_descriptors(options.descriptors);
     if (!of_root) return system_error(EMFILE);
-    auto root = posix_root::open(options.root);
+    auto root = posix_root::open(options.root, options.stay_on_filesystem);
     if (!root) return root.error();
     return std::unique_ptr<posix_filesystem>(new posix_filesystem(
         std::move(*root), std::move(*of_root), options, std::move(executor), pool));
@@ -361,7 +361,7 @@ void posix_filesystem::opendir(sftp::op::opendir o, sftp::completion<sftp::file_
               [this, o](reach r) -> result<std::unique_ptr<open_file>> {
                   auto fd = root_.open(o.path, O_RDONLY | O_DIRECTORY | O_NONBLOCK, r);
                   if (!fd) return fd.error();
-                  auto reader = posix::directory_reader::open(std::move(*fd));
+                  auto reader = posix::directory_reader::open(std::move(*fd), root_.one_mount());
                   if (!reader) return reader.error();
                   auto f = std::make_unique<open_file>();
                   f->directory = std::move(*reader);

@@ -27,6 +27,9 @@ struct posix_options {
     /// Whether clients may set the setuid and setgid bits of a mode.
     bool allow_set_id = false;
 
+    /// Whether what is mounted below the root is left out: EACCES.
+    bool stay_on_filesystem = false;
+
     /// Of which each open file and directory takes one, and the root; beyond, EMFILE. Empty: the
     /// system's own limit.
     std::shared_ptr<descriptor_account> descriptors{};

@@ -92,8 +92,17 @@ bool speaks_for_the_kernel(int fd) {
            kernel_file_systems.end();
 }
 
-result<posix_root> posix_root::open(const std::string& path) {
+bool is_mount_point(int directory, const char* name) {
+    open_how how{};
+    how.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
+    how.resolve = RESOLVE_NO_XDEV;
+    const file_descriptor there(open_beneath(directory, name, how));
+    return !there && errno == EXDEV;
+}
+
+result<posix_root> posix_root::open(const std::string& path, bool one_mount) {
     posix_root root;
+    root.one_mount_ = one_mount;
     root.fd_ = file_descriptor(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!root.fd_) return last_system_error();
     root.storage_ = storage_of(root.fd_.get());
@@ -205,6 +214,7 @@ result<file_descriptor> posix_root::resolve_from(int directory, std::string_view
     how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC);
     how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | resolve_flags;
     if (r != reach::all) how.resolve |= RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS;
+    if (one_mount_) how.resolve |= RESOLVE_NO_XDEV;
     if (r == reach::cached) how.resolve |= RESOLVE_CACHED;
     // A rename while `..` is resolved makes the kernel ask for another try (EAGAIN).
     for (int attempt = 0; attempt < 64; ++attempt) {
@@ -213,6 +223,7 @@ result<file_descriptor> posix_root::resolve_from(int directory, std::string_view
         if (errno == EINTR) continue;
         if (errno != EAGAIN || r == reach::cached) break;
     }
+    if (errno == EXDEV && r == reach::all) return system_error(EACCES);
     return last_system_error();
 }
 

@@ -25,6 +25,9 @@ storage storage_of(int fd);
 /// kernel does not tell.
 bool speaks_for_the_kernel(int fd);
 
+/// Whether `name` in an open directory is a mount point.
+bool is_mount_point(int directory, const char* name);
+
 /// A directory served as "/". Every path is resolved by the kernel as if in a chroot
 /// (openat2(2), RESOLVE_IN_ROOT): `..` stops at the root, absolute links inside start at the root,
 /// and no change of the tree at the same time leads outside.
@@ -43,8 +46,9 @@ public:
         cached,      // that, and EAGAIN where the kernel would have to wait for a disk
     };
 
-    /// Errors: those of open(2) on `path`.
-    static result<posix_root> open(const std::string& path);
+    /// With `one_mount`, what is mounted below the root is refused with EACCES, as a file system of
+    /// the kernel. Errors: those of open(2) on `path`.
+    static result<posix_root> open(const std::string& path, bool one_mount = false);
 
     /// open(2) of a path (O_PATH) or of a directory (O_DIRECTORY) below the root; O_CLOEXEC is
     /// added.
@@ -75,6 +79,8 @@ public:
     result<std::string> canonical(std::string_view path, reach r = reach::all,
                                   std::size_t* components = nullptr) const;
 
+    bool one_mount() const { return one_mount_; }
+
     /// Whether it is the machine's own "/".
     bool is_whole_system() const;
 
@@ -93,6 +99,7 @@ private:
     result<file_descriptor> create(std::string_view path, int flags, mode_t mode, reach r) const;
 
     file_descriptor fd_;
+    bool one_mount_ = false;
     storage storage_ = storage::remote;
 };
 

@@ -167,6 +167,7 @@ struct sluiced_config {
     unsigned client_alive_count_max = 3;            // 0: never ends a connection
     std::string root;                               // ChrootDirectory; empty: not given
     bool sftp_read_only = false;                    // Subsystem sftp internal-sftp -R
+    bool stay_on_filesystem = false;                // SFTPStayOnFilesystem: no mount below the root
     bool atomic_uploads = false;                    // files appear when they are whole
     std::string force_command;                      // empty: none
     std::vector<std::string> accepted_environment{"LANG", "LC_*"};  // patterns

@@ -162,6 +162,7 @@ constexpr std::array keyword_rows{
     first_of<file, &config::revoked_keys>("RevokedKeys", in_match),
     first_of<yes_or_no, &config::seccomp>("Seccomp"),
     first_of<variables, &config::environment>("SetEnv", in_match, any_number),
+    first_of<yes_or_no, &config::stay_on_filesystem>("SFTPStayOnFilesystem", in_match),
     first_of<files, &config::shosts_files>("ShostsFile", in_match, any_number),
     all_of<sftp_subsystem, &config::sftp_read_only>("Subsystem", false, any_number),
     first_of<file, &config::trusted_user_ca_keys>("TrustedUserCAKeys", in_match),

@@ -256,7 +256,9 @@ setup_result<server_options> make_server_options(const sluiced_settings& setting
         options.filesystem =
             [kept, &files](const session_info& who,
                            asio::any_io_executor executor) -> std::unique_ptr<sftp::filesystem> {
-            const posix_options root{.root = kept->effective(facts_of(who)).root,
+            const sluiced_config holds = kept->effective(facts_of(who));
+            const posix_options root{.root = holds.root,
+                                     .stay_on_filesystem = holds.stay_on_filesystem,
                                      .descriptors = who.descriptors};
             if (root.root.empty()) return nullptr;
             auto opened = posix_filesystem::open(root, std::move(executor), files);

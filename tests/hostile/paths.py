@@ -66,6 +66,69 @@ def below_the_root_only(program, setup):
         server.serves()
 
 
+def mounting(program, setup, mounts):
+    """A program that runs `program` where these are mounted: (what, where)."""
+    script = setup.folder / "mounting"
+    lines = "".join(f'mount --bind "{what}" "{where}" && ' for what, where in mounts)
+    script.write_text("#!/bin/sh\n"
+                      "exec unshare --mount --propagation private sh -c '"
+                      f'{lines}exec "{program}" "$@"\' sluiced "$@"\n')
+    script.chmod(0o755)
+    return script
+
+
+def mount_of_the_kernel(program, setup):
+    """procfs that is mounted below the root is refused, whatever is asked of it"""
+    inside = setup.served / "inside"
+    inside.mkdir()
+    script = mounting(program, setup, [("/proc", inside)])
+    for settings in ((), ("Landlock no", "Seccomp no"), ("SFTPStayOnFilesystem yes",)):
+        with Sluiced(script, setup, settings=settings) as server:
+            for line in (f"get inside/self/mem {setup.folder}/got", "ls inside", "ls inside/self",
+                         f"get inside/self/environ {setup.folder}/got", "cd inside",
+                         f"put {setup.small} inside/self/comm", f"put {setup.small} inside/new",
+                         "rm inside/self/comm", "mkdir inside/new", "rmdir inside/self",
+                         "rename inside/self/comm taken", "rename good inside/good",
+                         "ln good inside/good", "ln inside/self/comm taken",
+                         "ln -s x inside/link", "chmod 777 inside/self/comm"):
+                refused(server, line, "ermission denied|ailure|No such file|not found")
+            check("Avail" not in server.sftp(["df inside"], status=None), "statvfs is answered")
+            check("inside" in server.sftp(["ls"]), "its name is not listed")
+            server.serves()
+    check((setup.served / "good").exists() and not (setup.served / "taken").exists(), "it was done")
+
+
+def mounts_left_out(program, setup):
+    """SFTPStayOnFilesystem leaves out what is mounted below the root, of the same disk too"""
+    outside = setup.folder / "outside"
+    outside.mkdir()
+    (outside / "file").write_text("mounted")
+    setup.own(outside)
+    setup.own(outside / "file")
+    inside = setup.served / "inside"
+    inside.mkdir()
+    (setup.served / "one").write_text("")
+    (setup.served / "way").symlink_to("inside")
+    script = mounting(program, setup, [(outside, inside), (outside / "file", setup.served / "one")])
+    lines = [f"get {path} {setup.folder}/got" for path in ("inside/file", "way/file", "one")]
+    lines += ["ls inside", "ls way/", f"put {setup.small} inside/new", f"put {setup.small} one",
+              "mkdir inside/new", "rm inside/file", "chmod 600 one", "ln -s x inside/link",
+              "rename good inside/good", "rename inside/file taken", "cd inside"]
+    with Sluiced(script, setup) as server:
+        for line in lines[:5]:
+            server.sftp([line])
+        check("Avail" in server.sftp(["df inside"]), "statvfs is not answered")
+    with Sluiced(script, setup, settings=["SFTPStayOnFilesystem yes"]) as server:
+        for line in lines:
+            refused(server, line, "ermission denied|ailure|not found")
+        check("Avail" not in server.sftp(["df inside"], status=None), "statvfs is answered")
+        listed = [line.split() for line in server.sftp(["ls -ln"]).splitlines() if "inside" in line]
+        check(listed and listed[0][0].startswith("d---------"), f"more is listed: {listed}")
+        server.serves()
+    check((outside / "file").read_text() == "mounted" and len(list(outside.iterdir())) == 1,
+          "what is mounted has changed")
+
+
 def dear_paths(program, setup):
     """a path of 4 KiB whose links lead back and forth in a deep directory costs little"""
     at = os.open(setup.served, os.O_RDONLY | os.O_DIRECTORY)
@@ -112,4 +175,5 @@ def dear_paths(program, setup):
 
 
 if __name__ == "__main__":
-    main([nothing_of_the_kernel, links_to_the_kernel, below_the_root_only, dear_paths])
+    main([nothing_of_the_kernel, links_to_the_kernel, below_the_root_only, mount_of_the_kernel,
+          mounts_left_out, dear_paths])

@@ -95,7 +95,8 @@ TEST(SluicedConfig, EveryKeyword) {
         "Ciphers cha\nMACs m2,m1\nCompression delayed\nRekeyLimit 2G 1h\n"
         "ClientAliveInterval 15\nClientAliveCountMax 0\nBanner /etc/banner\nLogLevel DEBUG2\n"
         "LogFormat json\nSubsystem sftp internal-sftp -R\nChrootDirectory /srv\n"
-        "AtomicUploads yes\nAllowTcpForwarding local\nPermitOpen db.*:5432 [::1]:* *:80\n"
+        "AtomicUploads yes\nSFTPStayOnFilesystem yes\nAllowTcpForwarding local\nPermitOpen "
+        "db.*:5432 [::1]:* *:80\n"
         "AddressFamily inet6\nHostCertificate /etc/a-cert.pub\nTrustedUserCAKeys /etc/ca\n"
         "AuthorizedPrincipalsFile /etc/principals/%u\nRevokedKeys /etc/krl\nModuliFile "
         "/etc/moduli\n"
@@ -128,6 +129,7 @@ TEST(SluicedConfig, EveryKeyword) {
     EXPECT_TRUE(c.disable_forwarding);
     EXPECT_EQ(may_open(c, "db.x", 5432), connect_answer::refuse) << "disabled";
     EXPECT_TRUE(c.atomic_uploads);
+    EXPECT_TRUE(c.stay_on_filesystem);
     EXPECT_TRUE(c.local_forwarding);
     EXPECT_EQ(c.permit_open,
               (std::vector<open_pattern>{{"db.*", 5432}, {"::1", std::nullopt}, {"*", 80}}));

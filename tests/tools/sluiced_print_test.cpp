@@ -40,6 +40,7 @@ TEST(SluicedPrint, ReadsBackToTheSame) {
              "PerSourcePenalties authfail:1m cpu:0 overflow:deny-all\n"
              "PerSourcePenaltyExemptList 10.0.0.0/8,::1,!10.0.0.1",
              "PerSourcePenalties overflow6:deny-all max-sources6:1",
+             "SFTPStayOnFilesystem yes",
              "AddressFamily inet\nPermitRootLogin without-password\nDisableForwarding yes",
          }) {
         SCOPED_TRACE(text);
