@@ -68,7 +68,8 @@ posix_filesystem::posix_filesystem(posix_root root, descriptor_share of_root,
       descriptors_(options.descriptors),
       mode_mask_(options.allow_set_id ? 07777 : 01777),
       executor_(std::move(executor)),
-      pool_(pool) {}
+      pool_(pool),
+      turns_(options.turns) {}
 
 posix_filesystem::~posix_filesystem() = default;
 
@@ -102,6 +103,12 @@ posix_filesystem::attempt posix_filesystem::for_looks() const {
     unreachable();
 }
 
+template <class Work>
+void posix_filesystem::post(Work work) {
+    if (turns_) return turns_->post(std::move(work));
+    asio::post(pool_, std::move(work));
+}
+
 // Runs `work(reach)` and gives what it returns to `finish`, on the executor. The references that
 // `work` holds are good until then.
 template <class Work, class Finish>
@@ -111,8 +118,8 @@ void posix_filesystem::run(attempt first, Work work, Finish finish) {
         auto outcome = work(cached ? reach::cached : reach::same_mount);
         if (!out_of_reach(outcome, cached)) return finish(std::move(outcome));
     }
-    asio::post(pool_, [guard = asio::make_work_guard(executor_), work = std::move(work),
-                       finish = std::move(finish)]() mutable {
+    post([guard = asio::make_work_guard(executor_), work = std::move(work),
+          finish = std::move(finish)]() mutable {
         auto outcome = work(reach::all);
         asio::post(guard.get_executor(),
                    [outcome = std::move(outcome), finish = std::move(finish)]() mutable {
@@ -261,7 +268,7 @@ void posix_filesystem::copy_data(sftp::op::copy_data o, sftp::completion<> done)
 
 // One step at a time goes to the pool, so that others get their turn between steps.
 void posix_filesystem::copy_step(std::unique_ptr<copy> job) {
-    asio::post(pool_, [this, job = std::move(job)]() mutable {
+    post([this, job = std::move(job)]() mutable {
         sftp::op::copy_data& o = job->what;
         const auto step = [&]() -> result<std::uint64_t> {
             if (job->done.stop_requested()) return errc::cancelled;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sluice/io/descriptor_budget.hpp"
+#include "sluice/io/fair_pool.hpp"
 #include "sluice/io/posix_root.hpp"
 #include "sluice/sftp/filesystem.hpp"
 
@@ -33,6 +34,9 @@ struct posix_options {
     /// Of which each open file and directory takes one, and the root; beyond, EMFILE. Empty: the
     /// system's own limit.
     std::shared_ptr<descriptor_account> descriptors{};
+
+    /// In whose turn blocking calls are made, on the same pool. Empty: whoever comes first.
+    std::shared_ptr<fair_pool::session> turns{};
 };
 
 /// A directory of the operating system, served as "/" (see posix_root).
@@ -92,6 +96,8 @@ private:
     attempt for_changes() const;
     attempt for_looks() const;
 
+    template <class Work>
+    void post(Work work);
     template <class Work, class Finish>
     void run(attempt first, Work work, Finish finish);
     template <class Work>
@@ -106,6 +112,7 @@ private:
     mode_t mode_mask_;
     boost::asio::any_io_executor executor_;
     boost::asio::thread_pool& pool_;
+    std::shared_ptr<fair_pool::session> turns_;
     std::shared_ptr<posix::id_name_cache> names_;
     std::vector<std::unique_ptr<open_file>> files_;
     std::vector<std::uint64_t> free_;

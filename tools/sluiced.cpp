@@ -48,7 +48,6 @@ constexpr int exit_cut = 1;      // some were cut
 constexpr int exit_usage = 2;    // arguments or settings are wrong
 constexpr int exit_wrong = 1;    // of -t and -T, as of sshd
 constexpr auto cut_time = std::chrono::milliseconds(120);
-constexpr std::size_t file_threads = 8;
 
 struct arguments {
     std::vector<std::string> listen;

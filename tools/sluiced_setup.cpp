@@ -254,12 +254,14 @@ setup_result<server_options> make_server_options(const sluiced_settings& setting
     }
     if (any_root)
         options.filesystem =
-            [kept, &files](const session_info& who,
-                           asio::any_io_executor executor) -> std::unique_ptr<sftp::filesystem> {
+            [kept, turns = fair_pool::make(files, file_threads), &files](
+                const session_info& who,
+                asio::any_io_executor executor) -> std::unique_ptr<sftp::filesystem> {
             const sluiced_config holds = kept->effective(facts_of(who));
             const posix_options root{.root = holds.root,
                                      .stay_on_filesystem = holds.stay_on_filesystem,
-                                     .descriptors = who.descriptors};
+                                     .descriptors = who.descriptors,
+                                     .turns = turns->open(who.user, who.descriptors.get())};
             if (root.root.empty()) return nullptr;
             auto opened = posix_filesystem::open(root, std::move(executor), files);
             if (!opened) return nullptr;

@@ -38,6 +38,9 @@ struct server_material {
 setup_result<server_material> read_material(const sluiced_settings& settings, bool exec,
                                             bool as_root);
 
+/// How many threads that pool has, which are for files.
+inline constexpr std::size_t file_threads = 8;
+
 /// Server options: opens the roots, as whoever we are by then. Work that may wait for a disk is
 /// given to `files`, logins to `logins`; all outlive the server.
 setup_result<server_options> make_server_options(const sluiced_settings& settings,
