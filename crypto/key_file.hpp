@@ -53,7 +53,7 @@ struct pkcs8_options {
 
 /// The text of a PKCS#8 file (RFC 5958), encrypted with PBES2, PBKDF2 and AES-256 (RFC 8018) where
 /// there is a passphrase. It has no comment. A secret as that of write_private_key.
-/// Errors: bad_value for rounds outside 1 to pbkdf2_rounds_max.
+/// Errors: bad_value for rounds outside 1 to pbkdf2_rounds_max, and for a shielded key.
 result<std::string> write_pkcs8(const private_key& key, const pkcs8_options& options,
                                 random_source& random);
 

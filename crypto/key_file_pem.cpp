@@ -180,7 +180,9 @@ result<std::string> write_pkcs8(const private_key& key, const pkcs8_options& opt
     if (options.rounds == 0 || options.rounds > limits::pbkdf2_rounds_max ||
         options.passphrase.size() > limits::password_length_max)
         return errc::bad_value;
-    const pkcs8_info info(EVP_PKEY2PKCS8(private_key_access::parts(key).openssl_key()));
+    EVP_PKEY* const parts = private_key_access::parts(key).openssl_key();
+    if (parts == nullptr) return errc::bad_value;
+    const pkcs8_info info(EVP_PKEY2PKCS8(parts));
     if (!info) return openssl_failure();
     const bool encrypted = !options.passphrase.empty();
     const x509_sig sealed = encrypted ? seal(info.get(), options, random) : nullptr;

@@ -44,7 +44,8 @@ public:
     /// Writes the fields that follow the type in an openssh-key-v1 file.
     virtual result<> write_fields(wire::writer& out) const = 0;
 
-    /// As OpenSSL has it, for the files that it writes. Lives as long as this.
+    /// As OpenSSL has it, for the files that it writes; null for a shielded key. Lives as long as
+    /// this.
     virtual EVP_PKEY* openssl_key() const = 0;
 };
 

@@ -36,17 +36,7 @@ result<secret_bytes> read_key_file(const std::string& path) {
     if (!S_ISREG(status.st_mode)) return make_error_code(boost::system::errc::invalid_argument);
     if (status.st_uid == ::getuid() && (status.st_mode & 077) != 0)
         return make_error_code(boost::system::errc::permission_denied);
-    if (status.st_size > static_cast<off_t>(limits::key_file_length_max)) return errc::too_long;
-    secret_bytes text(static_cast<std::size_t>(status.st_size));
-    std::size_t size = 0;
-    while (size < text.size()) {
-        const ssize_t n = ::read(file.get(), text.data() + size, text.size() - size);
-        if (n < 0) return last_system_error();
-        if (n == 0) break;
-        size += static_cast<std::size_t>(n);
-    }
-    text.shrink(size);
-    return text;
+    return read_secret(file.get(), limits::key_file_length_max);
 }
 
 asio::awaitable<result<crypto::private_key>> unlock(std::string path,

@@ -3,8 +3,10 @@
 #include "sluice/crypto/certificate.hpp"
 #include "sluice/crypto/key_file.hpp"
 #include "sluice/crypto/moduli.hpp"
+#include "sluice/crypto/shielded_key.hpp"
 #include "sluice/crypto/signature_algorithms.hpp"
 #include "sluice/io/atomic_upload_filesystem.hpp"
+#include "sluice/io/file_descriptor.hpp"
 #include "sluice/io/posix_filesystem.hpp"
 #include "sluice/io/text_file.hpp"
 #include "sluice/tools/sluiced_log.hpp"
@@ -17,6 +19,7 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -46,14 +49,19 @@ algorithm_choice choice_of(std::span<const Row> rows) {
 }
 
 setup_result<crypto::private_key> load_host_key(const std::string& file) {
+    const file_descriptor opened(
+        ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    if (!opened) return setup_error{file + ": " + last_system_error().message()};
     struct stat info {};
-    if (::stat(file.c_str(), &info) == 0 && (info.st_mode & 077) != 0)
+    if (::fstat(opened.get(), &info) == 0 && (info.st_mode & 077) != 0)
         return setup_error{file + ": host key may be read by others; chmod 600 it"};
-    const auto text = read_text_file(file, limits::key_file_length_max);
+    const auto text = read_secret(opened.get(), limits::key_file_length_max);
     if (!text) return setup_error{file + ": " + text.error().message()};
-    auto contents = crypto::read_private_key(*text);
+    const auto contents = crypto::read_private_key(as_text(*text));
     if (!contents) return setup_error{file + ": " + contents.error().message()};
-    return std::move(contents->key);
+    auto key = crypto::shielded(contents->key, crypto::system_random());
+    if (!key) return setup_error{file + ": " + key.error().message()};
+    return std::move(*key);
 }
 
 std::string_view first_line(std::string_view text) { return text.substr(0, text.find('\n')); }
