@@ -3,9 +3,9 @@
 #include "sluice/io/command_helper.hpp"
 #include "sluice/io/text_file.hpp"
 #include "sluice/tools/sluiced_include.hpp"
-#include "sluice/tools/sluiced_landlock.hpp"
 #include "sluice/tools/sluiced_log.hpp"
 #include "sluice/tools/sluiced_process.hpp"
+#include "sluice/tools/sluiced_restrict.hpp"
 #include "sluice/tools/sluiced_seccomp.hpp"
 #include "sluice/tools/sluiced_settings.hpp"
 #include "sluice/tools/sluiced_setup.hpp"
@@ -234,7 +234,7 @@ std::string name_of(const asio::ip::tcp::endpoint& e) {
     return (e.address().is_v6() ? "[" + address + "]" : address) + ":" + std::to_string(e.port());
 }
 
-// -t and -T: all that starting does but listening.
+// -t and -T: all that starting does but listening, and becoming the user of `User`.
 int check(const arguments& a) {
     const auto settings = read_settings(a);
     if (!settings) return fail(settings.error(), exit_wrong);
@@ -255,7 +255,12 @@ int check(const arguments& a) {
             return fail("-C: " + wrong, exit_wrong);
         config = settings->effective(login);
     }
-    const std::string text = to_text(config);
+    std::string text = to_text(config);
+    // What the kernel makes of it is tried on this process, which ends.
+    const restrictions tried = restrict_process(*settings, std::nullopt);
+    if (!tried.error.empty()) return fail(tried.error, exit_wrong);
+    text += "# Landlock is " + to_text(tried.landlock) + ", seccomp is " + to_text(tried.seccomp) +
+            "\n";
     std::fwrite(text.data(), 1, text.size(), stdout);
     return 0;
 }
@@ -278,48 +283,6 @@ bound_sockets bind_all(const sluiced_config& config) {
     return bound;
 }
 
-// What restricts the process; nothing: it is turned off.
-struct restrictions {
-    std::optional<enforced> landlock;
-    std::optional<enforced> seccomp;
-    std::string error;  // empty: all is well
-};
-
-std::string to_text(std::optional<enforced> on) {
-    if (!on) return "off";
-    return *on == enforced::yes ? "on" : "not in this kernel";
-}
-
-// Becomes who `User` says, for good, and gives up all that is not needed from here on.
-restrictions restrict_process(const sluiced_settings& settings,
-                              const std::optional<process_account>& account) {
-    const sluiced_config& config = settings.base;
-    restrictions done;
-    const auto failed = [&](std::string what, const error_code& e) {
-        done.error = std::move(what) + ": " + e.message();
-        return done;
-    };
-    if (account)
-        if (const auto e = become(*account)) return failed("User " + account->name, e);
-    capability_set kept = 0;
-    if (::geteuid() == 0) kept = file_capabilities() | (config.use_pam ? audit_capability() : 0);
-    if (const auto e = drop_capabilities(kept)) return failed("capabilities", e);
-    if (const auto e = forbid_inspection()) return failed("PR_SET_DUMPABLE", e);
-    if (config.landlock) {
-        const char* const notify = std::getenv("NOTIFY_SOCKET");
-        const bool abstract = config.use_pam || (notify != nullptr && *notify == '@');
-        const auto on = restrict_by_landlock(rules_for(settings), abstract);
-        if (!on) return failed("Landlock", on.error());
-        done.landlock = *on;
-    }
-    if (config.seccomp) {
-        const auto on = restrict_system_calls(config.use_pam);
-        if (!on) return failed("Seccomp", on.error());
-        done.seccomp = *on;
-    }
-    return done;
-}
-
 // Runs a function once on each thread of a pool; one that fails is the end of the process.
 void on_each_thread(asio::thread_pool& pool, std::size_t threads, error_code (*function)()) {
     const auto all_there = std::make_shared<std::barrier<>>(static_cast<std::ptrdiff_t>(threads));
@@ -329,6 +292,85 @@ void on_each_thread(asio::thread_pool& pool, std::size_t threads, error_code (*f
             all_there->arrive_and_wait();
         });
 }
+
+// The first line of a log.
+void tell_start(const log_sink& log, const restrictions& restricted, bool runs_commands) {
+    if (!log) return;
+    log({log_severity::info,
+         "started",
+         {{"user", std::to_string(::geteuid())},
+          {"landlock", to_text(restricted.landlock)},
+          {"seccomp", to_text(restricted.seccomp)},
+          {"commands", runs_commands ? "by a helper" : "none"}}});
+    if (runs_commands)
+        log({log_severity::info,
+             "commands_share_user",
+             {{"reason", "commands run as the server's own user: key files must not be its own"}}});
+}
+
+// SIGTERM drains, a second one cuts.
+class ending {
+public:
+    ending(worker_threads& workers, server& s, drain_options how, log_sink log,
+           std::function<void()> flush, int& status)
+        : workers_(workers),
+          server_(s),
+          how_(how),
+          log_(std::move(log)),
+          flush_(std::move(flush)),
+          status_(status),
+          signals_(workers.first(), SIGTERM, SIGINT),
+          hurry_(workers.first()) {
+        signals_.async_wait([this](error_code e, int) {
+            if (!e) drain();
+        });
+    }
+
+private:
+    void drain() {
+        static_cast<void>(notify_service_manager("STOPPING=1"));
+        if (log_) log_({log_severity::info, "draining", {}});
+        server_.drain(how_, [this](const server_report& report) { done(report); });
+        signals_.async_wait([this](error_code e, int) {
+            if (!e) cut();
+        });
+    }
+
+    void cut() {
+        if (log_) log_({log_severity::info, "cutting", {}});
+        server_.stop();
+        // Whoever takes no goodbye by then, or is still at work, is not waited for.
+        hurry_.expires_after(cut_time);
+        hurry_.async_wait([this](error_code cancelled) {
+            if (cancelled) return;
+            flush_();
+            std::_Exit(exit_cut);
+        });
+    }
+
+    void done(const server_report& report) {
+        if (report.cut != 0) status_ = exit_cut;
+        if (log_)
+            log_({log_severity::info,
+                  "stopped",
+                  {{"connections", std::to_string(report.connections)},
+                   {"cut", std::to_string(report.cut)},
+                   {"files_committed", std::to_string(report.total.files_committed)},
+                   {"files_abandoned", std::to_string(report.total.files_abandoned)},
+                   {"undelivered_bytes", std::to_string(report.total.bytes_undelivered)},
+                   {"refused_by_source", std::to_string(report.refused_by_source)}}});
+        workers_.stop();
+    }
+
+    worker_threads& workers_;
+    server& server_;
+    const drain_options how_;
+    const log_sink log_;
+    const std::function<void()> flush_;
+    int& status_;
+    asio::signal_set signals_;
+    asio::steady_timer hurry_;
+};
 
 int serve(const arguments& a) {
     // Before a key is read, so that it never has one in its memory.
@@ -395,17 +437,7 @@ int serve(const arguments& a) {
     };
     options->log = make_sluiced_log(form, errors);
     const log_sink log = options->log;
-    if (log)
-        log({log_severity::info,
-             "started",
-             {{"user", std::to_string(::geteuid())},
-              {"landlock", to_text(restricted.landlock)},
-              {"seccomp", to_text(restricted.seccomp)},
-              {"commands", launcher ? "by a helper" : "none"}}});
-    if (log && launcher)
-        log({log_severity::info,
-             "commands_share_user",
-             {{"reason", "commands run as the server's own user: key files must not be its own"}}});
+    tell_start(log, restricted, launcher != nullptr);
     options->connection_executor = [&workers] { return workers.next(); };
 
     // One line a connection on standard output, whatever the log is told to leave out.
@@ -429,39 +461,8 @@ int serve(const arguments& a) {
         log({log_severity::error, "notify_failed", {{"reason", e.message()}}});
 
     int status = exit_drained;
-    const auto done = [&](const server_report& report) {
-        if (report.cut != 0) status = exit_cut;
-        if (log)
-            log({log_severity::info,
-                 "stopped",
-                 {{"connections", std::to_string(report.connections)},
-                  {"cut", std::to_string(report.cut)},
-                  {"files_committed", std::to_string(report.total.files_committed)},
-                  {"files_abandoned", std::to_string(report.total.files_abandoned)},
-                  {"undelivered_bytes", std::to_string(report.total.bytes_undelivered)},
-                  {"refused_by_source", std::to_string(report.refused_by_source)}}});
-        workers.stop();
-    };
-    asio::signal_set signals(workers.first(), SIGTERM, SIGINT);
-    asio::steady_timer hurry(workers.first());
-    signals.async_wait([&](error_code e, int) {
-        if (e) return;
-        static_cast<void>(notify_service_manager("STOPPING=1"));
-        if (log) log({log_severity::info, "draining", {}});
-        s.drain({config->drain_deadline, {config->drain_policy, false}}, done);
-        signals.async_wait([&](error_code again, int) {
-            if (again) return;
-            if (log) log({log_severity::info, "cutting", {}});
-            s.stop();
-            // Whoever takes no goodbye by then, or is still at work, is not waited for.
-            hurry.expires_after(cut_time);
-            hurry.async_wait([&](error_code cancelled) {
-                if (cancelled) return;
-                flush();
-                std::_Exit(exit_cut);
-            });
-        });
-    });
+    ending end(workers, s, {config->drain_deadline, {config->drain_policy, false}}, log, flush,
+               status);
     workers.run([&] {
         // What libpam may do on its own threads. Not to go on unrestricted.
         if (filtered && config->use_pam && restrict_network_thread()) std::abort();

@@ -8,6 +8,7 @@ mount namespace of its own. A line a case, as the other programs here.
 
 import contextlib
 import os
+import re
 import pathlib
 import subprocess
 import sys
@@ -93,6 +94,11 @@ class Settings:
         expect("maxauthtries 3\n" in first, first)
         again = self.ours(self.write("printed", first.replace("{", "{{").replace("}", "}}")), "-T")
         expect(again.stdout == first, f"{again.stdout}{again.stderr}")
+        # What this kernel has is in use; system.settings runs where seccomp is.
+        active = re.search(r"^# Landlock is (on|not in this kernel), seccomp is on$", first, re.M)
+        expect(active, first)
+        off = self.ours(self.write("off", "Landlock no\nSeccomp no\n" + SHARED), "-T").stdout
+        expect("# Landlock is off, seccomp is off\n" in off, off)
 
     def says_what_sshd_says(self):
         file = self.write("shared", SHARED)
