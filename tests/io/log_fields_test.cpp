@@ -35,7 +35,7 @@ TEST(LogFields, CharactersStayWhole) {
     EXPECT_EQ(cut(none), none.substr(0, most - 3) + "... (265 bytes)");
 }
 
-// Whatever sink a program has: a host of direct-tcpip and a command of tens of KiB.
+// Whatever sink a program has: the longest host of direct-tcpip, and a command of tens of KiB.
 TEST(LogFields, NoRecordOfAServerIsLong) {
     using test::served;
     using test::ssh_client;
@@ -51,7 +51,7 @@ TEST(LogFields, NoRecordOfAServerIsLong) {
     ASSERT_TRUE(client->log_in());
     bytes where;
     wire::writer w(where);
-    w.write(std::string_view(std::string(30'000, 'h')));
+    w.write(std::string_view(std::string(255, 'h')));
     w.write(std::uint32_t{80});
     w.write(std::string_view("127.0.0.1"));
     w.write(std::uint32_t{1});
