@@ -104,7 +104,6 @@ private:
     void on_open(const channel_open_event& event);
     void on_open_through(channel_id id, const direct_tcpip_channel& channel);
     connect_answer may_connect(const std::string& host, std::uint16_t port) const;
-    bool may_connect(const std::string& name, const std::string& address, std::uint16_t port) const;
     void log_forwarding(bool permitted, const std::string& host, std::uint32_t port) const;
     void on_request(const channel_request_event& event);
     bool start_session(session_port& port, const channel_request& request);

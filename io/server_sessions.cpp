@@ -121,15 +121,10 @@ asio::awaitable<login_verdict> converse(std::shared_ptr<authenticator> logins,
 connect_answer may_open(const session_rights& rights, std::string_view host, std::uint16_t port) {
     if (!rights.port_forwarding) return connect_answer::refuse;
     if (!rights.permit_open) return connect_answer::permit;
-    auto answer = connect_answer::refuse;
-    for (const open_destination& d : *rights.permit_open) {
-        const auto listed = host_to_dial(d.host);
-        if (!listed || (d.port && *d.port != port)) continue;
-        if (*listed == host) return connect_answer::permit;
-        if (ip_address::parse(*listed) && !ip_address::parse(host))
-            answer = connect_answer::by_address;
-    }
-    return answer;
+    const bool listed = std::ranges::any_of(*rights.permit_open, [&](const open_destination& d) {
+        return host_to_dial(d.host) == host && (!d.port || *d.port == port);
+    });
+    return listed ? connect_answer::permit : connect_answer::refuse;
 }
 
 // Client variables of these names would pass for what the server says.
@@ -325,19 +320,6 @@ connect_answer server_connection::may_connect(const std::string& host, std::uint
     return std::min(by_key, options_->permit_connect(session_, host, port));
 }
 
-// By an address of the name: each who is asked has permitted the one or permits the other.
-bool server_connection::may_connect(const std::string& name, const std::string& address,
-                                    std::uint16_t port) const {
-    const auto permits = [&](const auto& ask) {
-        return ask(name) == connect_answer::permit || ask(address) == connect_answer::permit;
-    };
-    const auto key = [&](const std::string& host) { return may_open(session_.rights, host, port); };
-    const auto program = [&](const std::string& host) {
-        return options_->permit_connect(session_, host, port);
-    };
-    return permits(key) && permits(program);
-}
-
 void server_connection::log_forwarding(bool permitted, const std::string& host,
                                        std::uint32_t port) const {
     log(permitted ? log_severity::verbose : log_severity::info,
@@ -359,9 +341,10 @@ void server_connection::on_open_through(channel_id id, const direct_tcpip_channe
     dialler::request to{session_.user, *host, port, {}};
     const std::weak_ptr<server_connection> self = weak_from_this();
     if (answer == connect_answer::by_address)
-        to.permits = [self, by_name = *host, port](const std::string& address) {
+        to.permits = [self, port](const std::string& address) {
             const auto here = self.lock();
-            return here && here->may_connect(by_name, address, port);
+            return here && here->options_->permit_connect(here->session_, address, port) ==
+                               connect_answer::permit;
         };
     log_forwarding(true, *host, port);
     auto share = take_descriptors(session_.descriptors);

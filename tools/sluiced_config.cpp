@@ -8,13 +8,6 @@
 namespace sluice {
 namespace {
 
-// "10.0.0.*" and "fe80::*", but not "*".
-bool names_addresses(std::string_view pattern) {
-    if (pattern.find(':') != pattern.npos) return true;
-    return pattern.find_first_not_of("0123456789.*?") == pattern.npos &&
-           pattern.find_first_of("0123456789") != pattern.npos;
-}
-
 bool is_same_address(std::string_view a, std::string_view b) {
     const auto one = ip_address::parse(a);
     const auto other = ip_address::parse(b);
@@ -35,15 +28,11 @@ bool penalty_setting::operator==(const penalty_setting& other) const {
 connect_answer may_open(const sluiced_config& config, std::string_view host, std::uint16_t port) {
     if (!config.local_forwarding || config.disable_forwarding) return connect_answer::refuse;
     if (!config.permit_open) return connect_answer::permit;
-    auto answer = connect_answer::refuse;
-    for (const open_pattern& p : *config.permit_open) {
-        if (p.port && *p.port != port) continue;
-        if (matches_wildcards(host, p.host) || is_same_address(host, p.host))
-            return connect_answer::permit;
-        if (names_addresses(p.host) && !ip_address::parse(host))
-            answer = connect_answer::by_address;
-    }
-    return answer;
+    const bool listed = std::ranges::any_of(*config.permit_open, [&](const open_pattern& p) {
+        return (!p.port || *p.port == port) &&
+               (matches_wildcards(host, p.host) || is_same_address(host, p.host));
+    });
+    return listed ? connect_answer::permit : connect_answer::refuse;
 }
 
 bool user_allowed(const sluiced_config& config, std::string_view user, std::string_view host) {

@@ -188,8 +188,8 @@ struct sluiced_config {
     bool operator==(const sluiced_config&) const = default;
 };
 
-/// Whether a connection may go to there through the server. A name that PermitOpen does not list
-/// may by its address, where addresses are listed.
+/// Whether a connection may go to there through the server. As with OpenSSH, a name is not
+/// permitted by the addresses that it has.
 connect_answer may_open(const sluiced_config& config, std::string_view host, std::uint16_t port);
 
 /// Whether `user`, coming from address `host`, may log in: no DenyUsers pattern fits, and one of

@@ -12,6 +12,7 @@ import pathlib
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -40,10 +41,15 @@ class Agent:
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
             env={**bench.environment(None), **(environment or {})})
         deadline = time.monotonic() + 15
-        while not self.socket.exists():
+        while not self.listens():
             check(self.process.poll() is None and time.monotonic() < deadline,
                   "the agent does not listen")
             time.sleep(0.02)
+
+    def listens(self):
+        """The socket is there a moment before it may be connected to."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self.socket)) == 0
 
     def __enter__(self):
         return self

@@ -334,25 +334,27 @@ TEST(Forwarding, IsJudgedByWhatIsDialled) {
     EXPECT_EQ(attempt(elsewhere, "localhost"), errc::open_refused);
 }
 
-// A rule of the key binds as the program's own does.
-TEST(Forwarding, AKeyThatNamesAnAddressPermitsItsNames) {
-    const auto attempt = [](std::string listed) {
+// As with OpenSSH: what a key lists is literal, but for the form of an address.
+TEST(Forwarding, AKeyThatListsAnAddressPermitsNoName) {
+    const auto attempt = [](std::string listed, std::string host) {
         through t;
         t.s.options.logins = std::make_shared<restricting>(open_destination{std::move(listed), {}});
         error_code got;
         EXPECT_TRUE(run_to_end(t.s, [&]() -> asio::awaitable<void> {
             co_await t.log_in();
             const auto [e, channel] =
-                co_await t.client.open_direct_tcpip("localhost", t.port(), as_values);
+                co_await t.client.open_direct_tcpip(std::move(host), t.port(), as_values);
             got = e;
             co_await t.client.close();
         }()));
         return got;
     };
-    EXPECT_FALSE(attempt("localhost"));
-    EXPECT_FALSE(attempt("127.0.0.1"));
-    EXPECT_EQ(attempt("127.0.0.2"), errc::open_refused);
-    EXPECT_EQ(attempt("other"), errc::open_refused);
+    EXPECT_FALSE(attempt("localhost", "localhost"));
+    EXPECT_FALSE(attempt("127.0.0.1", "127.0.0.1"));
+    EXPECT_FALSE(attempt("::ffff:127.0.0.1", "127.0.0.1"));
+    EXPECT_EQ(attempt("127.0.0.1", "localhost"), errc::open_refused);
+    EXPECT_EQ(attempt("localhost", "127.0.0.1"), errc::open_refused);
+    EXPECT_EQ(attempt("127.0.0.2", "127.0.0.1"), errc::open_refused);
 }
 
 TEST(Forwarding, SaysWhatCouldNotBeReached) {
