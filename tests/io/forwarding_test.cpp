@@ -300,9 +300,10 @@ TEST(Forwarding, IsJudgedByWhatIsDialled) {
         error_code got;
         EXPECT_TRUE(run_to_end(t.s, [&]() -> asio::awaitable<void> {
             co_await t.log_in();
-            const auto [e, channel] =
+            auto [e, channel] =
                 co_await t.client.open_direct_tcpip(std::move(host), t.port(), as_values);
             got = e;
+            if (!e) channel.break_off();
             co_await t.client.close();
         }()));
         return got;
@@ -342,9 +343,10 @@ TEST(Forwarding, AKeyThatListsAnAddressPermitsNoName) {
         error_code got;
         EXPECT_TRUE(run_to_end(t.s, [&]() -> asio::awaitable<void> {
             co_await t.log_in();
-            const auto [e, channel] =
+            auto [e, channel] =
                 co_await t.client.open_direct_tcpip(std::move(host), t.port(), as_values);
             got = e;
+            if (!e) channel.break_off();
             co_await t.client.close();
         }()));
         return got;
