@@ -73,10 +73,6 @@ asio::awaitable<std::tuple<error_code, session>> open_channel(connection& over, 
     co_return co_await over.open_direct_tcpip(std::move(host), port, as_result);
 }
 
-asio::awaitable<void> pass(asio::steady_timer& timer) {
-    static_cast<void>(co_await timer.async_wait(as_result));
-}
-
 // A channel of `over` to there. Like a socket it has connect_timeout to be connected.
 asio::awaitable<opened_stream> connect_channel(connection over, const connect_options& to) {
     error_code failed;

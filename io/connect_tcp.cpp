@@ -28,19 +28,6 @@ asio::awaitable<error_code> connect_untimed(tcp::socket& socket, tcp::endpoint a
     co_return e;
 }
 
-asio::awaitable<void> pass(asio::steady_timer& timer) {
-    static_cast<void>(co_await timer.async_wait(as_result));
-}
-
-asio::awaitable<error_code> connect_socket(tcp::socket& socket, tcp::endpoint address,
-                                           std::chrono::nanoseconds timeout) {
-    if (timeout <= timeout.zero()) co_return co_await connect_untimed(socket, address);
-    asio::steady_timer timer(socket.get_executor(), timeout);
-    const auto first = co_await (connect_untimed(socket, address) || pass(timer));
-    if (first.index() == 1) co_return error_code(asio::error::timed_out);
-    co_return std::get<0>(first);
-}
-
 constexpr std::chrono::seconds between_attempts{1};  // as ssh(1)
 
 // In the order of the resolver.
@@ -130,6 +117,15 @@ asio::awaitable<result<tcp::socket>> connect_to_one(asio::any_io_executor execut
 }
 
 }  // namespace
+
+asio::awaitable<error_code> connect_socket(tcp::socket& socket, tcp::endpoint address,
+                                           std::chrono::nanoseconds timeout) {
+    if (timeout <= timeout.zero()) co_return co_await connect_untimed(socket, address);
+    asio::steady_timer timer(socket.get_executor(), timeout);
+    const auto first = co_await (connect_untimed(socket, address) || pass(timer));
+    if (first.index() == 1) co_return error_code(asio::error::timed_out);
+    co_return std::get<0>(first);
+}
 
 asio::awaitable<result<tcp::socket>> connect_tcp(asio::any_io_executor executor,
                                                  const connect_options& options,

@@ -7,10 +7,16 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
-#include <cstdint>
+#include <chrono>
 #include <string>
 
 namespace sluice {
+
+/// Private to io/: connects to an address, for at most `timeout`; 0: as long as the system takes.
+/// Errors: timed_out, those of the system.
+boost::asio::awaitable<error_code> connect_socket(boost::asio::ip::tcp::socket& socket,
+                                                  boost::asio::ip::tcp::endpoint address,
+                                                  std::chrono::nanoseconds timeout);
 
 /// Private to io/: resolves the host of `options` and connects to each of its addresses in turn
 /// until one takes it, as family, bind_address, bind_interface, connect_timeout and

@@ -8,6 +8,7 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
@@ -20,6 +21,11 @@ namespace sluice {
 
 /// Errors are values in our coroutines.
 inline constexpr auto as_result = boost::asio::as_tuple(boost::asio::use_awaitable);
+
+/// Until a timer fires or is cancelled: the other side of `task() || pass(timer)`.
+inline boost::asio::awaitable<void> pass(boost::asio::steady_timer& timer) {
+    static_cast<void>(co_await timer.async_wait(as_result));
+}
 
 /// Runs `task` on `strand` and completes `done` with its outcome. Cancellation of any type ends the
 /// task, whose own operations see it as terminal.

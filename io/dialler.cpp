@@ -1,5 +1,6 @@
 #include "sluice/io/dialler.hpp"
 
+#include "sluice/io/connect_tcp.hpp"
 #include "sluice/io/coroutine_operation.hpp"
 #include "sluice/wire/limits.hpp"
 
@@ -37,15 +38,6 @@ bool ends_in_a_number(std::string_view host) {
     if (last.starts_with("0x") || last.starts_with("0X"))
         return std::ranges::all_of(last.substr(2), is_hex_digit);
     return std::ranges::all_of(last, is_digit);
-}
-
-asio::awaitable<void> wait(asio::steady_timer& timer) {
-    static_cast<void>(co_await timer.async_wait(as_result));
-}
-
-asio::awaitable<error_code> connect(tcp::socket& socket, tcp::endpoint to) {
-    const auto [e] = co_await socket.async_connect(to, as_result);
-    co_return e;
 }
 
 }  // namespace
@@ -121,7 +113,7 @@ asio::awaitable<result<std::vector<asio::ip::address>>> dialler::addresses_of(
     // The thread may go on after us, and after this.
     auto work = [lookup = lookup_, host = to.host] { return lookup(host); };
     asio::steady_timer timer(executor, limits::lookup_time_max);
-    auto first = co_await (lookups_.run(to.user, std::move(work)) || wait(timer));
+    auto first = co_await (lookups_.run(to.user, std::move(work)) || pass(timer));
     if (first.index() == 1) co_return error_code(asio::error::timed_out);
     auto& found = std::get<0>(first);
     if (!found) co_return errc::too_many_requests;
@@ -139,10 +131,7 @@ asio::awaitable<result<tcp::socket>> dialler::dial(std::shared_ptr<dialler> by,
     error_code last = asio::error::no_permission;
     for (const auto& address : *addresses) {
         tcp::socket socket(executor);
-        asio::steady_timer timer(executor, limits::connect_time_max);
-        const tcp::endpoint at(address, to.port);
-        const auto first = co_await (connect(socket, at) || wait(timer));
-        last = first.index() == 1 ? error_code(asio::error::timed_out) : std::get<0>(first);
+        last = co_await connect_socket(socket, {address, to.port}, limits::connect_time_max);
         if (!last) co_return std::move(socket);
     }
     co_return last;

@@ -7,21 +7,20 @@
 #include "sluice/auth/revoked_keys.hpp"
 #include "sluice/auth/user_certificate.hpp"
 #include "sluice/io/clock.hpp"
+#include "sluice/io/coroutine_operation.hpp"
 #include "sluice/io/cpu_meter.hpp"
+#include "sluice/io/dialler.hpp"
 #include "sluice/io/on_pool.hpp"
 #include "sluice/io/policy_cache.hpp"
 #include "sluice/io/source_pool.hpp"
 #include "sluice/io/text_file.hpp"
 #include "sluice/wire/limits.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
-#include <netdb.h>
-
+#include <algorithm>
 #include <chrono>
 #include <initializer_list>
 #include <memory>
@@ -121,21 +120,13 @@ std::vector<authorized_key> listed_authorities(policy_cache& files, const std::s
 
 // Whether a host's name has that address.
 bool has_address(const std::string& host, std::string_view address) {
-    addrinfo hints{};
-    hints.ai_socktype = SOCK_STREAM;
-    addrinfo* list = nullptr;
-    if (::getaddrinfo(host.c_str(), nullptr, &hints, &list) != 0) return false;
-    const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(list, ::freeaddrinfo);
     const auto wanted = ip_address::parse(address);
-    for (const addrinfo* one = list; one != nullptr; one = one->ai_next) {
-        char text[NI_MAXHOST];
-        if (::getnameinfo(one->ai_addr, one->ai_addrlen, text, sizeof text, nullptr, 0,
-                          NI_NUMERICHOST) != 0)
-            continue;
-        const auto found = ip_address::parse(text);
-        if (wanted && found && found->raw == wanted->raw) return true;
-    }
-    return false;
+    const auto found = system_lookup()(host);
+    if (!wanted || !found) return false;
+    return std::ranges::any_of(*found, [&](const asio::ip::address& one) {
+        const auto parsed = ip_address::parse(one.to_string());
+        return parsed && parsed->raw == wanted->raw;
+    });
 }
 
 // One attempt, by what the files say now.
@@ -356,10 +347,6 @@ bool looks_up_names(const host_based_options& options) {
 std::shared_ptr<source_pool> lookups_of(const file_authenticator_options& options) {
     if (options.lookups || !looks_up_names(options.host_based)) return options.lookups;
     return std::make_shared<source_pool>(source_pool_size{});
-}
-
-asio::awaitable<void> pass(asio::steady_timer& timer) {
-    static_cast<void>(co_await timer.async_wait(asio::as_tuple(asio::use_awaitable)));
 }
 
 // On a thread for passwords. Takes what hashing takes, whatever is wrong.

@@ -294,20 +294,22 @@ TEST(Forwarding, IsRefusedToWhomTheServerDoesNotPermitIt) {
     EXPECT_TRUE(not_with_this_key.asked.empty());
 }
 
+// How an attempt to go to a host ends, at the target's port.
+error_code attempt(through& t, std::string host) {
+    error_code got;
+    EXPECT_TRUE(run_to_end(t.s, [&]() -> asio::awaitable<void> {
+        co_await t.log_in();
+        auto [e, channel] =
+            co_await t.client.open_direct_tcpip(std::move(host), t.port(), as_values);
+        got = e;
+        if (!e) channel.break_off();
+        co_await t.client.close();
+    }()));
+    return got;
+}
+
 // The policy sees what is dialled: an address in one form only, and of a name each address it has.
 TEST(Forwarding, IsJudgedByWhatIsDialled) {
-    const auto attempt = [](through& t, std::string host) {
-        error_code got;
-        EXPECT_TRUE(run_to_end(t.s, [&]() -> asio::awaitable<void> {
-            co_await t.log_in();
-            auto [e, channel] =
-                co_await t.client.open_direct_tcpip(std::move(host), t.port(), as_values);
-            got = e;
-            if (!e) channel.break_off();
-            co_await t.client.close();
-        }()));
-        return got;
-    };
     const auto only = [](through& t, std::string permitted, connect_answer otherwise) {
         t.s.options.permit_connect = [&t, permitted, otherwise](const session_info&,
                                                                 const std::string& host,
@@ -337,26 +339,17 @@ TEST(Forwarding, IsJudgedByWhatIsDialled) {
 
 // As with OpenSSH: what a key lists is literal, but for the form of an address.
 TEST(Forwarding, AKeyThatListsAnAddressPermitsNoName) {
-    const auto attempt = [](std::string listed, std::string host) {
+    const auto listing = [](std::string listed, std::string host) {
         through t;
         t.s.options.logins = std::make_shared<restricting>(open_destination{std::move(listed), {}});
-        error_code got;
-        EXPECT_TRUE(run_to_end(t.s, [&]() -> asio::awaitable<void> {
-            co_await t.log_in();
-            auto [e, channel] =
-                co_await t.client.open_direct_tcpip(std::move(host), t.port(), as_values);
-            got = e;
-            if (!e) channel.break_off();
-            co_await t.client.close();
-        }()));
-        return got;
+        return attempt(t, std::move(host));
     };
-    EXPECT_FALSE(attempt("localhost", "localhost"));
-    EXPECT_FALSE(attempt("127.0.0.1", "127.0.0.1"));
-    EXPECT_FALSE(attempt("::ffff:127.0.0.1", "127.0.0.1"));
-    EXPECT_EQ(attempt("127.0.0.1", "localhost"), errc::open_refused);
-    EXPECT_EQ(attempt("localhost", "127.0.0.1"), errc::open_refused);
-    EXPECT_EQ(attempt("127.0.0.2", "127.0.0.1"), errc::open_refused);
+    EXPECT_FALSE(listing("localhost", "localhost"));
+    EXPECT_FALSE(listing("127.0.0.1", "127.0.0.1"));
+    EXPECT_FALSE(listing("::ffff:127.0.0.1", "127.0.0.1"));
+    EXPECT_EQ(listing("127.0.0.1", "localhost"), errc::open_refused);
+    EXPECT_EQ(listing("localhost", "127.0.0.1"), errc::open_refused);
+    EXPECT_EQ(listing("127.0.0.2", "127.0.0.1"), errc::open_refused);
 }
 
 TEST(Forwarding, SaysWhatCouldNotBeReached) {
