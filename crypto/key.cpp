@@ -13,19 +13,22 @@ namespace sluice::crypto {
 namespace {
 
 constexpr std::array types{
-    key_type{"ssh-ed25519", 1, parse_eddsa, generate_eddsa, read_eddsa, read_putty_eddsa,
-             eddsa_from_openssl},
-    key_type{"ssh-ed448", 1, parse_eddsa, generate_eddsa, read_eddsa, read_putty_eddsa,
-             eddsa_from_openssl},
-    key_type{"ecdsa-sha2-nistp256", 2, parse_ecdsa, generate_ecdsa, read_ecdsa, read_putty_ecdsa,
-             ecdsa_from_openssl},
-    key_type{"ecdsa-sha2-nistp384", 2, parse_ecdsa, generate_ecdsa, read_ecdsa, read_putty_ecdsa,
-             ecdsa_from_openssl},
-    key_type{"ecdsa-sha2-nistp521", 2, parse_ecdsa, generate_ecdsa, read_ecdsa, read_putty_ecdsa,
-             ecdsa_from_openssl},
-    key_type{"sk-ssh-ed25519@openssh.com", 2, parse_sk, nullptr, nullptr, nullptr, nullptr},
-    key_type{"sk-ecdsa-sha2-nistp256@openssh.com", 3, parse_sk, nullptr, nullptr, nullptr, nullptr},
-    key_type{"ssh-rsa", 2, parse_rsa, generate_rsa, read_rsa, read_putty_rsa, rsa_from_openssl},
+    key_type{"ssh-ed25519", 1, parse_eddsa, generate_eddsa, read_eddsa, reread_eddsa,
+             read_putty_eddsa, eddsa_from_openssl},
+    key_type{"ssh-ed448", 1, parse_eddsa, generate_eddsa, read_eddsa, reread_eddsa,
+             read_putty_eddsa, eddsa_from_openssl},
+    key_type{"ecdsa-sha2-nistp256", 2, parse_ecdsa, generate_ecdsa, read_ecdsa, reread_ecdsa,
+             read_putty_ecdsa, ecdsa_from_openssl},
+    key_type{"ecdsa-sha2-nistp384", 2, parse_ecdsa, generate_ecdsa, read_ecdsa, reread_ecdsa,
+             read_putty_ecdsa, ecdsa_from_openssl},
+    key_type{"ecdsa-sha2-nistp521", 2, parse_ecdsa, generate_ecdsa, read_ecdsa, reread_ecdsa,
+             read_putty_ecdsa, ecdsa_from_openssl},
+    key_type{"sk-ssh-ed25519@openssh.com", 2, parse_sk, nullptr, nullptr, nullptr, nullptr,
+             nullptr},
+    key_type{"sk-ecdsa-sha2-nistp256@openssh.com", 3, parse_sk, nullptr, nullptr, nullptr, nullptr,
+             nullptr},
+    key_type{"ssh-rsa", 2, parse_rsa, generate_rsa, read_rsa, reread_rsa, read_putty_rsa,
+             rsa_from_openssl},
 };
 
 bool fits(std::string_view algorithm, std::string_view type) {
@@ -194,10 +197,14 @@ bignum secret_number(bytes_view magnitude) {
 evp_pkey build_pkey(const char* type, int selection, OSSL_PARAM_BLD* builder) {
     using params = openssl_ptr<OSSL_PARAM, OSSL_PARAM_free>;
     const params list(OSSL_PARAM_BLD_to_param(builder));
+    return build_pkey(type, selection, list.get());
+}
+
+evp_pkey build_pkey(const char* type, int selection, OSSL_PARAM* params) {
     const evp_pkey_ctx context(EVP_PKEY_CTX_new_from_name(nullptr, type, nullptr));
     EVP_PKEY* key = nullptr;
-    if (!list || !context || EVP_PKEY_fromdata_init(context.get()) != 1 ||
-        EVP_PKEY_fromdata(context.get(), &key, selection, list.get()) != 1) {
+    if (params == nullptr || !context || EVP_PKEY_fromdata_init(context.get()) != 1 ||
+        EVP_PKEY_fromdata(context.get(), &key, selection, params) != 1) {
         ERR_clear_error();
         return nullptr;
     }

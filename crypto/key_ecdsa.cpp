@@ -157,6 +157,28 @@ private:
     public_key public_half_;
 };
 
+// Those of an openssh-key-v1 file.
+struct ecdsa_fields {
+    bytes_view point;
+    bignum scalar;
+
+    static result<ecdsa_fields> read(const ecdsa_curve& curve, wire::reader& in) {
+        std::string_view identifier;
+        bytes_view point;
+        wire::mpint scalar;
+        in.read(identifier);
+        in.read(point);
+        in.read(scalar);
+        if (in.error()) return in.error();
+        if (identifier != curve.identifier || !is_uncompressed(curve, point) ||
+            scalar.magnitude.size() > curve.field_size)
+            return errc::bad_key;
+        bignum number = secret_number(scalar.magnitude);
+        if (!number) return openssl_failure();
+        return ecdsa_fields{point, std::move(number)};
+    }
+};
+
 result<private_key_ptr> assemble(const ecdsa_curve& curve, bytes_view point, evp_pkey key) {
     bytes blob;
     wire::writer w(blob);
@@ -218,19 +240,18 @@ result<private_key_ptr> generate_ecdsa(std::string_view name, unsigned) {
 
 result<private_key_ptr> read_ecdsa(std::string_view name, wire::reader& in) {
     const ecdsa_curve& curve = curve_of(name);
-    std::string_view identifier;
-    bytes_view point;
-    wire::mpint scalar;
-    in.read(identifier);
-    in.read(point);
-    in.read(scalar);
-    if (in.error()) return in.error();
-    if (identifier != curve.identifier || !is_uncompressed(curve, point) ||
-        scalar.magnitude.size() > curve.field_size)
-        return errc::bad_key;
-    const bignum number = secret_number(scalar.magnitude);
-    if (!number) return openssl_failure();
-    return from_scalar(curve, point, number.get());
+    const auto fields = ecdsa_fields::read(curve, in);
+    if (!fields) return fields.error();
+    return from_scalar(curve, fields->point, fields->scalar.get());
+}
+
+result<private_key_ptr> reread_ecdsa(const public_key& public_half, wire::reader& in) {
+    const ecdsa_curve& curve = curve_of(public_half.type());
+    const auto fields = ecdsa_fields::read(curve, in);
+    if (!fields) return fields.error();
+    evp_pkey key = make_pkey(curve, fields->point, fields->scalar.get());
+    if (!key) return openssl_failure(errc::bad_key);
+    return std::make_shared<ecdsa_private_key>(curve, std::move(key), public_half);
 }
 
 // mpint d

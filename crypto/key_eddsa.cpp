@@ -148,6 +148,27 @@ result<private_key_ptr> read_eddsa(std::string_view name, wire::reader& in) {
     return key;
 }
 
+result<private_key_ptr> reread_eddsa(const public_key& public_half, wire::reader& in) {
+    const eddsa_curve& curve = curve_of(public_half.type());
+    bytes_view point;
+    bytes_view pair;
+    in.read(point);
+    in.read(pair);
+    if (in.error()) return in.error();
+    if (point.size() != curve.key_size || pair.size() != 2 * curve.key_size) return errc::bad_key;
+    // With the point given, OpenSSL does not compute it from the seed.
+    const auto param = [](const char* name, bytes_view value) {
+        return OSSL_PARAM_construct_octet_string(name, const_cast<std::uint8_t*>(value.data()),
+                                                 value.size());
+    };
+    std::array params{param(OSSL_PKEY_PARAM_PUB_KEY, point),
+                      param(OSSL_PKEY_PARAM_PRIV_KEY, pair.first(curve.key_size)),
+                      OSSL_PARAM_construct_end()};
+    evp_pkey key = build_pkey(curve.name, EVP_PKEY_KEYPAIR, params.data());
+    if (!key) return errc::bad_key;
+    return std::make_shared<eddsa_private_key>(curve, std::move(key), public_half);
+}
+
 // string seed
 result<private_key_ptr> read_putty_eddsa(std::string_view name, bytes_view, wire::reader& in) {
     const eddsa_curve& curve = curve_of(name);

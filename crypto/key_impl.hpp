@@ -62,6 +62,9 @@ struct key_type {
     result<private_key_ptr> (*generate)(std::string_view name, unsigned bits);
     /// Reads the fields that follow the type in an openssh-key-v1 file.
     result<private_key_ptr> (*read_fields)(std::string_view name, wire::reader& in);
+    /// Reads what `write_fields` wrote of a key with that public half and nobody else can have
+    /// changed: what was computed and checked when the key was made is not again.
+    result<private_key_ptr> (*reread_fields)(const public_key& public_half, wire::reader& in);
     /// Reads the private fields of a PuTTY file, whose public half is `blob`. The caller compares.
     result<private_key_ptr> (*read_putty)(std::string_view name, bytes_view blob, wire::reader& in);
     /// Takes a key that OpenSSL decoded; null when the key is not of this type.
@@ -75,6 +78,7 @@ std::span<const key_type> key_types();
 result<public_key_ptr> parse_eddsa(std::string_view name, bytes_view blob);
 result<private_key_ptr> generate_eddsa(std::string_view name, unsigned bits);
 result<private_key_ptr> read_eddsa(std::string_view name, wire::reader& in);
+result<private_key_ptr> reread_eddsa(const public_key& public_half, wire::reader& in);
 result<private_key_ptr> read_putty_eddsa(std::string_view name, bytes_view blob, wire::reader& in);
 result<private_key_ptr> eddsa_from_openssl(std::string_view name, EVP_PKEY* key);
 
@@ -82,6 +86,7 @@ result<private_key_ptr> eddsa_from_openssl(std::string_view name, EVP_PKEY* key)
 result<public_key_ptr> parse_ecdsa(std::string_view name, bytes_view blob);
 result<private_key_ptr> generate_ecdsa(std::string_view name, unsigned bits);
 result<private_key_ptr> read_ecdsa(std::string_view name, wire::reader& in);
+result<private_key_ptr> reread_ecdsa(const public_key& public_half, wire::reader& in);
 result<private_key_ptr> read_putty_ecdsa(std::string_view name, bytes_view blob, wire::reader& in);
 result<private_key_ptr> ecdsa_from_openssl(std::string_view name, EVP_PKEY* key);
 
@@ -89,6 +94,7 @@ result<private_key_ptr> ecdsa_from_openssl(std::string_view name, EVP_PKEY* key)
 result<public_key_ptr> parse_rsa(std::string_view name, bytes_view blob);
 result<private_key_ptr> generate_rsa(std::string_view name, unsigned bits);
 result<private_key_ptr> read_rsa(std::string_view name, wire::reader& in);
+result<private_key_ptr> reread_rsa(const public_key& public_half, wire::reader& in);
 result<private_key_ptr> read_putty_rsa(std::string_view name, bytes_view blob, wire::reader& in);
 result<private_key_ptr> rsa_from_openssl(std::string_view name, EVP_PKEY* key);
 
@@ -114,8 +120,10 @@ bignum secret_number(bytes_view magnitude);
 
 using param_builder = openssl_ptr<OSSL_PARAM_BLD, OSSL_PARAM_BLD_free>;
 
-/// Makes a key of OpenSSL type `type` from what the builder holds; null when OpenSSL refuses.
+/// Makes a key of OpenSSL type `type` from what the builder holds, or from parameters that the
+/// caller keeps, of which no copy is made on the way; null when OpenSSL refuses.
 evp_pkey build_pkey(const char* type, int selection, OSSL_PARAM_BLD* builder);
+evp_pkey build_pkey(const char* type, int selection, OSSL_PARAM* params);
 
 /// "type base64 …", a public key or a certificate as text; what follows is a comment.
 struct key_line {

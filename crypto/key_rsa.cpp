@@ -94,6 +94,14 @@ struct rsa_numbers {
 
     bool complete() const { return n && e && d && p && q; }
 
+    // Of a key that was checked, whose coefficient is known.
+    bool compute() {
+        const bn_ctx context(BN_CTX_secure_new());
+        d_mod_p1 = context ? remainder_of(p.get(), context.get()) : nullptr;
+        d_mod_q1 = context ? remainder_of(q.get(), context.get()) : nullptr;
+        return d_mod_p1 && d_mod_q1 && coefficient;
+    }
+
     // p q = n, and d inverts e modulo p - 1 and q - 1: then what is signed also verifies. Whether p
     // and q are prime is not looked at: it is slow, and a wrong key only harms its owner.
     bool compute_and_check() {
@@ -119,23 +127,54 @@ private:
         return BN_num_bits(e.get()) > exponent_bits_max;
     }
 
-    // d mod (prime - 1), or null when that is no inverse of e.
-    bignum exponent_for(const BIGNUM* prime, BN_CTX* c) const {
+    static bignum less_one(const BIGNUM* prime) {
         bignum less(BN_secure_new());
-        bignum exponent(BN_secure_new());
-        const bignum product(BN_secure_new());
-        if (!less || !exponent || !product || BN_sub(less.get(), prime, BN_value_one()) != 1 ||
+        if (!less || BN_sub(less.get(), prime, BN_value_one()) != 1 ||
             BN_cmp(less.get(), BN_value_one()) <= 0)
             return nullptr;
         BN_set_flags(less.get(), BN_FLG_CONSTTIME);
+        return less;
+    }
+
+    // d mod (prime - 1)
+    bignum remainder_of(const BIGNUM* prime, BN_CTX* c) const {
+        const bignum less = less_one(prime);
+        bignum exponent(BN_secure_new());
+        if (!less || !exponent) return nullptr;
         BN_set_flags(exponent.get(), BN_FLG_CONSTTIME);
-        if (BN_mod(exponent.get(), d.get(), less.get(), c) != 1 ||
+        if (BN_mod(exponent.get(), d.get(), less.get(), c) != 1) return nullptr;
+        return exponent;
+    }
+
+    // The same, or null when that is no inverse of e.
+    bignum exponent_for(const BIGNUM* prime, BN_CTX* c) const {
+        const bignum less = less_one(prime);
+        bignum exponent = less ? remainder_of(prime, c) : nullptr;
+        const bignum product(BN_secure_new());
+        if (!exponent || !product ||
             BN_mod_mul(product.get(), exponent.get(), e.get(), less.get(), c) != 1 ||
             !BN_is_one(product.get()))
             return nullptr;
         return exponent;
     }
 };
+
+// Null when OpenSSL refuses.
+evp_pkey make_pkey(const rsa_numbers& numbers) {
+    const param_builder builder(OSSL_PARAM_BLD_new());
+    const auto push = [&builder](const char* field, const bignum& number) {
+        return OSSL_PARAM_BLD_push_BN(builder.get(), field, number.get()) == 1;
+    };
+    if (!builder || !push(OSSL_PKEY_PARAM_RSA_N, numbers.n) ||
+        !push(OSSL_PKEY_PARAM_RSA_E, numbers.e) || !push(OSSL_PKEY_PARAM_RSA_D, numbers.d) ||
+        !push(OSSL_PKEY_PARAM_RSA_FACTOR1, numbers.p) ||
+        !push(OSSL_PKEY_PARAM_RSA_FACTOR2, numbers.q) ||
+        !push(OSSL_PKEY_PARAM_RSA_EXPONENT1, numbers.d_mod_p1) ||
+        !push(OSSL_PKEY_PARAM_RSA_EXPONENT2, numbers.d_mod_q1) ||
+        !push(OSSL_PKEY_PARAM_RSA_COEFFICIENT1, numbers.coefficient))
+        return nullptr;
+    return build_pkey("RSA", EVP_PKEY_KEYPAIR, builder.get());
+}
 
 result<private_key_ptr> from_numbers(std::string_view name, rsa_numbers numbers) {
     if (!numbers.complete()) return openssl_failure(errc::bad_key);
@@ -149,22 +188,25 @@ result<private_key_ptr> from_numbers(std::string_view name, rsa_numbers numbers)
     auto public_half = public_key::from_blob(blob);  // checks sizes
     if (!public_half) return public_half.error();
     if (!numbers.compute_and_check()) return openssl_failure(errc::bad_key);
-
-    const param_builder builder(OSSL_PARAM_BLD_new());
-    const auto push = [&builder](const char* field, const bignum& number) {
-        return OSSL_PARAM_BLD_push_BN(builder.get(), field, number.get()) == 1;
-    };
-    if (!builder || !push(OSSL_PKEY_PARAM_RSA_N, numbers.n) ||
-        !push(OSSL_PKEY_PARAM_RSA_E, numbers.e) || !push(OSSL_PKEY_PARAM_RSA_D, numbers.d) ||
-        !push(OSSL_PKEY_PARAM_RSA_FACTOR1, numbers.p) ||
-        !push(OSSL_PKEY_PARAM_RSA_FACTOR2, numbers.q) ||
-        !push(OSSL_PKEY_PARAM_RSA_EXPONENT1, numbers.d_mod_p1) ||
-        !push(OSSL_PKEY_PARAM_RSA_EXPONENT2, numbers.d_mod_q1) ||
-        !push(OSSL_PKEY_PARAM_RSA_COEFFICIENT1, numbers.coefficient))
-        return openssl_failure();
-    evp_pkey key = build_pkey("RSA", EVP_PKEY_KEYPAIR, builder.get());
-    if (!key) return errc::bad_key;
+    evp_pkey key = make_pkey(numbers);
+    if (!key) return openssl_failure(errc::bad_key);
     return std::make_shared<rsa_private_key>(std::move(key), std::move(*public_half));
+}
+
+// mpint n, e, d, q^-1 mod p, p, q; of an error the reader tells.
+rsa_numbers read_numbers(wire::reader& in) {
+    wire::mpint n, e, d, coefficient, p, q;
+    for (wire::mpint* number : {&n, &e, &d, &coefficient, &p, &q})
+        in.read(*number);
+    if (in.error()) return {};
+    return {secret_number(n.magnitude),
+            secret_number(e.magnitude),
+            secret_number(d.magnitude),
+            secret_number(p.magnitude),
+            secret_number(q.magnitude),
+            {},
+            {},
+            secret_number(coefficient.magnitude)};
 }
 
 }  // namespace
@@ -210,19 +252,18 @@ result<private_key_ptr> generate_rsa(std::string_view name, unsigned bits) {
 }
 
 result<private_key_ptr> read_rsa(std::string_view name, wire::reader& in) {
-    wire::mpint n, e, d, coefficient, p, q;
-    for (wire::mpint* number : {&n, &e, &d, &coefficient, &p, &q})
-        in.read(*number);
+    rsa_numbers numbers = read_numbers(in);
     if (in.error()) return in.error();
-    rsa_numbers numbers{secret_number(n.magnitude),
-                        secret_number(e.magnitude),
-                        secret_number(d.magnitude),
-                        secret_number(p.magnitude),
-                        secret_number(q.magnitude),
-                        {},
-                        {},
-                        {}};
     return from_numbers(name, std::move(numbers));
+}
+
+result<private_key_ptr> reread_rsa(const public_key& public_half, wire::reader& in) {
+    rsa_numbers numbers = read_numbers(in);
+    if (in.error()) return in.error();
+    if (!numbers.complete() || !numbers.compute()) return openssl_failure(errc::bad_key);
+    evp_pkey key = make_pkey(numbers);
+    if (!key) return openssl_failure(errc::bad_key);
+    return std::make_shared<rsa_private_key>(std::move(key), public_half);
 }
 
 // mpint d, p, q, q^-1 mod p; n and e stand in the public half.

@@ -6,6 +6,7 @@
 #include "sluice/wire/expects.hpp"
 
 #include <openssl/evp.h>
+#include <openssl/sha.h>
 
 #include <sys/mman.h>
 
@@ -88,12 +89,14 @@ public:
     EVP_PKEY* openssl_key() const override { return nullptr; }
 
 private:
+    // A key and a nonce. The nonce may be the same for all: each key seals once. SHA-256 is what
+    // processors compute fastest.
     secret_bytes secret() const {
-        secret_bytes hash(64);
-        expects(EVP_Digest(mask_.view().data(), mask_.view().size(), hash.data(), nullptr,
-                           EVP_sha512(), nullptr) == 1);
-        hash.shrink(cipher().key_size + cipher().iv_size);
-        return hash;
+        secret_bytes secret(cipher().key_size + cipher().iv_size);
+        expects(cipher().key_size == SHA256_DIGEST_LENGTH);
+        expects(EVP_Digest(mask_.view().data(), mask_.view().size(), secret.data(), nullptr,
+                           EVP_sha256(), nullptr) == 1);
+        return secret;
     }
 
     result<private_key_ptr> plain() const {
@@ -101,9 +104,9 @@ private:
         if (const auto opened = cipher().open(secret(), fields.span(), tag_); !opened)
             return errc::crypto_failure;  // somebody has changed our memory
         const key_type* const type = find_key_type(public_half_.type());
-        expects(type != nullptr && type->read_fields != nullptr);
+        expects(type != nullptr && type->reread_fields != nullptr);
         wire::reader r(fields);
-        return type->read_fields(type->name, r);
+        return type->reread_fields(public_half_, r);
     }
 
     const public_key public_half_;
