@@ -22,7 +22,8 @@ struct auth_question {
         password,               // is `password` that of `user`? Or must it be changed?
         password_change,        // is `password` that of `user`, and may `new_password` replace it?
         public_key_query,       // would `key` be accepted? Nothing is proven yet.
-        public_key,             // may the holder of `key` log in as `user`? He has signed.
+        public_key,             // may the holder of `key` log in as `user`? He has signed. The
+                                // same key was asked about by public_key_query before.
         interactive,            // what is `user` to be asked? keyboard-interactive has begun.
         interactive_responses,  // `responses` to the latest prompts: is that enough, or what next?
         host_based,  // may `client_user` of `client_host`, whose `key` has signed, be `user`?
@@ -39,6 +40,9 @@ struct auth_question {
     /// (`user_certificate_fault`), and to be named in auth_accept.
     std::optional<crypto::certificate> certificate;
     std::string algorithm;  // "rsa-sha2-512", "ssh-ed25519-cert-v01@openssh.com"
+    /// Of public_key_query: the client did not only ask, it has signed. That is looked at where
+    /// the key is accepted, and public_key comes next; refusing ends a real attempt.
+    bool signature_follows = false;
     /// Of public_key and host_based, when the key is a security key: what it asserted. Whoever
     /// accepts the key judges it; key_options::judge and user_certificate_fault do. A touch is
     /// asked for unless auth_accept waives it.

@@ -83,7 +83,7 @@ public:
         return method_verdict::asking;
     }
 
-    method_verdict on_answer(const auth_reply& reply, const auth_question& question,
+    method_verdict on_answer(const auth_reply& reply, auth_question& question,
                              wire::payload_sink&) override {
         const bool in = admits(reply, question) &&
                         (!question.certificate || question.certificate->verify().has_value());

@@ -29,7 +29,7 @@ public:
         return method_verdict::asking;
     }
 
-    method_verdict on_answer(const auth_reply& reply, const auth_question&,
+    method_verdict on_answer(const auth_reply& reply, auth_question&,
                              wire::payload_sink& out) override {
         const auto* ask = std::get_if<auth_prompts>(&reply);
         if (ask == nullptr)

@@ -18,7 +18,7 @@ public:
         return method_verdict::asking;
     }
 
-    method_verdict on_answer(const auth_reply& reply, const auth_question&,
+    method_verdict on_answer(const auth_reply& reply, auth_question&,
                              wire::payload_sink&) override {
         return accepts(reply) ? method_verdict::successful : method_verdict::unproven;
     }

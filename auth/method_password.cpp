@@ -33,7 +33,7 @@ public:
         return method_verdict::asking;
     }
 
-    method_verdict on_answer(const auth_reply& reply, const auth_question&,
+    method_verdict on_answer(const auth_reply& reply, auth_question&,
                              wire::payload_sink& out) override {
         if (const auto* expired = std::get_if<auth_password_expired>(&reply)) {
             out.send(wire::encoded(userauth_passwd_changereq{expired->prompt, ""}));

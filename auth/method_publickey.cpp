@@ -57,45 +57,57 @@ bytes signed_data(const userauth_request& request, const publickey_fields& f,
 
 class server_publickey final : public server_method {
 public:
-    // Nothing here depends on who the user is: his own signature is checked before anyone looks for
-    // the key in the user's files, so a wrong one costs and answers the same for every name. That
-    // of a certificate's authority is checked when the authority is known to be trusted.
+    // What a stranger makes up costs a search and no more: only a key, or an authority, that the
+    // application would accept has a signature verified, be it the user's or the authority's. So
+    // a request with a signature is two questions, unless a query has had the first.
     result<method_verdict> on_request(const userauth_request& request,
                                       const server_method_context& context,
                                       auth_question& question) override {
         const auto f = publickey_fields::parse(request);
         if (!f) return f.error();
         // A query that is refused counts as an attempt, as in OpenSSH: each costs us a search.
-        auto shown = acceptable_key(*f, context);
-        if (!shown) return method_verdict::failed;
-        if (f->has_signature) {
-            const bytes data = signed_data(request, *f, context.session_id);
-            const auto assertion = shown->verify(f->algorithm, data, f->signature);
-            if (!assertion) return method_verdict::failed;
-            question.assertion = *assertion;
-        }
-        question.what = f->has_signature ? auth_question::kind::public_key
-                                         : auth_question::kind::public_key_query;
+        shown_ = acceptable_key(*f, context);
+        if (!shown_) return method_verdict::failed;
+        admitted_ = &context.key_admitted;
         question.algorithm = f->algorithm;
-        question.key = std::move(shown->key);
-        question.certificate = std::move(shown->cert);
+        question.key = shown_->key;
+        question.certificate = shown_->cert;
+        if (f->has_signature) {
+            proof_ = proof{signed_data(request, *f, context.session_id), to_bytes(f->signature)};
+            if (shown_->blob() == *admitted_) return prove(question);
+        }
+        question.what = auth_question::kind::public_key_query;
+        question.signature_follows = f->has_signature;
         return method_verdict::asking;
     }
 
-    method_verdict on_answer(const auth_reply& reply, const auth_question& question,
+    method_verdict on_answer(const auth_reply& reply, auth_question& question,
                              wire::payload_sink& out) override {
-        const bool query = question.what == auth_question::kind::public_key_query;
         if (!admits(reply, question)) return method_verdict::failed;
+        if (question.what == auth_question::kind::public_key) return method_verdict::successful;
         // Whoever signed the certificate is trusted, if he did.
-        if (question.certificate && !question.certificate->verify()) return method_verdict::failed;
-        if (!query) return method_verdict::successful;
-        out.send(wire::encoded(userauth_pk_ok{question.algorithm, question.certificate
-                                                                      ? question.certificate->blob()
-                                                                      : question.key->blob()}));
+        if (shown_->cert && !shown_->cert->verify()) return method_verdict::failed;
+        if (proof_) return prove(question);
+        *admitted_ = shown_->blob();
+        out.send(wire::encoded(userauth_pk_ok{question.algorithm, *admitted_}));
         return method_verdict::replied;
     }
 
 private:
+    struct proof {
+        bytes data;
+        bytes signature;
+    };
+
+    method_verdict prove(auth_question& question) const {
+        const auto assertion = shown_->verify(question.algorithm, proof_->data, proof_->signature);
+        if (!assertion) return method_verdict::failed;
+        question.what = auth_question::kind::public_key;
+        question.signature_follows = false;
+        question.assertion = *assertion;
+        return method_verdict::asking;
+    }
+
     static std::optional<crypto::presented_key> acceptable_key(
         const publickey_fields& f, const server_method_context& context) {
         if (f.signature.size() > limits::signature_length_max) return std::nullopt;
@@ -105,6 +117,10 @@ private:
         return shown_key(f.algorithm, f.key_blob, context.public_key_algorithms,
                          context.keys_accepted);
     }
+
+    std::optional<crypto::presented_key> shown_;
+    std::optional<proof> proof_;
+    bytes* admitted_ = nullptr;  // of the context
 };
 
 // --- client -------------------------------------------------------------------------------------

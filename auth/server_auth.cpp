@@ -111,8 +111,12 @@ result<> server_auth::begin_method(const userauth_request& request) {
     method_name_ = known->counts_as;
     method_ = known->make_server();
     begin_question();
-    const server_method_context context{session_id_, host_key_blob_, policy_.public_key_algorithms,
-                                        config_.host_based_algorithms, keys_accepted_};
+    const server_method_context context{session_id_,
+                                        host_key_blob_,
+                                        policy_.public_key_algorithms,
+                                        config_.host_based_algorithms,
+                                        keys_accepted_,
+                                        key_admitted_};
     const auto verdict = method_->on_request(request, context, question_);
     if (!verdict) return fail(verdict.error());
     return settle(*verdict);

@@ -153,6 +153,7 @@ private:
     std::vector<std::size_t> steps_done_;  // of each chain in policy_
     std::vector<std::string> methods_done_;
     std::vector<crypto::public_key> keys_accepted_;
+    bytes key_admitted_;  // by the latest query that was
     std::optional<authenticated_user> user_;
 };
 

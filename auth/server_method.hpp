@@ -11,13 +11,16 @@
 
 namespace sluice {
 
-/// What a method may know of the connection. Lives as long as server_auth.
+/// What a method may know of the connection. What it refers to lives as long as server_auth.
 struct server_method_context {
     bytes_view session_id;
     bytes_view host_key_blob;                              // ours, as the key exchange sent it
     std::span<const std::string> public_key_algorithms;    // that we accept of users
     std::span<const std::string> host_based_algorithms;    // that we accept of their hosts
     const std::vector<crypto::public_key>& keys_accepted;  // in earlier steps of this login
+    /// The latest key or certificate that a query of this user was told it may sign with; empty
+    /// before. "publickey" keeps it here.
+    bytes& key_admitted;
 };
 
 /// How a request stands after a step.
@@ -41,8 +44,9 @@ public:
                                               const server_method_context& context,
                                               auth_question& question) = 0;
 
-    /// Gives any verdict but asking. The reply fits the question.
-    virtual method_verdict on_answer(const auth_reply& reply, const auth_question& question,
+    /// The reply fits the question. Gives any verdict; asking where the answer leads to another
+    /// question, which is filled in.
+    virtual method_verdict on_answer(const auth_reply& reply, auth_question& question,
                                      wire::payload_sink& out) = 0;
 
     /// A message from 60 to 79, after `prompted`. Gives failed or asking. Errors end the

@@ -203,6 +203,7 @@ void server_connection::on_verdict(login_verdict verdict) {
         verdict.reason = "forces another command than the step before";
     }
     if (accepted || std::holds_alternative<auth_password_expired>(verdict.answer)) {
+        tried_ = tried_ || attempt_.question.signature_follows;  // which may yet be wrong
         answer(std::move(verdict.answer));
     } else {
         tried_ = tried_ || what != auth_question::kind::none;
@@ -227,7 +228,8 @@ void server_connection::log_refusal(const std::string& reason) const {
         {"user", question.user}, {"method", std::string(name_of(question.what))}};
     add_key(fields, question);
     if (!reason.empty()) fields.emplace_back("reason", reason);
-    const bool query = question.what == auth_question::kind::public_key_query;
+    const bool query =
+        question.what == auth_question::kind::public_key_query && !question.signature_follows;
     log(query ? log_severity::verbose : log_severity::info, "login_failed", std::move(fields));
 }
 

@@ -105,6 +105,18 @@ struct conversation {
 
     result<> say(const bytes& payload) { return server.on_message(payload); }
 
+    // The same of a request with a signature, whose key is listed.
+    result<> prove(const bytes& payload) {
+        const auto said = say(payload);
+        if (!said || !waiting_for_list()) return said;
+        return server.answer(auth_accept{.certificate_judged = true});
+    }
+    bool waiting_for_list() const {
+        const auto* q = server.question();
+        return q != nullptr && q->what == auth_question::kind::public_key_query &&
+               q->signature_follows;
+    }
+
     bytes next() {
         if (sink.sent.empty()) return {};
         bytes payload = sink.sent.front();
@@ -436,7 +448,7 @@ TEST(SecurityKeys, WhatTheyAssertIsPartOfTheQuestion) {
             signature.back() ^= change;  // the counter
             wire::writer(payload).write(bytes_view(signature));
         }
-        return c.say(payload);
+        return c.prove(payload);
     };
     conversation c;
     ASSERT_TRUE(say(c, false, 0));
@@ -457,7 +469,7 @@ TEST(SecurityKeys, WhatTheyAssertIsPartOfTheQuestion) {
     ASSERT_TRUE(say(c, true, test::soft_token::present, 1));
     EXPECT_EQ(c.heard(), "failure publickey,password") << "the counter is signed";
     // What one key asserted does not stay for the next.
-    ASSERT_TRUE(c.say(publickey{}));
+    ASSERT_TRUE(c.prove(publickey{}));
     ASSERT_EQ(c.kind(), "public key");
     EXPECT_FALSE(c.server.question()->assertion);
 
@@ -503,7 +515,7 @@ TEST(Rfc4252s7, QueryThenSignature) {
         EXPECT_EQ(to_bytes(ok->key_blob), key.public_half().blob());
         EXPECT_FALSE(c.server.take_user()) << "a query proves nothing";
 
-        ASSERT_TRUE(c.say(publickey{.key = key, .algorithm = algorithm}));
+        ASSERT_TRUE(c.prove(publickey{.key = key, .algorithm = algorithm}));
         ASSERT_EQ(c.kind(), "public key");
         ASSERT_TRUE(c.server.answer(accept));
         EXPECT_EQ(c.heard(), "success");
@@ -514,14 +526,58 @@ TEST(Rfc4252s7, QueryThenSignature) {
     }
 }
 
-TEST(Rfc4252s7, RequestsThatProveNothingAreNeverAsked) {
+// Whether the key is listed is asked before any signature is looked at.
+TEST(Rfc4252s7, AKeyIsListedBeforeItsSignatureIsVerified) {
+    const bytes good = publickey{};
+    const bytes bad = publickey{.session = {}};
+    for (const bytes& payload : {good, bad}) {
+        conversation c;
+        ASSERT_TRUE(c.say(payload));
+        ASSERT_EQ(c.kind(), "query");
+        EXPECT_TRUE(c.server.question()->signature_follows);
+        EXPECT_FALSE(c.server.question()->assertion);
+        ASSERT_TRUE(c.server.answer(refuse));
+        EXPECT_EQ(c.kind(), "no question");
+        EXPECT_EQ(c.heard(), "failure publickey,password");
+        EXPECT_EQ(c.server.attempts_failed(), 1u);
+    }
+    conversation c;
+    ASSERT_TRUE(c.say(good));
+    ASSERT_TRUE(c.server.answer(accept));
+    EXPECT_EQ(c.heard(), "nothing") << "the second question comes without a word to the client";
+    ASSERT_EQ(c.kind(), "public key");
+    EXPECT_FALSE(c.server.question()->signature_follows);
+    ASSERT_TRUE(c.server.answer(refuse));
+    EXPECT_EQ(c.heard(), "failure publickey,password");
+    EXPECT_EQ(c.server.attempts_failed(), 1u);
+
+    // What a query was told holds for the signature; of another key it does not.
+    ASSERT_TRUE(c.say(publickey{.sign = false}));
+    EXPECT_FALSE(c.server.question()->signature_follows);
+    ASSERT_TRUE(c.server.answer(accept));
+    EXPECT_EQ(c.heard(), "pk_ok ssh-ed25519");
+    ASSERT_TRUE(c.say(publickey{.key = ecdsa_key(), .algorithm = "ecdsa-sha2-nistp256"}));
+    EXPECT_EQ(c.kind(), "query");
+    ASSERT_TRUE(c.server.answer(refuse));
+    EXPECT_EQ(c.heard(), "failure publickey,password");
+    ASSERT_TRUE(c.say(bad));
+    EXPECT_EQ(c.kind(), "no question");
+    EXPECT_EQ(c.heard(), "failure publickey,password");
+    ASSERT_TRUE(c.say(good));
+    ASSERT_EQ(c.kind(), "public key");
+    ASSERT_TRUE(c.server.answer(accept));
+    EXPECT_EQ(c.heard(), "success");
+}
+
+TEST(Rfc4252s7, RequestsThatProveNothingLetNobodyIn) {
     struct {
         const char* name;
         bytes payload;
+        bool listed = false;  // it is, and only then the signature is looked at
     } cases[] = {
-        {"another session", publickey{.session = {1, 2, 3, 5}}},
-        {"no session", publickey{.session = {}}},
-        {"another user under the signature", publickey{.signed_user = "eve"}},
+        {"another session", publickey{.session = {1, 2, 3, 5}}, true},
+        {"no session", publickey{.session = {}}, true},
+        {"another user under the signature", publickey{.signed_user = "eve"}, true},
         {"algorithm of another key type", publickey{.algorithm = "ecdsa-sha2-nistp256"}},
         {"SHA-1", publickey{.key = rsa_key(), .algorithm = "ssh-rsa"}},
         {"unknown algorithm", publickey{.algorithm = "ssh-dss"}},
@@ -533,6 +589,8 @@ TEST(Rfc4252s7, RequestsThatProveNothingAreNeverAsked) {
         SCOPED_TRACE(t.name);
         conversation c;
         ASSERT_TRUE(c.say(t.payload));
+        EXPECT_EQ(c.waiting_for_list(), t.listed);
+        if (t.listed) ASSERT_TRUE(c.server.answer(accept));
         EXPECT_EQ(c.kind(), "no question");
         EXPECT_EQ(c.heard(), "failure publickey,password");
         EXPECT_EQ(c.server.attempts_failed(), 1u);
@@ -543,7 +601,7 @@ TEST(Rfc4252s7, RequestsThatProveNothingAreNeverAsked) {
         bytes flipped = good;
         flipped[i] ^= 1;
         conversation c;
-        (void)c.say(flipped);
+        (void)c.prove(flipped);
         EXPECT_NE(c.kind(), "public key") << i;
         EXPECT_FALSE(c.server.succeeded()) << i;
     }
@@ -555,7 +613,7 @@ TEST(OpenSshProtocol3_1, HostboundKeysAreTaken) {
     ASSERT_EQ(c.kind(), "query");
     ASSERT_TRUE(c.server.answer(accept));
     EXPECT_EQ(c.heard(), "pk_ok ssh-ed25519");
-    ASSERT_TRUE(c.say(publickey{.method = publickey_hostbound}));
+    ASSERT_TRUE(c.prove(publickey{.method = publickey_hostbound}));
     ASSERT_EQ(c.kind(), "public key");
     ASSERT_TRUE(c.server.answer(accept));
     EXPECT_EQ(c.heard(), "success");
@@ -564,18 +622,18 @@ TEST(OpenSshProtocol3_1, HostboundKeysAreTaken) {
 
 TEST(OpenSshProtocol3_1, HostboundKeysAreRefusedWhenNotServed) {
     conversation c({.hostbound = false});
-    ASSERT_TRUE(c.say(publickey{.method = publickey_hostbound}));
+    ASSERT_TRUE(c.prove(publickey{.method = publickey_hostbound}));
     EXPECT_EQ(c.kind(), "no question");
     EXPECT_EQ(c.heard(), "failure publickey,password");
 }
 
 TEST(Rfc4252s7, OnlyConfiguredAlgorithmsAreTaken) {
     conversation c({.public_key_algorithms = {"rsa-sha2-512"}});
-    ASSERT_TRUE(c.say(publickey{}));
+    ASSERT_TRUE(c.prove(publickey{}));
     EXPECT_EQ(c.heard(), "failure publickey,password");
-    ASSERT_TRUE(c.say(publickey{.key = rsa_key(), .algorithm = "rsa-sha2-256"}));
+    ASSERT_TRUE(c.prove(publickey{.key = rsa_key(), .algorithm = "rsa-sha2-256"}));
     EXPECT_EQ(c.heard(), "failure publickey,password");
-    ASSERT_TRUE(c.say(publickey{.key = rsa_key(), .algorithm = "rsa-sha2-512"}));
+    ASSERT_TRUE(c.prove(publickey{.key = rsa_key(), .algorithm = "rsa-sha2-512"}));
     EXPECT_EQ(c.kind(), "public key");
 }
 
@@ -604,7 +662,7 @@ TEST(Rfc4252s7, BadKeysAndTooLongFieldsFail) {
     for (const auto& t : cases) {
         SCOPED_TRACE(t.name);
         conversation c;
-        ASSERT_TRUE(c.say(t.payload));
+        ASSERT_TRUE(c.prove(t.payload));
         EXPECT_EQ(c.kind(), "no question");
         EXPECT_EQ(c.heard(), "failure publickey,password");
     }
@@ -617,12 +675,12 @@ TEST(Rfc4252s5_1, PartialSuccessAlongAChain) {
     ASSERT_TRUE(c.say(password("too early")));
     EXPECT_EQ(c.kind(), "no question");
     EXPECT_EQ(c.heard(), "failure publickey");
-    ASSERT_TRUE(c.say(publickey{}));
+    ASSERT_TRUE(c.prove(publickey{}));
     ASSERT_TRUE(c.server.answer(accept));
     EXPECT_EQ(c.heard(), "partial password");
     EXPECT_FALSE(c.server.succeeded());
     EXPECT_FALSE(c.server.take_user());
-    ASSERT_TRUE(c.say(publickey{}));
+    ASSERT_TRUE(c.prove(publickey{}));
     EXPECT_EQ(c.heard(), "failure password") << "that step is done";
     ASSERT_TRUE(c.say(password("right")));
     ASSERT_TRUE(c.server.answer(accept));
@@ -637,20 +695,20 @@ TEST(Rfc4252s5_1, AnyOneChainSuffices) {
     ASSERT_TRUE(c.say(password("right")));
     ASSERT_TRUE(c.server.answer(accept));
     EXPECT_EQ(c.heard(), "partial publickey");
-    ASSERT_TRUE(c.say(publickey{}));
+    ASSERT_TRUE(c.prove(publickey{}));
     ASSERT_TRUE(c.server.answer(accept));
     EXPECT_EQ(c.heard(), "success");
 }
 
 TEST(Rfc4252s5_1, TwoPublickeyStepsWantTwoKeys) {
     conversation c({.method_chains = {{"publickey", "publickey"}}});
-    ASSERT_TRUE(c.say(publickey{}));
+    ASSERT_TRUE(c.prove(publickey{}));
     ASSERT_TRUE(c.server.answer(accept));
     EXPECT_EQ(c.heard(), "partial publickey");
-    ASSERT_TRUE(c.say(publickey{}));
+    ASSERT_TRUE(c.prove(publickey{}));
     EXPECT_EQ(c.kind(), "no question");
     EXPECT_EQ(c.heard(), "failure publickey");
-    ASSERT_TRUE(c.say(publickey{.key = ecdsa_key(), .algorithm = "ecdsa-sha2-nistp256"}));
+    ASSERT_TRUE(c.prove(publickey{.key = ecdsa_key(), .algorithm = "ecdsa-sha2-nistp256"}));
     ASSERT_TRUE(c.server.answer(accept));
     EXPECT_EQ(c.heard(), "success");
     EXPECT_EQ(c.server.take_user()->keys().size(), 2u);
@@ -910,9 +968,9 @@ TEST(AuthPolicy, IsAskedForOnceWhenTheUserIsKnown) {
         auth_policy{{{"publickey", "password"}}, 2, "for ada", {"ecdsa-sha2-nistp256"}}));
     EXPECT_EQ(c.heard(), "banner for ada");
     EXPECT_EQ(c.heard(), "failure publickey");
-    ASSERT_TRUE(c.say(publickey{}));
+    ASSERT_TRUE(c.prove(publickey{}));
     EXPECT_EQ(c.heard(), "failure publickey") << "its algorithm is not among hers";
-    ASSERT_TRUE(c.say(publickey{.key = ecdsa_key(), .algorithm = "ecdsa-sha2-nistp256"}));
+    ASSERT_TRUE(c.prove(publickey{.key = ecdsa_key(), .algorithm = "ecdsa-sha2-nistp256"}));
     ASSERT_EQ(c.kind(), "public key");
     ASSERT_TRUE(c.server.answer(accept));
     EXPECT_EQ(c.heard(), "partial password");
@@ -997,17 +1055,24 @@ constexpr auth_accept judged{.certificate_judged = true};
 TEST(Certificates, AreNotAcceptedPlainly) {
     constexpr const char* algorithm = "ssh-ed25519-cert-v01@openssh.com";
     const auto cert = test::test_certificate(ed25519_key().public_half(), {.principals = {"eve"}});
-    for (const bool sign : {false, true})
+    for (const bool sign : {false, true}) {
+        const bytes payload = certified(algorithm, ed25519_key(), cert.blob(), "ssh-ed25519", sign);
         for (const auth_reply& plain : {auth_reply(accept), auth_reply(auth_accept{}),
                                         auth_reply(auth_accept{false, true})}) {
             conversation c;
-            ASSERT_TRUE(
-                c.say(certified(algorithm, ed25519_key(), cert.blob(), "ssh-ed25519", sign)));
-            ASSERT_TRUE(c.server.waiting());
+            ASSERT_TRUE(c.say(payload));
+            ASSERT_EQ(c.kind(), "query");
+            ASSERT_TRUE(c.server.answer(plain));
+            EXPECT_EQ(c.heard(), "failure publickey,password");
+            EXPECT_FALSE(c.server.take_user());
+            if (!sign) continue;
+            ASSERT_TRUE(c.prove(payload));
+            ASSERT_EQ(c.kind(), "public key");
             ASSERT_TRUE(c.server.answer(plain));
             EXPECT_EQ(c.heard(), "failure publickey,password");
             EXPECT_FALSE(c.server.take_user());
         }
+    }
 }
 
 // The authority is looked for first; that it has signed is looked at when it is trusted.
@@ -1021,7 +1086,7 @@ TEST(Certificates, AreVerifiedOnceTheyAreAccepted) {
     for (const bool sign : {false, true}) {
         conversation c;
         ASSERT_TRUE(c.say(certified(algorithm, ed25519_key(), forged, "ssh-ed25519", sign)));
-        ASSERT_EQ(c.kind(), sign ? "public key" : "query");
+        ASSERT_EQ(c.kind(), "query");
         EXPECT_EQ(c.server.question()->certificate->fields().principals.front(), "ada");
         ASSERT_TRUE(c.server.answer(judged));
         EXPECT_EQ(c.heard(), "failure publickey,password");
@@ -1110,7 +1175,7 @@ TEST(Certificates, AreShownAndProven) {
     }
 }
 
-TEST(Certificates, WhatDoesNotFitIsNotAskedAbout) {
+TEST(Certificates, WhatDoesNotFitLetsNobodyIn) {
     const auto cert = test::test_certificate(ed25519_key().public_half(), {.principals = {"ada"}});
     const bytes bare = ed25519_key().public_half().blob();
     const auto other = crypto::private_key::generate("ssh-ed25519").value();
@@ -1130,7 +1195,7 @@ TEST(Certificates, WhatDoesNotFitIsNotAskedAbout) {
         SCOPED_TRACE(t.name);
         conversation c;
         const std::string_view signs_as = t.key.public_half().type();
-        ASSERT_TRUE(c.say(certified(t.algorithm, t.key, t.blob, signs_as, true)));
+        ASSERT_TRUE(c.prove(certified(t.algorithm, t.key, t.blob, signs_as, true)));
         EXPECT_EQ(c.kind(), "no question");
         EXPECT_EQ(c.heard(), "failure publickey,password");
         EXPECT_EQ(c.server.attempts_failed(), 1u);
