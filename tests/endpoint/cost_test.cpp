@@ -281,6 +281,16 @@ TEST(Cost, NameListsOfTheGreatestLength) {
     EXPECT_LE(many.allocated, 256u * 1024) << many;
 }
 
+// A packet before there are keys.
+void append_in_clear(bytes& out, bytes_view payload) {
+    const std::size_t padding = 4 + (8 - (4 + 1 + payload.size() + 4) % 8) % 8;
+    wire::writer w(out);
+    w.write(static_cast<std::uint32_t>(1 + payload.size() + padding));
+    w.write(static_cast<std::uint8_t>(padding));
+    w.append(payload);
+    out.resize(out.size() + padding);
+}
+
 // KEXINIT in the clear, with these lists.
 bytes first_packet(const std::string& names) {
     bytes payload(1 + 16, 20);
@@ -289,14 +299,92 @@ bytes first_packet(const std::string& names) {
         w.write(std::string_view(i == 0 ? names : "none"));
     w.write(false);
     w.write(std::uint32_t{0});
-    const std::size_t padding = 4 + (8 - (4 + 1 + payload.size() + 4) % 8) % 8;
     bytes out = to_bytes(as_bytes("SSH-2.0-test\r\n"));
-    wire::writer p(out);
-    p.write(static_cast<std::uint32_t>(1 + payload.size() + padding));
-    p.write(static_cast<std::uint8_t>(padding));
-    p.append(payload);
-    out.resize(out.size() + padding);
+    append_in_clear(out, payload);
     return out;
+}
+
+// --- before the login ---------------------------------------------------------------------------
+
+// However a stranger floods and leaves the answers unread: what he makes the server keep is the
+// documented bound, beside the buffers of a packet in and out.
+TEST(Cost, WhatAStrangerCanMakeTheServerKeep) {
+    const bytes large(30'000, 'x');
+    const struct {
+        const char* name;
+        bytes payload;
+    } floods[] = {
+        {"pings", wire::encoded(ping{})},
+        {"large pings", wire::encoded(ping{large})},
+        {"IGNORE", wire::encoded(ignore{as_bytes("x")})},
+        {"large IGNORE", wire::encoded(ignore{large})},
+        {"DEBUG", wire::encoded(debug{true, "x", ""})},
+        {"a number of no message", {127}},
+        {"a large message of no known number",
+         [&] {
+             bytes m = large;
+             m.front() = 127;
+             return m;
+         }()},
+        {"global requests", test::global("what@this", true)},
+        {"channels", wire::encoded(channel_open{"session", 1, 1000, 1000, {}})},
+        {"EXT_INFO", wire::encoded(ext_info{})},
+        {"requests for the service", wire::encoded(service_request{"ssh-userauth"})},
+        {"logins that fail", test::password_request("no")},
+        {"large logins", test::password_request(std::string(30'000, 'x'))},
+        {"answers to nothing", {61, 0, 0, 0, 0}},
+    };
+    enum class moment { in_exchange, in_exchange_not_strict, after_it, in_login, in_question };
+    using enum moment;
+    constexpr std::size_t flood_size = 1 << 20;  // bytes
+    constexpr std::size_t bound =
+        limits::unauthenticated_bytes_max + 3 * limits::packet_length_max_before_auth;
+    for (const auto& f : floods) {
+        for (const moment when :
+             {in_exchange, in_exchange_not_strict, after_it, in_login, in_question}) {
+            SCOPED_TRACE(std::string(f.name) + ", moment " +
+                         std::to_string(static_cast<int>(when)));
+            linked l;
+            l.server_settings.auth.method_chains = {{"password"}};
+            l.decide = [&](const auth_question&) -> std::optional<auth_answer> {
+                if (when == in_question) return std::nullopt;
+                return auth_answer::refuse;
+            };
+            l.start();
+            const bool exchanged = when == after_it || when == in_login || when == in_question;
+            bytes data;
+            if (exchanged) {
+                l.run();
+                if (when != after_it) l.begin_login();
+                if (when == in_question) l.say({test::password_request("?")});
+                for (std::size_t n = 0; n < flood_size; n += f.payload.size() + wire_size_min)
+                    l.client->send(f.payload);
+                data = all_output(*l.client);
+            } else {
+                data = all_output(*l.client);
+                if (when == in_exchange_not_strict) {
+                    const auto name = std::ranges::search(data, std::string_view("kex-strict-c"));
+                    ASSERT_FALSE(name.empty());
+                    name.front() = 'K';
+                }
+                while (data.size() < flood_size)
+                    append_in_clear(data, f.payload);
+            }
+            std::size_t taken = 0;
+            const cost c = cost_of([&] {
+                while (taken < data.size() && l.server->wants_input() && !l.server_error) {
+                    const auto part = bytes_view(data).subspan(
+                        taken, std::min<std::size_t>(16 * 1024, data.size() - taken));
+                    std::ranges::copy(part, l.server->prepare_input(16 * 1024).begin());
+                    l.server->commit_input(part.size(), l.now);
+                    l.poll_server();
+                    taken += part.size();
+                }
+            });
+            EXPECT_LE(c.peak, bound) << c << ", " << taken << " bytes taken";
+            EXPECT_FALSE(l.server->authenticated());
+        }
+    }
 }
 
 TEST(Cost, NameListsPastTheCap) {
