@@ -323,7 +323,7 @@ def forwards(c, server):
     data, answer = os.urandom(BIG), os.urandom(BIG)
     with socket.create_server((HOST, 0)) as target, \
             forwarding(c, server, target.getsockname()[1]) as (client, ports):
-        target.settimeout(20)
+        target.settimeout(60)
 
         def join():
             near = socket.create_connection((HOST, ports[0]), 20)
@@ -358,7 +358,7 @@ def forwards(c, server):
 
         try:
             with socket.create_connection((HOST, ports[1]), 20) as refused:
-                refused.settimeout(20)
+                refused.settimeout(60)
                 check(read_all(refused) == (b"", False), "nobody listens there: it is not reset")
         except ConnectionResetError:
             pass  # so soon that connecting already tells of it

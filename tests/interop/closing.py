@@ -19,7 +19,7 @@ import asyncssh
 OPTIONS = ["-F", "none", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
            "-o", "LogLevel=ERROR", "-o", "BatchMode=yes"]
 BIG, REKEY, BOTH, WINDOW = 8 << 20, 1_000_000, 1_000_000, 256 * 1024
-PATIENCE = 10  # seconds until it counts as hanging
+PATIENCE = 30  # seconds until it counts as hanging
 
 
 # --- asyncssh ----------------------------------------------------------------------------------

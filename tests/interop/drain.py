@@ -34,7 +34,7 @@ def forward_to(stack, server):
     def leads_there():
         with contextlib.suppress(OSError), socket.create_connection((HOST, port), 1):
             return True
-    until(leads_there, 20, "ssh -L does not listen")
+    until(leads_there, 60, "ssh -L does not listen")
     return port
 
 
@@ -88,7 +88,7 @@ def sigterm_lossless(plan, clients, size, limit, through=False):
     connection to the same server, that ends behind them."""
     server, source, names, running, stack, _ = uploads(plan, clients, size, 60, limit, through)
     with stack:
-        until(lambda: refuses(server), 5, "it listens on")
+        until(lambda: refuses(server), 60, "it listens on")
         statuses = [exit_status(client, 60) for client in running]
         ended = time.monotonic()
         status = server.process.wait(20)
@@ -124,7 +124,7 @@ def dropbear_upload(plan):
         until(lambda: plan.served(name).exists() and plan.served(name).stat().st_size != 0, 20,
               "nothing arrived")
         server.process.send_signal(signal.SIGTERM)
-        until(lambda: refuses(server), 5, "it listens on")
+        until(lambda: refuses(server), 60, "it listens on")
         client.process.stdin.write(data[100_000:])
         check(exit_status(client, 60) == 0, f"it exited with {client.process.returncode}")
         check(server.process.wait(20) == 0, f"the server exited with {server.process.returncode}")
@@ -274,7 +274,7 @@ def fin_and_no_rst(plan):
                   "no session")
             time.sleep(0.5)
             server.process.send_signal(signal.SIGTERM)
-            said = client.communicate(timeout=20)[1].decode(errors="replace")
+            said = client.communicate(timeout=60)[1].decode(errors="replace")
         finally:
             if client.poll() is None:
                 client.kill()
@@ -297,7 +297,7 @@ def socket_activation(plan):
         notify.bind(str(path))
         plan.setup.own(path)
         path.chmod(0o777)
-        notify.settimeout(20)
+        notify.settimeout(60)
         server = plan.start({}, handed_over=listener, notify=path)
         check(server.port == listener.getsockname()[1], "it listens elsewhere")
         check(notify.recv(100) == b"READY=1", "not ready")

@@ -89,7 +89,7 @@ def read_exactly(connection, n):
 
 def offer_of(connection, version=b"SSH-2.0-interop\r\n"):
     """The algorithms in the KEXINIT of whoever is at the other end, and its raw packet."""
-    connection.settimeout(10)
+    connection.settimeout(60)
     connection.sendall(version)
     line = b""
     while True:
@@ -121,7 +121,7 @@ def server_offer(port):
 def client_offer(argv_for_port, env=None):
     """What a client offers: it is run against a listener that reads its KEXINIT and hangs up."""
     with socket.create_server((HOST, 0)) as listener:
-        listener.settimeout(10)
+        listener.settimeout(60)
         argv = [str(a) for a in argv_for_port(listener.getsockname()[1])]
         child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                  stderr=subprocess.DEVNULL, env=env, start_new_session=True)

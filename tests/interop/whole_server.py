@@ -51,7 +51,7 @@ class Client:
 
     def said(self):
         """What it had to say, when it has ended."""
-        return self.process.communicate(timeout=20)[1].decode(errors="replace")
+        return self.process.communicate(timeout=60)[1].decode(errors="replace")
 
 
 def sigterm(plan):
@@ -154,7 +154,7 @@ def fifo(plan):
                           f"{plan.server.user}@{HOST}"], 20, f"{command}\n".encode(), None,
                          plan.setup.environment())
         check(done.returncode != 0, f"{command.split()[0]} of a FIFO went well")
-    listed = peers.sftp_batch(plan.server, [f"ls -l {name}", f"rm {name}"], timeout=20)
+    listed = peers.sftp_batch(plan.server, [f"ls -l {name}", f"rm {name}"], timeout=60)
     check("prw" in listed, f"listed as: {listed.strip()[-120:]}")
     check(not path.exists(), "it is still there")
 
@@ -176,7 +176,7 @@ def atomic_uploads(plan):
             until(lambda: any(part.stat().st_size for part in parts()), 20, "nothing is written")
             check(".part" not in peers.sftp_batch(server, ["ls -a"]), "it is listed")
             same(setup.small, plan.served(name))
-        until(lambda: not parts(), 20, "the half file is still there")
+        until(lambda: not parts(), 60, "the half file is still there")
         same(setup.small, plan.served(name))
         peers.sftp_batch(server, [f"put {setup.large} {name}"])
         same(setup.large, plan.served(name))
