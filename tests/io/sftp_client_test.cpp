@@ -110,6 +110,16 @@ struct files : served {
     test::temp_dir local;
 };
 
+// Serves a directory of the system; both outlive the server.
+void serve_folder(served& s, const test::temp_dir& root, asio::thread_pool& pool) {
+    s.options.filesystem =
+        [&](const session_info&,
+            const asio::any_io_executor& executor) -> std::unique_ptr<sftp::filesystem> {
+        auto opened = posix_filesystem::open({root.path().string()}, executor, pool);
+        return opened ? std::move(*opened) : nullptr;
+    };
+}
+
 struct open_session {
     connection link;
     sftp_client sftp;
@@ -233,12 +243,7 @@ TEST(SftpClient, DoesEveryOperationOnADirectory) {
         SCOPED_TRACE(threads);
         asio::thread_pool pool(1);
         served s(threads);
-        s.options.filesystem =
-            [&](const session_info&,
-                const asio::any_io_executor& executor) -> std::unique_ptr<sftp::filesystem> {
-            auto opened = posix_filesystem::open({root.path().string()}, executor, pool);
-            return opened ? std::move(*opened) : nullptr;
-        };
+        serve_folder(s, root, pool);
         s.start();
         EXPECT_TRUE(run_to_end(s, [&]() -> asio::awaitable<void> {
             auto o = co_await open_sftp(s, carrier::tcp);
@@ -432,12 +437,7 @@ TEST(SftpClient, FilesOfMoreThan4GiBAreReadAndWrittenWhereTheyShould) {
     test::temp_dir local;
     asio::thread_pool pool(1);
     served s;
-    s.options.filesystem =
-        [&](const session_info&,
-            const asio::any_io_executor& executor) -> std::unique_ptr<sftp::filesystem> {
-        auto opened = posix_filesystem::open({root.path().string()}, executor, pool);
-        return opened ? std::move(*opened) : nullptr;
-    };
+    serve_folder(s, root, pool);
     s.start();
     const auto piece_of = [](const std::filesystem::path& path) {
         std::string piece(9, '\0');
@@ -555,12 +555,7 @@ TEST(SftpClient, SpecialBitsOfAServedFileGoBothWaysOnlyWhereTheyAreAskedFor) {
     ASSERT_EQ(::chmod((root / "f").c_str(), 06755), 0);
     asio::thread_pool pool(1);
     served s;
-    s.options.filesystem =
-        [&](const session_info&,
-            const asio::any_io_executor& executor) -> std::unique_ptr<sftp::filesystem> {
-        auto opened = posix_filesystem::open({root.path().string()}, executor, pool);
-        return opened ? std::move(*opened) : nullptr;
-    };
+    serve_folder(s, root, pool);
     s.start();
     test::temp_dir local;
     EXPECT_TRUE(run_to_end(s, [&]() -> asio::awaitable<void> {
