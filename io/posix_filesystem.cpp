@@ -55,6 +55,9 @@ result<std::unique_ptr<posix_filesystem>> posix_filesystem::open(const posix_opt
     auto of_root = take_descriptors(options.descriptors);
     if (!of_root) return system_error(EMFILE);
     auto root = posix_root::open(options.root, options.stay_on_filesystem);
+    if (root && !options.start_directory.empty())
+        if (const auto started = root->start_at(options.start_directory); !started)
+            return started.error();
     if (!root) return root.error();
     return std::unique_ptr<posix_filesystem>(new posix_filesystem(
         std::move(*root), std::move(*of_root), options, std::move(executor), pool));
@@ -361,9 +364,14 @@ void posix_filesystem::statvfs(sftp::op::statvfs o, sftp::completion<sftp::statv
 
 // --- directories and names --------------------------------------------------------------------
 
-void posix_filesystem::opendir(sftp::op::opendir o, sftp::completion<sftp::file_handle> done) {
+// Of owners; shared with the pool.
+std::shared_ptr<posix::id_name_cache> posix_filesystem::names() {
     if (!names_)
         names_ = std::make_shared<posix::id_name_cache>(root_.is_whole_system() ? nullptr : &root_);
+    return names_;
+}
+
+void posix_filesystem::opendir(sftp::op::opendir o, sftp::completion<sftp::file_handle> done) {
     open_with(for_changes(), std::move(done),
               [this, o](reach r) -> result<std::unique_ptr<open_file>> {
                   auto fd = root_.open(o.path, O_RDONLY | O_DIRECTORY | O_NONBLOCK, r);
@@ -379,17 +387,15 @@ void posix_filesystem::opendir(sftp::op::opendir o, sftp::completion<sftp::file_
 // Always on the pool: the names of owners may come from a directory service, or from files.
 void posix_filesystem::readdir(sftp::op::readdir o, sftp::completion<sftp::name_batch> done) {
     answer(attempt::no, std::move(done),
-           [reader = file(o.directory).directory.get(), names = names_](reach) {
+           [reader = file(o.directory).directory.get(), names = names()](reach) {
                return reader->next(*names);
            });
 }
 
 void posix_filesystem::users_groups(sftp::op::users_groups o,
                                     sftp::completion<sftp::id_names> done) {
-    if (!names_)
-        names_ = std::make_shared<posix::id_name_cache>(root_.is_whole_system() ? nullptr : &root_);
     answer(attempt::no, std::move(done),
-           [o = std::move(o), names = names_](reach) -> result<sftp::id_names> {
+           [o = std::move(o), names = names()](reach) -> result<sftp::id_names> {
                names->refresh();
                sftp::id_names found;
                for (const auto uid : o.uids)

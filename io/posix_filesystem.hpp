@@ -25,6 +25,10 @@ struct posix_options {
     /// The directory that is served as "/".
     std::string root{};
 
+    /// Where paths begin that have no leading slash, as an absolute path below the root: realpath
+    /// of "." gives it. Empty: the root.
+    std::string start_directory{};
+
     /// Whether clients may set the setuid and setgid bits of a mode.
     bool allow_set_id = false;
 
@@ -53,7 +57,8 @@ struct posix_options {
 /// operations; sftp_service sees to the latter.
 class posix_filesystem final : public sftp::filesystem {
 public:
-    /// Errors: those of opening the root directory; EMFILE beyond `options.descriptors`.
+    /// Errors: those of opening the root directory and the start directory; EMFILE beyond
+    /// `options.descriptors`.
     static result<std::unique_ptr<posix_filesystem>> open(const posix_options& options,
                                                           boost::asio::any_io_executor executor,
                                                           boost::asio::thread_pool& pool);
@@ -105,6 +110,7 @@ private:
     template <class T, class Work>
     void answer(attempt first, sftp::completion<T> done, Work work);
     void copy_step(std::unique_ptr<copy> job);
+    std::shared_ptr<posix::id_name_cache> names();
 
     posix_root root_;
     descriptor_share of_root_;
@@ -113,7 +119,7 @@ private:
     boost::asio::any_io_executor executor_;
     boost::asio::thread_pool& pool_;
     std::shared_ptr<fair_pool::session> turns_;
-    std::shared_ptr<posix::id_name_cache> names_;
+    std::shared_ptr<posix::id_name_cache> names_;  // null before names()
     std::vector<std::unique_ptr<open_file>> files_;
     std::vector<std::uint64_t> free_;
 };

@@ -112,6 +112,25 @@ result<posix_root> posix_root::open(const std::string& path, bool one_mount) {
     return root;
 }
 
+result<> posix_root::start_at(std::string_view directory) {
+    const std::string absolute = "/" + std::string(directory);
+    const auto there = open(std::string_view(absolute), O_PATH | O_DIRECTORY);
+    if (!there) return there.error();
+    auto path = canonical(absolute);
+    if (!path) return path.error();
+    start_ = *path == "/" ? std::string() : std::move(*path);
+    return {};
+}
+
+// `space` keeps what is made of it.
+std::string_view posix_root::from_start(std::string_view path, std::string& space) const {
+    if (start_.empty() || path.starts_with('/')) return path;
+    if (path.empty()) path = ".";
+    space.reserve(start_.size() + 1 + path.size());
+    space.assign(start_).append("/").append(path);
+    return space;
+}
+
 bool posix_root::is_whole_system() const {
     struct stat here {};
     struct stat top {};
@@ -121,13 +140,16 @@ bool posix_root::is_whole_system() const {
 
 result<file_descriptor> posix_root::open(std::string_view path, int flags, reach r) const {
     expects((flags & (O_PATH | O_DIRECTORY)) != 0);
-    auto fd = resolve(path, flags, r);
+    std::string space;
+    auto fd = resolve(from_start(path, space), flags, r);
     if (!fd) return fd.error();
     return unless_of_the_kernel(std::move(*fd));
 }
 
 result<file_descriptor> posix_root::open_file(std::string_view path, int flags, mode_t mode,
                                               reach r) const {
+    std::string space;
+    path = from_start(path, space);
     for (int attempt = 0; attempt < attempts_max; ++attempt) {
         if ((flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL)) {
             auto fd = open_existing(path, flags & ~(O_CREAT | O_EXCL), r);
@@ -228,7 +250,8 @@ result<file_descriptor> posix_root::resolve_from(int directory, std::string_view
 }
 
 result<posix_root::entry> posix_root::entry_of(std::string_view path, reach r) const {
-    const sftp::split_path parts = sftp::split(path);
+    std::string space;
+    const sftp::split_path parts = sftp::split(from_start(path, space));
     if (!parts.has_name()) return system_error(EBUSY);
     auto directory = open(parts.directory, O_PATH | O_DIRECTORY, r);
     if (!directory) return directory.error();
@@ -269,6 +292,8 @@ private:
 
 result<std::string> posix_root::canonical(std::string_view path, reach r,
                                           std::size_t* components) const {
+    std::string space;
+    path = from_start(path, space);
     // Mostly there is no link on the way; then folding the text is exact, and one call says so.
     const auto plain = resolve(path, O_PATH | O_NOFOLLOW, r, RESOLVE_NO_SYMLINKS);
     struct stat status {};

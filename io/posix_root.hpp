@@ -50,6 +50,10 @@ public:
     /// the kernel. Errors: those of open(2) on `path`.
     static result<posix_root> open(const std::string& path, bool one_mount = false);
 
+    /// Where a path without a leading slash begins from now on: an absolute path below the root.
+    /// Before, and for "/", that is the root. Errors: those of `canonical`; ENOTDIR.
+    result<> start_at(std::string_view directory);
+
     /// open(2) of a path (O_PATH) or of a directory (O_DIRECTORY) below the root; O_CLOEXEC is
     /// added.
     result<file_descriptor> open(std::string_view path, int flags, reach r = reach::all) const;
@@ -91,6 +95,7 @@ private:
     class walk;
 
     posix_root() = default;
+    std::string_view from_start(std::string_view path, std::string& space) const;
     result<file_descriptor> resolve(std::string_view path, int flags, reach r,
                                     std::uint64_t resolve_flags = 0) const;
     result<file_descriptor> resolve_from(int directory, std::string_view path, int flags, reach r,
@@ -99,6 +104,7 @@ private:
     result<file_descriptor> create(std::string_view path, int flags, mode_t mode, reach r) const;
 
     file_descriptor fd_;
+    std::string start_;  // "" or "/a/b"
     bool one_mount_ = false;
     storage storage_ = storage::remote;
 };

@@ -14,9 +14,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace sluice::sftp {
@@ -24,6 +26,10 @@ namespace sluice::sftp {
 struct server_config {
     /// Every request that would change something is answered with PERMISSION_DENIED.
     bool read_only = false;
+
+    /// Whether a request may be made at all, by its name (see request_names.hpp); any other is
+    /// answered with PERMISSION_DENIED. Empty: all may.
+    std::function<bool(std::string_view request)> permits{};
 };
 
 /// What became of a session.
@@ -58,7 +64,7 @@ struct operation {
 /// it is and not credited, so the channel's window bounds it.
 class server {
 public:
-    explicit server(server_config config = {}) : config_(config) {}
+    explicit server(server_config config = {}) : config_(std::move(config)) {}
 
     /// Takes all of `data`, the next bytes of the client's stream. Ignored after the end of input.
     void receive(bytes_view data);

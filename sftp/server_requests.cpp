@@ -3,6 +3,7 @@
 #include "sluice/sftp/codec.hpp"
 #include "sluice/sftp/extensions.hpp"
 #include "sluice/sftp/path.hpp"
+#include "sluice/sftp/request_names.hpp"
 #include "sluice/sftp/requests.hpp"
 #include "sluice/sftp/responses.hpp"
 #include "sluice/sftp/server.hpp"
@@ -64,7 +65,17 @@ private:
         constexpr bool decides_later = std::is_same_v<M, fxp_extended>;
         if (server_.refuses_new_work() && !is_on_handle<M> && !decides_later)
             return server_.refuse_new_work(id_);
+        if (!decides_later && !is_permitted<M>()) return refuse(status_code::permission_denied);
         on(m);
+    }
+
+    template <class M>
+    bool is_permitted() const {
+        if (!server_.config_.permits) return true;
+        if constexpr (requires { M::name; })
+            return server_.config_.permits(request_name(M::name));
+        else
+            return server_.config_.permits(request_name(M::number));
     }
 
     void on(const fxp_open& m);

@@ -1,8 +1,8 @@
 // sluiced: the reference server. Arguments, threads and signals; all else is in the library.
 
 #include "sluice/io/command_helper.hpp"
-#include "sluice/io/text_file.hpp"
-#include "sluice/tools/sluiced_include.hpp"
+#include "sluice/io/descriptor_stream.hpp"
+#include "sluice/tools/sluiced_arguments.hpp"
 #include "sluice/tools/sluiced_log.hpp"
 #include "sluice/tools/sluiced_process.hpp"
 #include "sluice/tools/sluiced_restrict.hpp"
@@ -21,7 +21,10 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -49,114 +52,9 @@ constexpr int exit_usage = 2;    // arguments or settings are wrong
 constexpr int exit_wrong = 1;    // of -t and -T, as of sshd
 constexpr auto cut_time = std::chrono::milliseconds(120);
 
-struct arguments {
-    std::vector<std::string> listen;
-    std::vector<std::string> host_keys;
-    std::string root;
-    std::vector<std::string> authorized_keys;
-    std::string users;
-    std::string config;
-    std::string log_level;
-    std::string log_format;
-    std::string drain_deadline;
-    std::string drain_policy;
-    std::vector<std::string> settings;  // -o Keyword=value
-    std::string login;                  // -C user=...,addr=...
-    bool test = false;
-    bool print = false;
-    bool exec = false;
-    bool allow_root = false;
-    bool read_only = false;
-    bool atomic_uploads = false;
-    unsigned threads = 0;
-};
-
 int fail(const std::string& text, int status = exit_usage) {
     std::fprintf(stderr, "sluiced: %s\n", text.c_str());
     return status;
-}
-
-void declare(CLI::App& app, arguments& a) {
-    app.set_version_flag("--version,-V", std::string("sluiced 0.1.0"));
-    app.add_option("--listen", a.listen,
-                   "Address to listen on: HOST:PORT, [V6]:PORT; port 0 picks one")
-        ->type_name("ADDRESS");
-    app.add_option("--host-key", a.host_keys, "Private host key file; one of each type")
-        ->type_name("FILE");
-    app.add_option("--root", a.root, "Directory to serve over SFTP, as /")->type_name("DIR");
-    app.add_option("--authorized-keys", a.authorized_keys,
-                   "Public keys that may log in; %u in the name is the user")
-        ->type_name("FILE");
-    app.add_option("--users", a.users, "Password hashes, a line each: user:crypt(3)-hash")
-        ->type_name("FILE");
-    app.add_flag("--exec", a.exec, "Run commands, as the user sluiced runs as; refused for root");
-    app.add_flag("--allow-root", a.allow_root,
-                 "Stay root where root starts it; otherwise root needs the setting User NAME");
-    app.add_flag("--read-only", a.read_only, "Refuse every change over SFTP");
-    app.add_flag("--atomic-uploads", a.atomic_uploads,
-                 "Show an uploaded file under its name when its client has closed it, not before");
-    app.add_option("--threads", a.threads, "Threads that serve connections; 0: one a processor")
-        ->check(CLI::Range(0u, 1024u))
-        ->type_name("N");
-    app.add_option("--config", a.config,
-                   std::string("Settings as in sshd_config(5); arguments win. UsePAM is ") +
-                       (is_built_with_pam() ? "possible" : "not built in"))
-        ->type_name("FILE");
-    app.add_option("-o", a.settings, "One setting, as a line of the file: 'Ciphers aes256-ctr'")
-        ->type_name("SETTING");
-    app.add_flag("-t", a.test, "Only check the settings and the host keys");
-    app.add_flag("-T", a.print, "Check, and print what holds, in the form of the file");
-    app.add_option("-C", a.login, "For whom -T prints: user=NAME,addr=ADDRESS,lport=PORT")
-        ->needs("-T")
-        ->type_name("LOGIN");
-    app.add_option("--drain-deadline", a.drain_deadline,
-                   "After SIGTERM, how long connections may take to finish: 60, 2m")
-        ->type_name("TIME");
-    app.add_option("--drain-policy", a.drain_policy,
-                   "What SFTP sessions still do then: finish_handles, finish_session or now")
-        ->type_name("POLICY");
-    app.add_option("--log-level", a.log_level, "QUIET, ERROR, INFO, VERBOSE or DEBUG")
-        ->type_name("LEVEL");
-    app.add_option("--log-format", a.log_format, "text or json")->type_name("FORMAT");
-}
-
-// Arguments become lines of settings in front of the file's: the first value counts.
-boost::system::result<sluiced_settings, std::string> read_settings(const arguments& a) {
-    std::string lines;
-    for (const auto& setting : a.settings)
-        lines += setting + "\n";
-    if (!a.log_level.empty()) lines += "LogLevel " + a.log_level + "\n";
-    if (!a.log_format.empty()) lines += "LogFormat " + a.log_format + "\n";
-    if (!a.drain_deadline.empty()) lines += "DrainDeadline " + a.drain_deadline + "\n";
-    if (!a.drain_policy.empty()) lines += "DrainPolicy " + a.drain_policy + "\n";
-    std::vector<config_text> texts{{"arguments", lines}};
-    if (!a.config.empty()) {
-        auto text = read_text_file(a.config, limits::policy_file_length_max);
-        if (!text) return a.config + ": " + text.error().message();
-        texts.push_back({a.config, std::move(*text)});
-    }
-    auto settings =
-        read_sluiced_settings(texts, sluiced_algorithms(), include_from(folder_of(a.config)));
-    if (!settings) return settings.error().message();
-
-    sluiced_config& config = settings->base;
-    if (!a.listen.empty()) {
-        std::string text;
-        for (const auto& address : a.listen)
-            text += "ListenAddress " + address + "\n";
-        const auto parsed = read_sluiced_settings({{"--listen", text}}, sluiced_algorithms());
-        if (!parsed) return parsed.error().message();
-        config.listen_addresses = parsed->base.listen_addresses;
-    } else if (config.listen_addresses.empty() && config.ports.empty()) {
-        config.listen_addresses = {{"127.0.0.1", std::uint16_t{2222}}};
-    }
-    if (!a.host_keys.empty()) config.host_keys = a.host_keys;
-    if (!a.root.empty()) config.root = a.root;
-    if (!a.users.empty()) config.users_file = a.users;
-    if (!a.authorized_keys.empty()) config.authorized_keys_files = a.authorized_keys;
-    if (a.read_only) config.sftp_read_only = true;
-    if (a.atomic_uploads) config.atomic_uploads = true;
-    return std::move(*settings);
 }
 
 sluiced_log_options log_options(const sluiced_config& config) {
@@ -235,7 +133,7 @@ std::string name_of(const asio::ip::tcp::endpoint& e) {
 }
 
 // -t and -T: all that starting does but listening, and becoming the user of `User`.
-int check(const arguments& a) {
+int check(const sluiced_arguments& a) {
     const auto settings = read_settings(a);
     if (!settings) return fail(settings.error(), exit_wrong);
     asio::thread_pool files(1);
@@ -291,6 +189,35 @@ void on_each_thread(asio::thread_pool& pool, std::size_t threads, error_code (*f
             if (function()) std::abort();
             all_there->arrive_and_wait();
         });
+}
+
+// Where the log goes. Nowhere where standard error is the connection, as for inetd.
+result<int> open_log(const sluiced_arguments& a) {
+    if (!a.log_file.empty()) {
+        const int fd = ::open(a.log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+        if (fd < 0) return last_system_error();
+        return fd;
+    }
+    struct ::stat in {};
+    struct ::stat errors {};
+    if (!a.one_connection || ::fstat(STDIN_FILENO, &in) != 0 ||
+        ::fstat(STDERR_FILENO, &errors) != 0 || !S_ISSOCK(in.st_mode) ||
+        in.st_dev != errors.st_dev || in.st_ino != errors.st_ino)
+        return STDERR_FILENO;
+    const file_descriptor nowhere(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+    if (!nowhere || ::dup2(nowhere.get(), STDERR_FILENO) < 0) return last_system_error();
+    return STDERR_FILENO;
+}
+
+// Of the connection on standard input; as sshd calls what has none.
+std::string address_of_peer() {
+    asio::ip::tcp::endpoint peer;
+    auto size = static_cast<socklen_t>(peer.capacity());
+    if (::getpeername(STDIN_FILENO, peer.data(), &size) != 0 ||
+        (peer.data()->sa_family != AF_INET && peer.data()->sa_family != AF_INET6))
+        return "UNKNOWN";
+    peer.resize(size);
+    return peer.address().to_string();
 }
 
 // The first line of a log.
@@ -372,7 +299,7 @@ private:
     asio::steady_timer hurry_;
 };
 
-int serve(const arguments& a) {
+int serve(const sluiced_arguments& a) {
     // Before a key is read, so that it never has one in its memory.
     std::optional<command_helper> helper;
     if (a.exec) {
@@ -397,7 +324,9 @@ int serve(const arguments& a) {
             "bound; or --allow-root, and it stays root and serves files as root");
     auto material = read_material(*settings, a.exec, stays_root(account));
     if (!material) return fail(material.error().text);
-    if (listening_sockets.empty()) {
+    const auto log_descriptor = open_log(a);
+    if (!log_descriptor) return fail(a.log_file + ": " + log_descriptor.error().message());
+    if (listening_sockets.empty() && !a.one_connection) {
         auto bound = bind_all(*config);
         if (!bound.error.empty()) return fail(bound.error);
         listening_sockets = std::move(bound.sockets);
@@ -424,12 +353,13 @@ int serve(const arguments& a) {
     options->launcher = launcher;
     share_descriptors(descriptors, *options);
 
-    const unsigned threads =
+    unsigned threads =
         a.threads != 0 ? a.threads : std::max(1u, std::thread::hardware_concurrency());
+    if (a.one_connection) threads = 1;
     worker_threads workers(threads);
     // Nobody is waited for that reads neither.
     const sluiced_log_options form = log_options(*config);
-    const auto errors = make_log_writer(form, STDERR_FILENO);
+    const auto errors = make_log_writer(form, *log_descriptor);
     const auto lines = make_log_writer(form, STDOUT_FILENO);
     const auto flush = [&] {
         errors->flush(limits::log_flush_time_max);
@@ -441,12 +371,18 @@ int serve(const arguments& a) {
     options->connection_executor = [&workers] { return workers.next(); };
 
     // One line a connection on standard output, whatever the log is told to leave out.
-    options->on_closed = [lines](const connection_info& who, const close_report& report) {
-        lines->write(
-            to_json(report, {{"event", "closed"}, {"peer", who.peer}, {"user", who.user}}));
+    // Not where that is the connection, whose end is ours.
+    server* only_server = nullptr;
+    options->on_closed = [&, lines](const connection_info& who, const close_report& report) {
+        if (!a.one_connection)
+            return lines->write(
+                to_json(report, {{"event", "closed"}, {"peer", who.peer}, {"user", who.user}}));
+        asio::post(workers.first(),
+                   [&] { only_server->drain({}, [&](const server_report&) { workers.stop(); }); });
     };
 
     server s(workers.first().get_executor(), std::move(*options));
+    only_server = &s;
     const auto listening = [&](const asio::ip::tcp::endpoint& bound) {
         const std::string name = name_of(bound);
         lines->write("listening on " + name);
@@ -456,6 +392,13 @@ int serve(const arguments& a) {
         const auto bound = s.listen(socket);
         if (!bound) return fail("a socket to listen on: " + bound.error().message());
         listening(*bound);
+    }
+    if (a.one_connection) {
+        const std::string peer = address_of_peer();
+        auto stream = take_standard_stream(workers.first().get_executor());
+        if (!stream) return fail("standard input and output: " + stream.error().message());
+        s.serve(std::move(*stream), peer);
+        if (s.connections() == 0) return exit_cut;  // refused
     }
     if (const error_code e = notify_service_manager("READY=1"); e && log)
         log({log_severity::error, "notify_failed", {{"reason", e.message()}}});
@@ -481,7 +424,7 @@ int main(int argc, char** argv) {
     if (const auto e = sluice::prepare_process()) return sluice::fail(e.message());
     CLI::App app("Serves a directory over SFTP, and commands where they are allowed, by SSH.",
                  "sluiced");
-    sluice::arguments a;
+    sluice::sluiced_arguments a;
     sluice::declare(app, a);
     try {
         app.parse(argc, argv);

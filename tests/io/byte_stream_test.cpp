@@ -1,6 +1,7 @@
 // What every stream that can carry a connection has in common.
 
 #include "sluice/io/byte_stream.hpp"
+#include "sluice/io/descriptor_stream.hpp"
 #include "sluice/io/memory_stream.hpp"
 #include "sluice/io/socket_stream.hpp"
 
@@ -11,8 +12,13 @@
 
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <array>
 #include <atomic>
+#include <csignal>
 #include <string>
 #include <thread>
 
@@ -29,6 +35,32 @@ stream_pair make_socketpair(asio::io_context& context) {
             std::make_unique<socket_stream>(std::move(b))};
 }
 
+stream_pair make_pipes(asio::io_context& context) {
+    std::signal(SIGPIPE, SIG_IGN);
+    int there[2];
+    int back[2];
+    EXPECT_EQ(::pipe2(there, O_CLOEXEC), 0);
+    EXPECT_EQ(::pipe2(back, O_CLOEXEC), 0);
+    return {make_descriptor_stream(context.get_executor(), file_descriptor(back[0]),
+                                   file_descriptor(there[1]))
+                .value(),
+            make_descriptor_stream(context.get_executor(), file_descriptor(there[0]),
+                                   file_descriptor(back[1]))
+                .value()};
+}
+
+// As a super-server gives it: standard input and output are one socket.
+stream_pair make_one_socket(asio::io_context& context) {
+    int ends[2];
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    const auto stream_of = [&](int end) {
+        return make_descriptor_stream(context.get_executor(), file_descriptor(::dup(end)),
+                                      file_descriptor(end))
+            .value();
+    };
+    return {stream_of(ends[0]), stream_of(ends[1])};
+}
+
 stream_pair make_memory_pair(asio::io_context& context) {
     return make_memory_streams(context.get_executor(), context.get_executor());
 }
@@ -36,7 +68,10 @@ stream_pair make_memory_pair(asio::io_context& context) {
 constexpr struct {
     const char* name;
     stream_pair (*make)(asio::io_context&);
-} kinds[] = {{"socketpair", make_socketpair}, {"memory", make_memory_pair}};
+} kinds[] = {{"socketpair", make_socketpair},
+             {"memory", make_memory_pair},
+             {"pipes", make_pipes},
+             {"one socket", make_one_socket}};
 
 struct told final : byte_stream::observer {
     void on_readable() override { ++readable; }

@@ -102,5 +102,37 @@ TEST_F(PosixRoot, UpwardsLeadsToTheRootAtMost) {
     EXPECT_EQ(root().canonical(deep_ + "/top" + repeated("/..", 20) + "/a"), "/a");
 }
 
+TEST(PosixRootStart, IsWherePathsWithoutASlashBegin) {
+    test::temp_dir dir;
+    ASSERT_EQ(::mkdir((dir / "home").c_str(), 0700), 0);
+    ASSERT_EQ(::mkdir((dir / "home/ada").c_str(), 0700), 0);
+    ASSERT_EQ(::symlink("/home", (dir / "link").c_str()), 0);
+    auto root = posix_root::open((dir / "").string()).value();
+    EXPECT_EQ(root.canonical(".").value(), "/");
+    EXPECT_EQ(root.start_at("/absent").error(), system_error(ENOENT));
+    EXPECT_EQ(root.canonical(".").value(), "/") << "as before";
+    for (const char* start : {"/home/ada", "home/ada/", "/link/ada", "/../home/./ada"}) {
+        SCOPED_TRACE(start);
+        ASSERT_TRUE(root.start_at(start));
+        EXPECT_EQ(root.canonical("").value(), "/home/ada");
+        EXPECT_EQ(root.canonical(".").value(), "/home/ada");
+        EXPECT_EQ(root.canonical("f").value(), "/home/ada/f");
+        EXPECT_EQ(root.canonical("..").value(), "/home");
+        EXPECT_EQ(root.canonical("../../../..").value(), "/");
+        EXPECT_EQ(root.canonical("/").value(), "/");
+        EXPECT_EQ(root.canonical("/home").value(), "/home");
+    }
+    const auto made = root.open_file("f", O_WRONLY | O_CREAT | O_EXCL, 0600);
+    ASSERT_TRUE(made);
+    EXPECT_EQ(::access((dir / "home/ada/f").c_str(), F_OK), 0);
+    EXPECT_TRUE(root.open("f", O_PATH));
+    EXPECT_FALSE(root.open("/f", O_PATH));
+    EXPECT_EQ(root.entry_of("../ada/f").value().name, "f");
+    EXPECT_EQ(root.entry_of("").error(), system_error(EBUSY)) << "not the directory itself";
+    EXPECT_EQ(root.start_at("/home/ada/f").error(), system_error(ENOTDIR));
+    ASSERT_TRUE(root.start_at("/"));
+    EXPECT_EQ(root.canonical("f").value(), "/f");
+}
+
 }  // namespace
 }  // namespace sluice

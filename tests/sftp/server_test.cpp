@@ -1,10 +1,13 @@
 #include "sluice/sftp/server.hpp"
 
+#include "sluice/sftp/request_names.hpp"
 #include "sluice/tests/sftp/session.hpp"
 #include "sluice/wire/limits.hpp"
 
+#include <algorithm>
 #include <numeric>
 #include <set>
+#include <variant>
 
 namespace sluice::sftp {
 namespace {
@@ -468,6 +471,32 @@ TEST(SftpServer, HandlesAreCapped) {
     EXPECT_EQ(s.files.handles_open(), 0u);
     EXPECT_EQ(s.server.report().handles_left_open, limits::sftp_handles_max);
     EXPECT_EQ(s.server.report().files_abandoned, 0u);  // none was open for writing
+}
+
+// sftp-server(8): -p and -P.
+TEST(Requests, OnlyThoseThatArePermittedAreMade) {
+    const auto names = request_names();
+    EXPECT_EQ(names.size(), 18 + std::variant_size_v<extension>);
+    EXPECT_EQ(std::set<std::string_view>(names.begin(), names.end()).size(), names.size());
+    std::vector<std::string> asked;
+    sftp_session s({.permits = [&](std::string_view request) {
+        asked.emplace_back(request);
+        return request == "mkdir" || request == "fsync";
+    }});
+    s.start();
+    s.send(fxp_mkdir{1, "/d", {}});
+    EXPECT_EQ(s.status(), ok);
+    s.send(fxp_rmdir{2, "/d"});
+    EXPECT_EQ(s.status(), 3u);
+    s.send(fxp_stat{3, "/d"});
+    EXPECT_EQ(s.status(), 3u);
+    s.send(bytes_view(extended_packet(4, ext_posix_rename{"/d", "/e"})));
+    EXPECT_EQ(s.status(), 3u);
+    s.send(bytes_view(extended_packet(5, ext_fsync{as_bytes("none")})));
+    EXPECT_EQ(s.status(), 4u) << "permitted, and of no handle";
+    EXPECT_EQ(asked, (std::vector<std::string>{"mkdir", "rmdir", "stat", "posix-rename", "fsync"}));
+    for (const auto& one : asked)
+        EXPECT_NE(std::ranges::find(names, one), names.end()) << one;
 }
 
 TEST(SftpServer, ReadOnlyRefusesWhateverChangesSomething) {
