@@ -23,8 +23,6 @@ static_assert(client::indices == slot_mask + 1);
 constexpr std::uint32_t generation_max = (1u << (32 - slot_bits)) - 1;
 static_assert(limits::sftp_client_requests_max + limits::sftp_handles_max < slot_mask);
 
-constexpr std::size_t data_header = 1 + 4 + 4;  // DATA up to its data: type, id, length
-
 std::string printable(std::string_view text) {
     std::string out(text.substr(0, limits::sftp_error_text_max));
     for (char& c : out)
@@ -261,7 +259,6 @@ error_code client::on_status(const slot& s, bytes_view packet, outcome& out) {
     if (!r.at_end()) r.read(text);
     if (!r.at_end()) r.read(language_tag);
     if (r.error()) return r.error();
-    if (!r.at_end()) return errc::trailing_bytes;
     out.error = error_of(code);
     if (out.error) {
         out.text = printable(text);
@@ -315,7 +312,7 @@ error_code client::on_handle_reply(bytes_view packet, outcome& out) {
     return {};
 }
 
-// The packet becomes the data, without its header.
+// The packet becomes the data, without what is around it.
 error_code client::on_data(const slot& s, wire::buffer& packet, outcome& out) {
     const auto m = decode<fxp_data>(packet.view());
     if (!m) return m.error();
@@ -326,7 +323,7 @@ error_code client::on_data(const slot& s, wire::buffer& packet, outcome& out) {
         return {};
     }
     report_.bytes_read += n;
-    packet.consume(data_header);
+    packet.keep(m->data);
     out.value = std::move(packet);
     return {};
 }

@@ -109,8 +109,8 @@ public:
     ///
     /// too_long: a packet above limits::sftp_packet_length_max, a handle above 256 bytes, too many
     /// names; bad_value: an empty packet, a handle of none, more data or other names than asked for
-    /// or than announced; truncated, trailing_bytes: what does not decode; unsupported_version: not
-    /// version 3; unexpected_message: a reply to nothing, of the wrong type, or a second VERSION.
+    /// or fewer than announced; truncated: what does not decode; unsupported_version: not version
+    /// 3; unexpected_message: a reply to nothing, of the wrong type, or a second VERSION.
     error_code error() const { return error_; }
 
     /// More requests are welcome: limits::sftp_client_requests_max in flight or with outcomes that

@@ -34,8 +34,7 @@ result<names_reply> names_reply::parse(wire::buffer packet) {
         else
             ++reply.left_out_;
     }
-    if (!r.at_end()) return errc::bad_value;
-    packet.consume(packet.size() - m->names.data.size());
+    packet.keep(m->names.data.first(m->names.data.size() - r.left().size()));
     reply.packet_ = std::move(packet);
     return reply;
 }

@@ -18,7 +18,7 @@ public:
     names_reply() = default;
 
     /// Takes a NAME packet, type byte first. Errors: those of decoding; bad_value where there are
-    /// not as many entries as it says; too_long for more than limits::sftp_names_max.
+    /// fewer entries than it says; too_long for more than limits::sftp_names_max.
     static result<names_reply> parse(wire::buffer packet);
 
     /// Gets the next entry, or tells that there is none. Its views live as long as this object.

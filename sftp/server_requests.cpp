@@ -345,8 +345,8 @@ void server::admission::on(const fxp_write& m) {
     s.length = size;
     s.write_number = ++server_.writes_seen_;
     server_.write_replies_.push({id_, {}});
-    // The data is the end of the packet; the packet goes to the filesystem as it is.
-    s.packet.consume(s.packet.size() - size);
+    // The packet goes to the filesystem as it is, without what is not the data.
+    s.packet.keep(m.data);
     std::get<op::write>(s.what).data = std::move(s.packet);
     submit(slot_index, h.append
                            ? on_handle(*index, access::write)

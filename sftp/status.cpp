@@ -11,7 +11,6 @@ status_code status_of_errc(errc e) noexcept {
     case errc::sftp_eof: return status_code::eof;
     case errc::sftp_bad_message:
     case errc::truncated:
-    case errc::trailing_bytes:
     case errc::bad_value:
     case errc::too_long: return status_code::bad_message;
     default: return status_code::failure;

@@ -84,6 +84,15 @@ public:
         begin_ += n;
     }
 
+    /// Drops all but `part`, which is a part of `view()`.
+    void keep(bytes_view part) {
+        if (part.empty()) return clear();
+        expects(part.data() >= view().data() && part.size() <= size());
+        consume(static_cast<std::size_t>(part.data() - view().data()));
+        expects(part.size() <= size());
+        end_ = begin_ + part.size();
+    }
+
     void clear() { begin_ = end_ = 0; }
 
 private:

@@ -21,8 +21,8 @@ namespace {
 using test::from_hex;
 using test::to_hex;
 
-// The bytes decode to the message, the message encodes to the bytes, and no truncation decodes,
-// nor does a byte too many unless the last field takes what is left.
+// The bytes decode to the message, the message encodes to the bytes, no truncation decodes, and a
+// byte behind the last field changes nothing, unless that takes what is left.
 template <class M>
 void both_ways(const char* name, const char* hex, const M& want, bool open_ended = false) {
     SCOPED_TRACE(name);
@@ -44,7 +44,11 @@ void both_ways(const char* name, const char* hex, const M& want, bool open_ended
     bytes longer = whole;
     longer.push_back(0);
     if (!open_ended) {
-        EXPECT_EQ(decode<M>(longer).error(), errc::trailing_bytes);
+        const auto same = decode<M>(longer);
+        ASSERT_TRUE(same.has_value());
+        encoded.clear();
+        encode(*same, encoded);
+        EXPECT_EQ(to_hex(encoded), to_hex(whole));
     }
     longer = whole;
     longer[0] ^= 0x80;
@@ -179,7 +183,10 @@ TEST(OpensshProtocol4, ExtensionsBothWays) {
             EXPECT_EQ(decode_extension(name, bytes_view(in).first(n), got), errc::truncated);
         bytes longer = in;
         longer.push_back(0);
-        EXPECT_EQ(decode_extension(name, longer, got), errc::trailing_bytes);
+        EXPECT_FALSE(decode_extension(name, longer, got));
+        out.clear();
+        std::visit([&](const auto& e) { put_fields(e, w); }, got);
+        EXPECT_EQ(out, in);
     }
     extension got;
     EXPECT_EQ(decode_extension("no-such@example.org", {}, got), errc::sftp_unsupported);
