@@ -45,6 +45,12 @@ private:
 
 }  // namespace
 
+result<> channel_surroundings::take_unasked_reply() {
+    if (unasked_replies == limits::unasked_replies_max) return errc::unexpected_message;
+    ++unasked_replies;
+    return {};
+}
+
 channel::channel(channel_surroundings& around, channel_id id, std::string_view kind, opening state)
     : around_(around), id_(id), opening_(state), receive_window_(around.config.window_size) {
     turn_.owner = this;
@@ -199,7 +205,7 @@ result<> channel::on_request(const channel_request_message& m) {
 }
 
 result<> channel::on_reply(bool success) {
-    if (replies_due_ == 0) return errc::unexpected_message;
+    if (replies_due_ == 0) return around_.take_unasked_reply();
     --replies_due_;
     if (!close_wanted_) around_.events.push(channel_reply_event{id_, success});
     return {};

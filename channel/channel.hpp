@@ -34,6 +34,11 @@ struct channel_surroundings {
     std::size_t queued = 0;            // bytes, all channels
     mutable bool queue_bound = false;  // some channel's writable() was cut short by `queued`
     bytes scratch;                     // for messages that are not of a fixed size
+    std::size_t unasked_replies = 0;   // of the peer
+
+    /// A reply of the peer's to a request that wanted none: phpseclib, older dropbear and others
+    /// answer all. Ignored. Errors: unexpected_message beyond limits::unasked_replies_max.
+    result<> take_unasked_reply();
 };
 
 /// One channel (RFC 4254 §5): its windows, its queue and the order of what is sent. Its two

@@ -225,7 +225,7 @@ result<> mux::on_global_request(bytes_view payload) {
 }
 
 result<> mux::on_global_reply(bool success, bytes_view data) {
-    if (global_replies_due_ == 0) return errc::unexpected_message;
+    if (global_replies_due_ == 0) return around_.take_unasked_reply();
     --global_replies_due_;
     around_.events.push(global_reply_event{success, data});
     return {};

@@ -121,6 +121,8 @@ public:
     /// So far; for a connection that ends before its channels do.
     channel_report report(channel_id id) const;
     std::uint64_t late_window_adjusts() const { return late_window_adjusts_; }
+    /// Replies, to requests of either kind, that nobody had asked for.
+    std::size_t unasked_replies() const { return around_.unasked_replies; }
 
 private:
     channel* find(channel_id id) const;

@@ -95,6 +95,7 @@ inline constexpr std::size_t channel_output_max = 1024 * 1024;  // bytes queued 
 inline constexpr std::size_t connection_output_max = 16 * 1024 * 1024;  // the same, all channels
 inline constexpr std::size_t pending_requests_max = 64;                 // unanswered, a channel
 inline constexpr std::size_t pending_global_requests_max = 64;          // unanswered, a connection
+inline constexpr std::size_t unasked_replies_max = 64;   // ignored, a connection; each costs a look
 inline constexpr std::size_t lookups_waiting_max = 256;  // of names of hosts, in a server
 inline constexpr std::size_t lookups_of_user_max = 16;   // of these, behind the one under way
 inline constexpr std::size_t lookup_threads = 8;         // each may be held by a silent name server

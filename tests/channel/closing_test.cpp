@@ -205,9 +205,6 @@ TEST(Rfc4254s5_3, WhatMayNotFollowIsAProtocolError) {
              return wire::encoded(channel_request_message{id, "x", true, {}});
          },
          errc::unknown_channel},
-        {"reply without a request", false, false,
-         [](channel_id id) { return wire::encoded(channel_success{id}); },
-         errc::unexpected_message},
         {"confirmation of an open channel", false, false,
          [](channel_id id) {
              return wire::encoded(channel_open_confirmation{id, 1, 1, 1, {}});

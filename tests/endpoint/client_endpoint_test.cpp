@@ -445,7 +445,9 @@ TEST(ClientEndpoint, WhatAStateDoesNotListIsUnexpected) {
          errc::unexpected_message},
         {"SUCCESS twice", {accept, success, success}, errc::unexpected_message},
         {"the service after SUCCESS", {accept, success, accept}, errc::unexpected_message},
-        {"a reply to nothing", {accept, success, channel}, errc::unexpected_message},
+        {"a message of no channel",
+         {accept, success, wire::encoded(channel_eof{9})},
+         errc::unknown_channel},
     };
     for (const auto& c : cases) {
         SCOPED_TRACE(c.name);
