@@ -12,6 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string_view line(reinterpret_cast<const char*>(data), size);
     const peer_habits habits(line);
     expects(habits.none() || line.starts_with("SSH-2.0-"));
-    expects(habits.none() != habits.has(peer_habit::channel_messages_in_exchange));
+    const bool in_exchange = habits.has(peer_habit::channel_messages_in_exchange);
+    expects(habits.none() != (in_exchange || habits.has(peer_habit::takes_eow)));
     return 0;
 }

@@ -44,7 +44,7 @@ void mux_port::consumed(std::size_t n) {
 
 // Sent to OpenSSH alone, as OpenSSH does it: others are known to disconnect on it.
 void mux_port::send_eow() {
-    if (closed_ || !endpoint_.lower().peer_identification().starts_with("SSH-2.0-OpenSSH")) return;
+    if (closed_ || !endpoint_.lower().habits().has(peer_habit::takes_eow)) return;
     endpoint_.channels().send_eow(id_);
     pump_.run_soon();
 }

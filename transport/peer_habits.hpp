@@ -5,10 +5,15 @@
 
 namespace sluice {
 
-/// What some programs do against the rules and are served for all the same, as bits.
+/// What some programs do that others do not, as bits: against the rules, and served all the same,
+/// or beyond them. Whatever depends on who the peer is asks for one of these, or of
+/// sftp::client_habit, by its name; which versions have it is for the table in the .cpp to say.
 enum class peer_habit : std::uint32_t {
     /// Sends channel messages between its KEXINIT and its NEWKEYS (against RFC 4253 §7.1).
     channel_messages_in_exchange = 1u << 0,
+
+    /// Understands eow@openssh.com.
+    takes_eow = 1u << 1,
 };
 
 /// The habits of the program that such an identification line names (RFC 4253 §4.2).

@@ -146,6 +146,7 @@ public:
     const bytes& session_signature() const { return session_signature_; }
     const bytes& host_key_blob() const { return host_key_blob_; }
     const std::string& peer_identification() const { return peer_identification_; }
+    const peer_habits& habits() const { return habits_; }
     const peer_extensions& extensions() const { return extensions_; }
     const negotiated& algorithms() const { return algorithms_; }
     bool keys_in_use() const { return !session_id_.empty(); }

@@ -297,7 +297,8 @@ TEST(Ping, BeforeTheLoginAPeerThatDoesNotReadIsLeftSooner) {
 TEST(PeerHabits, AreOfAProgramAndItsVersions) {
     const struct {
         std::string_view identification;
-        bool want;
+        bool in_exchange;
+        bool takes_eow = false;
     } cases[] = {
         {"SSH-2.0-AsyncSSH_2.10.1", true},
         {"SSH-2.0-AsyncSSH_2.10", true},
@@ -317,14 +318,19 @@ TEST(PeerHabits, AreOfAProgramAndItsVersions) {
         {"SSH-2.0-AsyncSSHX_2.10", false},
         {"SSH-2.0-asyncssh_2.10", false},
         {"SSH-1.99-AsyncSSH_2.10", false},
-        {"SSH-2.0-OpenSSH_9.2 AsyncSSH_2.10", false},
+        {"SSH-2.0-OpenSSH_9.2 AsyncSSH_2.10", false, true},
+        {"SSH-2.0-OpenSSH_for_Windows_8.1", false, true},
+        {"SSH-2.0-OpenSSH", false, true},
+        {"SSH-2.0-openssh_9.2", false},
+        {"SSH-2.0-sluice_0.1.0", false},
         {"", false},
     };
     for (const auto& c : cases) {
         SCOPED_TRACE(c.identification);
         const peer_habits habits(c.identification);
-        EXPECT_EQ(habits.has(peer_habit::channel_messages_in_exchange), c.want);
-        EXPECT_EQ(habits.none(), !c.want);
+        EXPECT_EQ(habits.has(peer_habit::channel_messages_in_exchange), c.in_exchange);
+        EXPECT_EQ(habits.has(peer_habit::takes_eow), c.takes_eow);
+        EXPECT_EQ(habits.none(), !c.in_exchange && !c.takes_eow);
     }
 }
 
