@@ -17,7 +17,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     files.add_file("/f", bytes(1000, 1));
     files.add_directory("/d");
     files.add_file("/d/g", {});
-    sftp::server server({.read_only = (mode & 1) != 0});
+    const char* const program = (mode & 16) != 0 ? "SSH-2.0-libssh_0.10.4" : "";
+    sftp::server server({.read_only = (mode & 1) != 0, .habits = sftp::client_habits(program)});
     std::size_t credited = 0;
     std::size_t answered = 0;
     const bool taking = (mode & 2) == 0;

@@ -452,6 +452,7 @@ std::unique_ptr<channel_handler> server_connection::start_sftp(session_port& por
     if (!filesystem) return nullptr;
     sftp::server_config config;
     config.read_only = options_->read_only;
+    config.habits = sftp::client_habits(endpoint_.lower().peer_identification());
     auto finished = [this, channel = port.id()](const sftp::session_report& r, error_code) {
         served_.add({channel, r.handles_left_open, r.files_committed, r.files_abandoned,
                      r.requests_answered, r.requests_refused, r.requests_unanswered, r.bytes_read,

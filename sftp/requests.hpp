@@ -142,7 +142,8 @@ struct fxp_rename {
 };
 
 // SSH_FXP_SYMLINK (§6.10), in OpenSSH's order: the draft has linkpath first, OpenSSH has sent and
-// read targetpath first from the start, and everybody follows it (OpenSSH PROTOCOL 4.1).
+// read targetpath first from the start, and most follow it (OpenSSH PROTOCOL 4.1). Who does not is
+// in client_habits.cpp.
 struct fxp_symlink {
     static constexpr std::uint8_t number = 20;
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sluice/sftp/client_habits.hpp"
 #include "sluice/sftp/drain_policy.hpp"
 #include "sluice/sftp/fifo.hpp"
 #include "sluice/sftp/framing.hpp"
@@ -30,6 +31,9 @@ struct server_config {
     /// Whether a request may be made at all, by its name (see request_names.hpp); any other is
     /// answered with PERMISSION_DENIED. Empty: all may.
     std::function<bool(std::string_view request)> permits{};
+
+    /// What is known of the client's program.
+    client_habits habits{};
 };
 
 /// What became of a session.

@@ -97,9 +97,7 @@ private:
         change({m.oldpath, m.newpath}, op::rename{m.oldpath, m.newpath, false});
     }
     void on(const fxp_readlink& m) { look({m.path}, op::readlink{m.path}); }
-    void on(const fxp_symlink& m) {
-        change({m.targetpath, m.linkpath}, op::symlink{m.targetpath, m.linkpath});
-    }
+    void on(const fxp_symlink& m);
     void on(const fxp_extended& m);
 
     void on(const ext_posix_rename& m) {
@@ -387,6 +385,13 @@ void server::admission::setstat(std::string_view path, const attributes& attrs, 
     if (!may_change() || !paths_good({path})) return;
     const std::uint64_t key = key_of(path);
     submit(add(op::setstat{path, attrs, follow}, effect::changes), on_path(path_use::change, key));
+}
+
+void server::admission::on(const fxp_symlink& m) {
+    op::symlink what{m.targetpath, m.linkpath};
+    if (server_.config_.habits.has(client_habit::symlink_as_the_draft))
+        std::swap(what.targetpath, what.linkpath);
+    change({what.targetpath, what.linkpath}, what);
 }
 
 // --- extensions -------------------------------------------------------------------------------

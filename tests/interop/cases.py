@@ -400,6 +400,13 @@ def asyncssh_many(plan):
         same(plan.setup.small, back)
 
 
+def asyncssh_symlink(plan):
+    import python_peers
+    name, _ = plan.setup.fresh("link")
+    python_peers.asyncssh_symlink(plan.server, "where/it/leads", name)
+    check(os.readlink(plan.served(name)) == "where/it/leads", "points elsewhere")
+
+
 def asyncssh_windows(plan):
     import python_peers
     name, back = plan.setup.fresh("windows")
@@ -681,6 +688,7 @@ def build(plan):
         plan.add("server: atomic uploads", whole_server.atomic_uploads)
     plan.add("ssh: all host keys are learned", whole_server.update_host_keys)
     plan.add("asyncssh: eight sessions at once", asyncssh_many)
+    plan.add("asyncssh: a symbolic link", asyncssh_symlink)
     plan.add("asyncssh: window of 64 bytes, packets of 7", asyncssh_windows)
     plan.add("psftp: commands", psftp_commands)
     plan.add("lftp: commands", lftp_commands)

@@ -106,6 +106,14 @@ def asyncssh_many_channels(server, source, names, backs):
     asyncio.run(asyncio.wait_for(work(), 60))
 
 
+def asyncssh_symlink(server, target, name):
+    async def work():
+        async with asyncssh_connect(server) as connection:
+            async with connection.start_sftp_client() as sftp:
+                await sftp.symlink(target, name)
+    asyncio.run(asyncio.wait_for(work(), 30))
+
+
 def asyncssh_small_windows(server, source, name, path, back):
     """One session whose window and packet size are far below what is usual."""
     async def work():

@@ -941,5 +941,26 @@ TEST(SftpClient, TheSessionOutlivesItsHandleForAsLongAsAFileIsOpen) {
     }()));
 }
 
+// Our client sends OpenSSH's order whatever it is called; libssh would have sent the draft's.
+TEST(SftpClient, AServerReadsALinkAsTheClientsProgramMeansIt) {
+    for (const bool as_libssh : {false, true}) {
+        SCOPED_TRACE(as_libssh);
+        files s;
+        s.start();
+        EXPECT_TRUE(run_to_end(s, [&]() -> asio::awaitable<void> {
+            connect_options options = test::test_options();
+            if (as_libssh) options.protocol.transport.identification = "SSH-2.0-libssh_0.10.4";
+            auto [e, c] = co_await test::connect_to(s, carrier::memory, options);
+            EXPECT_FALSE(e) << e.message();
+            open_session o{std::move(c), {}};
+            o.sftp = co_await o.link.open_sftp();
+            co_await o.sftp.symlink("/first", "/second");
+            const std::string link = as_libssh ? "/first" : "/second";
+            EXPECT_EQ(co_await o.sftp.readlink(link), as_libssh ? "/second" : "/first");
+            co_await end_well(o);
+        }()));
+    }
+}
+
 }  // namespace
 }  // namespace sluice

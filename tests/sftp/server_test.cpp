@@ -197,6 +197,45 @@ TEST(SftpServer, EveryPathRequestReachesTheFilesystem) {
     EXPECT_EQ(entry.filename, "/x/z");
 }
 
+TEST(SftpServer, SymlinksAreMadeInTheOrderOfTheirClient) {
+    const struct {
+        const char* identification;
+        bool link_first;
+    } cases[] = {
+        {"SSH-2.0-AsyncSSH_2.10.1", true},
+        {"SSH-2.0-AsyncSSH_2.21.0", true},
+        {"SSH-2.0-libssh_0.10.4", true},
+        {"SSH-2.0-libssh-0.6.3", true},
+        {"SSH-2.0-phpseclib_3.0 (libsodium, openssl, gmp)", true},
+        {"SSH-2.0-phpseclib_1.0 (openssl)", true},
+        {"SSH-2.0-phpseclib_0.3", false},
+        {"SSH-2.0-ssh2js1.17.0", true},
+        {"SSH-2.0-WinSCP_release_6.1", true},
+        {"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3", false},
+        {"SSH-2.0-paramiko_2.12.0", false},
+        {"SSH-2.0-libssh2_1.10.0", false},
+        {"SSH-2.0-Go", false},
+        {"SSH-2.0-sluice_0.1.0", false},
+        {"", false},
+    };
+    for (const auto& c : cases) {
+        SCOPED_TRACE(c.identification);
+        sftp_session s({.habits = client_habits(c.identification)});
+        s.start();
+        const char* const first = c.link_first ? "/link" : "/target";
+        const char* const second = c.link_first ? "/target" : "/link";
+        s.send(fxp_symlink{1, first, second});
+        EXPECT_EQ(s.status(), ok);
+        s.send(fxp_readlink{2, "/link"});
+        name_entry entry;
+        ASSERT_FALSE(get_fields(s.only<fxp_name>().names.data, entry));
+        EXPECT_EQ(entry.filename, "/target");
+        // The path that is changed is the one that is looked at.
+        s.send(fxp_symlink{3, std::string_view("/a\0", 3), "/b"});
+        EXPECT_EQ(s.status(), 2u);
+    }
+}
+
 TEST(OpensshProtocol4, ExtensionsAnswerInTheirFormats) {
     sftp_session s;
     s.start();
