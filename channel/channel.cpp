@@ -128,9 +128,22 @@ result<> channel::on_message_while_open(bytes_view payload) {
     return on_message_after_eof(payload);
 }
 
-// What may still come behind an EOF, and so at any time: all but data (RFC 4254 §5.3).
+// What may still come behind an EOF, and so at any time: all but data (RFC 4254 §5.3). Data and an
+// EOF that come there all the same are that channel's fault, and no other's.
 result<> channel::on_message_after_eof(bytes_view payload) {
     switch (payload.front()) {
+    case channel_data::number: {
+        const auto m = wire::decode<channel_data>(payload);
+        return m ? on_late_data(m->data) : m.error();
+    }
+    case channel_extended_data::number: {
+        const auto m = wire::decode<channel_extended_data>(payload);
+        return m ? on_late_data(m->data) : m.error();
+    }
+    case channel_eof::number: {
+        const auto m = wire::decode<channel_eof>(payload);
+        return m ? result<>() : m.error();
+    }
     case channel_window_adjust::number: {
         const auto m = wire::decode<channel_window_adjust>(payload);
         return m ? on_window_adjust(m->bytes_to_add) : m.error();
@@ -167,6 +180,15 @@ result<> channel::on_data(bytes_view data, std::uint32_t extended_type) {
     } else if (!data.empty()) {
         around_.events.push(channel_data_event{id_, data, extended_type});
     }
+    return {};
+}
+
+// Its reader was told of the end. It is not credited, so the window bounds it.
+result<> channel::on_late_data(bytes_view data) {
+    if (data.size() > around_.config.packet_size_max) return errc::too_much_data;
+    if (const auto taken = receive_window_.take(data.size()); !taken) return taken.error();
+    report_.bytes_received += data.size();
+    report_.bytes_discarded += data.size();
     return {};
 }
 

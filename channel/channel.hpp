@@ -102,6 +102,7 @@ private:
     };
 
     result<> on_data(bytes_view data, std::uint32_t extended_type);
+    result<> on_late_data(bytes_view data);
     result<> on_window_adjust(std::uint32_t n);
     result<> on_request(const channel_request_message& m);
     result<> on_reply(bool success);

@@ -29,7 +29,7 @@ struct channel_report {
     std::uint64_t bytes_sent = 0;         // data of ours that went out, of every type
     std::uint64_t bytes_undelivered = 0;  // data of ours that was written and never went out
     std::uint64_t bytes_received = 0;     // data of the peer, discarded or not
-    std::uint64_t bytes_discarded = 0;    // data of the peer that came while we were closing
+    std::uint64_t bytes_discarded = 0;    // of those, that came while we closed or behind an EOF
     bool eof_sent = false;
     bool eof_received = false;
     bool close_sent = false;

@@ -77,7 +77,7 @@ struct close_report {
         std::uint64_t bytes_unacknowledged = 0;  // of these, on channels not acknowledged
         std::uint64_t bytes_undelivered = 0;     // written by us and never sent
         std::uint64_t bytes_received = 0;
-        std::uint64_t bytes_discarded = 0;      // of these, while we were closing
+        std::uint64_t bytes_discarded = 0;      // of these, while we closed or behind an EOF
         std::uint64_t requests_unanswered = 0;  // of channels, not of SFTP
 
         std::uint64_t sftp_sessions = 0;

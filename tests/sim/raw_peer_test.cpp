@@ -274,19 +274,6 @@ TEST_P(RawPeer, N19WhatMayNotFollowEndsTheConnectionWithReason2) {
         std::vector<bytes> (*messages)(channel_id);
         const char* news;
     } cases[] = {
-        {"DATA behind EOF",
-         [](channel_id id) {
-             return std::vector<bytes>{wire::encoded(channel_data{id, as_bytes("a")}),
-                                       wire::encoded(channel_eof{id}),
-                                       wire::encoded(channel_data{id, as_bytes("a")})};
-         },
-         "data(1) eof"},
-        {"a second EOF",
-         [](channel_id id) {
-             return std::vector<bytes>{wire::encoded(channel_eof{id}),
-                                       wire::encoded(channel_eof{id})};
-         },
-         "eof"},
         {"a second CLOSE",
          [](channel_id id) {
              return std::vector<bytes>{wire::encoded(channel_close{id}),
@@ -314,6 +301,19 @@ TEST_P(RawPeer, N19WhatMayNotFollowEndsTheConnectionWithReason2) {
         EXPECT_EQ(t.news, c.news);
         EXPECT_EQ(t.us().report().outcome, close_outcome::cut);
     }
+}
+
+TEST_P(RawPeer, N19WhatComesBehindAnEofIsDroppedAndEndsNothing) {
+    scripted t(GetParam());
+    const channel_id id = t.open();
+    t.say({wire::encoded(channel_data{id, as_bytes("a")}), wire::encoded(channel_eof{id}),
+           wire::encoded(channel_data{id, as_bytes("a")}), wire::encoded(channel_eof{id})});
+    EXPECT_FALSE(t.disconnected);
+    EXPECT_FALSE(t.error);
+    EXPECT_EQ(t.news, "data(1) eof");
+    t.say({wire::encoded(channel_close{id})});
+    EXPECT_EQ(t.news, "data(1) eof closed");
+    EXPECT_FALSE(t.error);
 }
 
 TEST_P(RawPeer, N20AnOpenBehindADrainIsRefusedWithTheReason) {
