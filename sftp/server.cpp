@@ -221,18 +221,18 @@ bool server::finished() const {
 
 void server::finish_with_status(slot& s, error_code error) {
     if (s.write_number != 0)
-        reply_in_order(s, status_of(error));
+        reply_in_order(s, error);
     else if (!s.internal)
         reply_status(s.request_id, status_of(error), text_of(error));
     finish(s);
 }
 
-void server::reply_in_order(const slot& s, status_code code) {
+void server::reply_in_order(const slot& s, error_code outcome) {
     const std::uint64_t first = writes_seen_ - write_replies_.size() + 1;
-    write_replies_[s.write_number - first].code = code;
-    while (!write_replies_.empty() && write_replies_.front().code) {
+    write_replies_[s.write_number - first].outcome = outcome;
+    while (!write_replies_.empty() && write_replies_.front().outcome) {
         const write_reply next = write_replies_.pop();
-        reply_status(next.request_id, *next.code);
+        reply_status(next.request_id, status_of(*next.outcome), text_of(*next.outcome));
     }
 }
 
@@ -366,9 +366,9 @@ void server::reply_status(std::uint32_t id, status_code code, std::string_view t
     reply(fxp_status{id, static_cast<std::uint32_t>(code), text, ""});
 }
 
-void server::refuse(std::uint32_t id, status_code code) {
+void server::refuse(std::uint32_t id, status_code code, std::string_view text) {
     ++report_.requests_refused;
-    reply_status(id, code);
+    reply_status(id, code, text);
 }
 
 void server::refuse_new_work(std::uint32_t id) {

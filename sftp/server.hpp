@@ -167,15 +167,14 @@ private:
     void skip(slot& s);
     void finish(slot& s);
     void finish_with_status(slot& s, error_code error);
-    void reply_in_order(const slot& s, status_code code);
+    void reply_in_order(const slot& s, error_code outcome);
 
     template <class M>
     void reply(const M& message);
-    void reply_status(std::uint32_t id, status_code code) { reply_status(id, code, text_of(code)); }
     void reply_status(std::uint32_t id, status_code code, std::string_view text);
     void append_output(bytes_view packet);
     void push_output(wire::buffer chunk);
-    void refuse(std::uint32_t id, status_code code);
+    void refuse(std::uint32_t id, status_code code, std::string_view text);
     void refuse_new_work(std::uint32_t id);
 
     server_config config_;
@@ -200,7 +199,7 @@ private:
     // one after the other and throw away what comes ahead of its turn.
     struct write_reply {
         std::uint32_t request_id = 0;
-        std::optional<status_code> code;  // nothing: not done yet
+        std::optional<error_code> outcome;  // nothing: not done yet
     };
     fifo<write_reply> write_replies_;
     std::uint64_t writes_seen_ = 0;

@@ -56,7 +56,7 @@ private:
     template <class M>
     void decoded() {
         const auto m = decode<M>(view_);
-        if (!m) return refuse(status_of(m.error()));
+        if (!m) return refuse(m.error());
         admit(*m);
     }
 
@@ -131,7 +131,9 @@ private:
     footprint::part on_handle(std::uint32_t index, access how, std::uint64_t begin = 0,
                               std::uint64_t end = footprint::to_the_end);
 
-    void refuse(status_code code) { server_.refuse(id_, code); }
+    void refuse(status_code code) { refuse(code, text_of(code)); }
+    void refuse(status_code code, std::string_view text) { server_.refuse(id_, code, text); }
+    void refuse(error_code error) { refuse(status_of(error), text_of(error)); }
     std::uint32_t add(op::any what, effect e = effect::none);
     void submit(std::uint32_t slot_index, const footprint& f) { server_.submit(slot_index, f); }
     void submit(std::uint32_t slot_index, const footprint::part& part,
@@ -205,7 +207,7 @@ std::uint32_t server::admission::add(op::any what, effect e) {
 
 bool server::admission::may_change() {
     if (!server_.config_.read_only) return true;
-    refuse(status_code::permission_denied);
+    refuse(status_code::permission_denied, "Read-only file system");
     return false;
 }
 
@@ -213,7 +215,7 @@ bool server::admission::paths_good(std::initializer_list<std::string_view> paths
     for (const auto path : paths) {
         const auto good = check_path(path);
         if (good) continue;
-        refuse(status_of(good.error()));
+        refuse(good.error());
         return false;
     }
     return true;
@@ -230,27 +232,27 @@ std::optional<std::uint32_t> server::admission::find(bytes_view handle) {
         return std::nullopt;
     }
     const auto index = server_.handles_.find(handle);
-    if (!index) refuse(status_code::failure);
+    if (!index) refuse(status_code::failure, "No such handle");
     return index;
 }
 
 std::optional<std::uint32_t> server::admission::find_file(bytes_view handle) {
     const auto index = find(handle);
     if (!index || !server_.handles_[*index].directory) return index;
-    refuse(status_code::failure);
+    refuse(status_code::failure, "Is a directory");
     return std::nullopt;
 }
 
 std::optional<std::uint32_t> server::admission::find_writable(bytes_view handle) {
     const auto index = find_file(handle);
     if (!index || server_.handles_[*index].writable) return index;
-    refuse(status_code::permission_denied);
+    refuse(status_code::permission_denied, "Not open for writing");
     return std::nullopt;
 }
 
 std::optional<std::uint32_t> server::admission::new_handle() {
     const auto index = server_.handles_.reserve();
-    if (!index) refuse(status_code::failure);
+    if (!index) refuse(status_code::failure, "Too many open handles");
     return index;
 }
 
@@ -318,7 +320,7 @@ void server::admission::on(const fxp_read& m) {
     const auto index = find_file(m.handle);
     if (!index) return;
     open_handle& h = server_.handles_[*index];
-    if (!h.readable) return refuse(status_code::permission_denied);
+    if (!h.readable) return refuse(status_code::permission_denied, "Not open for reading");
     if (m.length == 0) return server_.reply(fxp_data{id_, {}});
     const auto length =
         static_cast<std::uint32_t>(std::min<std::size_t>(m.length, limits::sftp_data_length_max));
@@ -367,7 +369,7 @@ void server::admission::on(const fxp_fsetstat& m) {
 void server::admission::on(const fxp_readdir& m) {
     const auto index = find(m.handle);
     if (!index) return;
-    if (!server_.handles_[*index].directory) return refuse(status_code::failure);
+    if (!server_.handles_[*index].directory) return refuse(status_code::failure, "Not a directory");
     const auto slot_index = add(op::readdir{server_.handles_[*index].file});
     server_.slots_[slot_index].reply_reserve = directory_reply_reserve;
     submit(slot_index, on_handle(*index, access::write), path_use::look);
@@ -399,7 +401,7 @@ void server::admission::on(const fxp_symlink& m) {
 void server::admission::on(const fxp_extended& m) {
     extension e;
     if (const error_code error = decode_extension(m.extended_request, m.data.data, e))
-        return refuse(status_of(error));
+        return refuse(error);
     std::visit([this](const auto& request) { admit(request); }, e);
 }
 
@@ -431,7 +433,8 @@ void server::admission::on(const ext_copy_data& m) {
     const auto to = find_writable(m.write_to_handle);
     if (!to || !may_change()) return;
     if (*from == *to) return refuse(status_code::invalid_parameter);  // PROTOCOL 4.10
-    if (!server_.handles_[*from].readable) return refuse(status_code::permission_denied);
+    if (!server_.handles_[*from].readable)
+        return refuse(status_code::permission_denied, "Not open for reading");
     const std::uint64_t length =
         m.read_data_length == 0 ? footprint::to_the_end : m.read_data_length;
     footprint f;
@@ -458,8 +461,8 @@ void server::admission::on(const ext_users_groups_by_id& m) {
     };
     auto uids = numbers(m.uids);
     auto gids = numbers(m.gids);
-    if (!uids) return refuse(status_of(uids.error()));
-    if (!gids) return refuse(status_of(gids.error()));
+    if (!uids) return refuse(uids.error());
+    if (!gids) return refuse(gids.error());
     submit(add(op::users_groups{std::move(*uids), std::move(*gids)}), footprint());
 }
 

@@ -1,7 +1,50 @@
 #include "sluice/sftp/status.hpp"
 
+#include <array>
+#include <cerrno>
+
 namespace sluice::sftp {
 namespace {
+
+// What calls on files fail with. Not strerror(3): its words depend on the process's language.
+struct errno_text {
+    int number;
+    std::string_view text;
+};
+constexpr std::array errno_texts{
+    errno_text{EPERM, "Operation not permitted"},
+    errno_text{ENOENT, "No such file or directory"},
+    errno_text{EIO, "Input/output error"},
+    errno_text{ENXIO, "No such device or address"},
+    errno_text{EBADF, "Bad file descriptor"},
+    errno_text{ENOMEM, "Cannot allocate memory"},
+    errno_text{EACCES, "Permission denied"},
+    errno_text{EBUSY, "Device or resource busy"},
+    errno_text{EEXIST, "File exists"},
+    errno_text{EXDEV, "Invalid cross-device link"},
+    errno_text{ENODEV, "No such device"},
+    errno_text{ENOTDIR, "Not a directory"},
+    errno_text{EISDIR, "Is a directory"},
+    errno_text{EINVAL, "Invalid argument"},
+    errno_text{ENFILE, "Too many open files in system"},
+    errno_text{EMFILE, "Too many open files"},
+    errno_text{ETXTBSY, "Text file busy"},
+    errno_text{EFBIG, "File too large"},
+    errno_text{ENOSPC, "No space left on device"},
+    errno_text{ESPIPE, "Illegal seek"},
+    errno_text{EROFS, "Read-only file system"},
+    errno_text{EMLINK, "Too many links"},
+    errno_text{ENAMETOOLONG, "File name too long"},
+    errno_text{ENOLCK, "No locks available"},
+    errno_text{ENOSYS, "Function not implemented"},
+    errno_text{ENOTEMPTY, "Directory not empty"},
+    errno_text{ELOOP, "Too many levels of symbolic links"},
+    errno_text{EOVERFLOW, "Value too large for defined data type"},
+    errno_text{EOPNOTSUPP, "Operation not supported"},
+    errno_text{ETIMEDOUT, "Connection timed out"},
+    errno_text{ESTALE, "Stale file handle"},
+    errno_text{EDQUOT, "Disk quota exceeded"},
+};
 
 status_code status_of_errc(errc e) noexcept {
     switch (e) {
@@ -74,7 +117,10 @@ std::string_view text_of(status_code code) noexcept {
 }
 
 std::string_view text_of(error_code error) noexcept {
-    if (error == boost::system::errc::too_many_files_open) return "Too many open files";
+    const auto condition = error.default_error_condition();
+    if (condition.category() == boost::system::generic_category())
+        for (const auto& known : errno_texts)
+            if (known.number == condition.value()) return known.text;
     return text_of(status_of(error));
 }
 

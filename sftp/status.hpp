@@ -30,11 +30,11 @@ status_code status_of(error_code error) noexcept;
 /// are failures.
 error_code error_of(std::uint32_t code) noexcept;
 
-/// The error message of a STATUS reply. It gives away no more than the code.
+/// The error message of a STATUS reply, where nothing but its code is known.
 std::string_view text_of(status_code code) noexcept;
 
-/// The same for a failed operation. What a client can do something about is named, where its code
-/// says nothing: too many open files.
+/// The same for a failed operation: the system's words for an errno, in English ("No space left on
+/// device"). Never a path.
 std::string_view text_of(error_code error) noexcept;
 
 }  // namespace sluice::sftp

@@ -193,12 +193,22 @@ TEST(OpensshProtocol4, ExtensionsBothWays) {
     EXPECT_EQ(decode_extension("", {}, got), errc::sftp_unsupported);
 }
 
-TEST(SftpStatus, TooManyOpenFilesAreNamed) {
-    const error_code many(EMFILE, boost::system::system_category());
-    EXPECT_EQ(status_of(many), status_code::failure);
-    EXPECT_EQ(text_of(many), "Too many open files");
-    EXPECT_EQ(text_of(error_code(ENOENT, boost::system::system_category())), "No such file");
+// A test has the language "C", whose words these are.
+TEST(SftpStatus, TheWordsForAnErrnoAreTheSystems) {
+    for (const int number :
+         {EPERM,   ENOENT,       EIO,    EACCES,    EBUSY, EEXIST, EXDEV,  ENOTDIR,
+          EISDIR,  EINVAL,       ENFILE, EMFILE,    EFBIG, ENOSPC, EROFS,  EMLINK,
+          ETXTBSY, ENAMETOOLONG, ENOSYS, ENOTEMPTY, ELOOP, ESTALE, EDQUOT, EOVERFLOW,
+          ENOMEM,  EOPNOTSUPP,   ENOLCK, EBADF,     ENXIO, ENODEV, ESPIPE, ETIMEDOUT}) {
+        const error_code system(number, boost::system::system_category());
+        EXPECT_EQ(text_of(system), system.message()) << number;
+        EXPECT_EQ(text_of({number, boost::system::generic_category()}), system.message());
+    }
+    EXPECT_EQ(text_of({EMFILE, boost::system::system_category()}), "Too many open files");
+    // What no call on a file fails with has the words of its code.
+    EXPECT_EQ(text_of({EPROTO, boost::system::system_category()}), "Failure");
     EXPECT_EQ(text_of(make_error_code(errc::sftp_unsupported)), "Operation unsupported");
+    EXPECT_EQ(text_of(error_code()), "Success");
 }
 
 TEST(SftpStatus, ErrnoByErrnoAsOpenssh) {
@@ -220,6 +230,8 @@ TEST(SftpStatus, ErrnoByErrnoAsOpenssh) {
         {ENOTEMPTY, status_code::failure},
         {EISDIR, status_code::failure},
         {ENOSPC, status_code::failure},
+        {EDQUOT, status_code::failure},
+        {EBUSY, status_code::failure},
         {EIO, status_code::failure},
         {EROFS, status_code::failure},
         {EXDEV, status_code::failure},

@@ -197,6 +197,31 @@ TEST(SftpServer, EveryPathRequestReachesTheFilesystem) {
     EXPECT_EQ(entry.filename, "/x/z");
 }
 
+TEST(SftpServer, FailuresAreSaidInTheSystemsWords) {
+    sftp_session s;
+    s.start();
+    const bytes file = s.open("/f", write_create);
+    const auto fails = [&](int number, const auto& request) {
+        s.files.write_error = {number, boost::system::system_category()};
+        s.send(request);
+        const auto reply = s.only<fxp_status>();
+        return std::to_string(reply.code) + " " + std::string(reply.error_message);
+    };
+    EXPECT_EQ(fails(ENOSPC, fxp_write{1, file, 0, as_bytes("a")}), "4 No space left on device");
+    EXPECT_EQ(fails(EDQUOT, fxp_write{2, file, 0, as_bytes("a")}), "4 Disk quota exceeded");
+    EXPECT_EQ(fails(0, fxp_write{3, file, 0, as_bytes("a")}), "0 Success");
+    EXPECT_EQ(fails(0, fxp_read{4, file, 0, 1}), "3 Not open for reading");
+    EXPECT_EQ(fails(0, fxp_close{5, as_bytes("x")}), "4 No such handle");
+    EXPECT_EQ(fails(0, fxp_remove{6, "/g"}), "2 No such file");
+
+    sftp_session r({.read_only = true});
+    r.start();
+    r.send(fxp_mkdir{1, "/d", {}});
+    const auto refused = r.only<fxp_status>();
+    EXPECT_EQ(refused.code, 3u);
+    EXPECT_EQ(refused.error_message, "Read-only file system");
+}
+
 TEST(SftpServer, SymlinksAreMadeInTheOrderOfTheirClient) {
     const struct {
         const char* identification;
