@@ -16,7 +16,6 @@ constexpr std::size_t header_length = 4 + 1 + 4 + 4;  // length, type, id, count
 constexpr std::size_t prefix_length_max = 256;
 constexpr std::size_t entry_length_max = 4 + limits::sftp_name_length_max + 4 + prefix_length_max +
                                          limits::sftp_name_length_max + attributes_length_max;
-constexpr std::size_t batch_length_max = 64 * 1024;
 
 void put_number(std::uint8_t* at, std::uint64_t value, std::size_t size) {
     for (std::size_t i = 0; i < size; ++i)
@@ -96,11 +95,11 @@ std::array<char, 16> time_text(std::int64_t when, const long_name_details& detai
 
 }  // namespace
 
-name_batch::name_batch() : packet_(batch_length_max) { packet_.commit(header_length); }
+name_batch::name_batch() : packet_(names_length_max) { packet_.commit(header_length); }
 
 bool name_batch::full() const {
     return count_ >= limits::sftp_directory_batch_max ||
-           packet_.capacity() - packet_.size() < entry_length_max;
+           packet_.size() + entry_length_max > names_length_max;
 }
 
 bool name_batch::add(std::string_view name, std::string_view long_prefix, const attributes& attrs) {

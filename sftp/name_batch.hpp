@@ -10,6 +10,10 @@
 
 namespace sluice::sftp {
 
+/// Bytes of a NAME reply of ours, its length included: draft-02 §3 asks for 34,000 at least, and
+/// older versions of node's ssh2 take no more from a server that they do not know as OpenSSH.
+inline constexpr std::size_t names_length_max = 34'000;
+
 /// Entries of a directory, encoded as they are added: the batch is the NAME reply itself.
 class name_batch {
 public:

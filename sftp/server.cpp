@@ -305,8 +305,8 @@ void server::complete(std::uint64_t id, result<name_batch> outcome) {
 void server::complete(std::uint64_t id, result<std::string> outcome) {
     slot& s = running(id);
     if (!outcome) return finish_with_status(s, outcome.error());
-    // Two copies of it must fit a packet.
-    if (outcome->size() > limits::sftp_packet_length_max / 4)
+    // Two copies of it must fit, with what is around them.
+    if (outcome->size() > (names_length_max - 64) / 2)
         return finish_with_status(s, errc::sftp_failure);
     bytes names;
     wire::writer w(names);

@@ -20,7 +20,6 @@ using access = footprint::access;
 using path_use = footprint::path_use;
 
 constexpr std::uint32_t changing_pflags = fxf_write | fxf_append | fxf_creat | fxf_trunc;
-constexpr std::size_t directory_reply_reserve = 64 * 1024;
 
 std::uint64_t end_of(std::uint64_t offset, std::uint64_t length) {
     return offset + std::min(length, footprint::to_the_end - offset);
@@ -371,7 +370,7 @@ void server::admission::on(const fxp_readdir& m) {
     if (!index) return;
     if (!server_.handles_[*index].directory) return refuse(status_code::failure, "Not a directory");
     const auto slot_index = add(op::readdir{server_.handles_[*index].file});
-    server_.slots_[slot_index].reply_reserve = directory_reply_reserve;
+    server_.slots_[slot_index].reply_reserve = names_length_max;
     submit(slot_index, on_handle(*index, access::write), path_use::look);
 }
 
