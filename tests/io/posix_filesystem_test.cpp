@@ -1,5 +1,6 @@
 #include "sluice/io/posix_filesystem.hpp"
 
+#include "sluice/io/file_descriptor.hpp"
 #include "sluice/sftp/codec.hpp"
 #include "sluice/sftp/path.hpp"
 #include "sluice/sftp/requests.hpp"
@@ -20,6 +21,7 @@
 #include <thread>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -454,6 +456,9 @@ TEST_F(PosixFilesystem, FifosDevicesAndSocketsAreRefusedAtOnce) {
         // Only root may make devices; /dev/tty would wait for nothing, /dev/null is at hand.
         if (::mknod(s.at("device").c_str(), S_IFCHR | 0666, makedev(1, 3)) == 0)
             names.push_back("device");
+        // To open a FIFO and close it is to tell its reader of an end.
+        const file_descriptor reader(::open(s.at("fifo").c_str(), O_RDONLY | O_NONBLOCK));
+        ASSERT_TRUE(reader);
         for (const char* name : names) {
             SCOPED_TRACE(name);
             EXPECT_FALSE(s.open(name, sftp::fxf_read).has_value());
@@ -463,6 +468,8 @@ TEST_F(PosixFilesystem, FifosDevicesAndSocketsAreRefusedAtOnce) {
             EXPECT_FALSE(s.setstat(name, {.size = 0}).has_value());
             EXPECT_TRUE(s.stat(name).has_value());  // but they can be looked at
             EXPECT_TRUE(s.setstat(name, {.permissions = 0640}).has_value());
+            pollfd heard{reader.get(), POLLIN, 0};
+            EXPECT_EQ(::poll(&heard, 1, 0), 0) << heard.revents;
         }
         ::close(fd);
         fs::create_directory(s.at("d"));
