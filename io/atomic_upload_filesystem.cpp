@@ -185,7 +185,8 @@ void atomic_upload_filesystem::keep_mode(opening_ptr job) {
     };
     if (!job->replaced) return finish(std::move(job));
     op::fsetstat what{job->file, {}};
-    what.attrs.permissions = *job->replaced->permissions & 07777;
+    // Without setuid and setgid, which a write would take away too.
+    what.attrs.permissions = *job->replaced->permissions & 01777;
     inner_->fsetstat(what, then<void>([this, finish, job = std::move(job)](result<> set) mutable {
                          if (!set) return give_up(std::move(job), set.error());
                          finish(std::move(job));

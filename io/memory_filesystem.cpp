@@ -71,7 +71,8 @@ void memory_filesystem::open(sftp::op::open o, sftp::completion<sftp::file_handl
         if (!p->found) {
             if (!creates) return failed(ENOENT);
             if (o.path.ends_with('/')) return failed(EISDIR);
-            auto made = tree.make(sftp::type_regular, o.attrs.permissions.value_or(0666) & 0777);
+            if (sftp::sets_id(o.attrs)) return errc::set_id_not_permitted;
+            auto made = tree.make(sftp::type_regular, o.attrs.permissions.value_or(0666));
             if (!made) return made.error();
             p->found = *made;
             tree_type::link(*p, std::move(*made));
@@ -205,6 +206,7 @@ void memory_filesystem::readdir(sftp::op::readdir o, sftp::completion<sftp::name
 
 void memory_filesystem::mkdir(sftp::op::mkdir o, sftp::completion<> done) {
     answer(std::move(done), [&](auto& tree) -> result<> {
+        if (sftp::sets_id(o.attrs)) return errc::set_id_not_permitted;
         auto p = tree.missing(o.path);
         if (!p) return p.error();
         auto made = tree.make(sftp::type_directory, o.attrs.permissions.value_or(0777));

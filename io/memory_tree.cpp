@@ -181,6 +181,7 @@ result<> tree::grow(node& n, std::uint64_t offset, std::uint64_t length) {
 }
 
 result<> tree::set(node& n, const sftp::attributes& attrs) {
+    if (sftp::sets_id(attrs)) return errc::set_id_not_permitted;
     error_code error;
     if (attrs.size) {
         if (n.is(sftp::type_directory))

@@ -19,8 +19,8 @@ struct memory_options {
 /// memory_filesystems, on any threads.
 ///
 /// Behaves as a POSIX file system of which the client is the superuser: modes and owners are kept
-/// and not enforced; setuid and setgid bits are dropped. There is no more of anything than the
-/// options say (ENOSPC, EFBIG).
+/// and not enforced; who asks for setuid and setgid is refused. There is no more of anything than
+/// the options say (ENOSPC, EFBIG).
 class memory_tree {
 public:
     explicit memory_tree(const memory_options& options = {});

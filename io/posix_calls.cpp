@@ -47,23 +47,37 @@ int change_mode(int fd, mode_t mode) {
     return ::chmod(path.data(), mode);
 }
 
+// The same, and whether it was done: chmod(2) leaves out setgid for a group that is not ours, and
+// says nothing.
+result<> set_mode(int fd, bool path_only, mode_t mode) {
+    if ((path_only ? change_mode(fd, mode) : ::fchmod(fd, mode)) != 0) return last_system_error();
+    if ((mode & sftp::set_id_bits) == 0) return {};
+    struct stat status {};
+    if (::fstat(fd, &status) != 0) return last_system_error();
+    if ((mode & sftp::set_id_bits & ~status.st_mode) != 0) return system_error(EPERM);
+    return {};
+}
+
 struct changed {
     int fd;
     bool path_only = false;  // an O_PATH descriptor
     bool link = false;       // of a symbolic link
 };
 
-result<> apply(changed target, const sftp::attributes& attrs, mode_t mode_mask) {
+// The owner before the mode: to change him takes setuid and setgid away.
+result<> apply(changed target, const sftp::attributes& attrs) {
     error_code first;
     const auto check = [&first](int returned) {
         if (returned != 0 && !first) first = last_system_error();
     };
+    if (attrs.owner)
+        check(::fchownat(target.fd, "", attrs.owner->uid, attrs.owner->gid, AT_EMPTY_PATH));
     if (attrs.permissions) {
-        const auto mode = static_cast<mode_t>(*attrs.permissions & 07777 & mode_mask);
-        if (target.link)  // by way of /proc this would change what the link leads to
-            first = system_error(EOPNOTSUPP);
-        else
-            check(target.path_only ? change_mode(target.fd, mode) : ::fchmod(target.fd, mode));
+        const auto mode = static_cast<mode_t>(*attrs.permissions & 07777);
+        const auto set = target.link  // by way of /proc this would change what the link leads to
+                             ? result<>(system_error(EOPNOTSUPP))
+                             : set_mode(target.fd, target.path_only, mode);
+        if (!set && !first) first = set.error();
     }
     if (attrs.times) {
         const std::array<timespec, 2> times{timespec{attrs.times->atime, 0},
@@ -71,8 +85,6 @@ result<> apply(changed target, const sftp::attributes& attrs, mode_t mode_mask) 
         check(target.path_only ? ::utimensat(target.fd, "", times.data(), AT_EMPTY_PATH)
                                : ::futimens(target.fd, times.data()));
     }
-    if (attrs.owner)
-        check(::fchownat(target.fd, "", attrs.owner->uid, attrs.owner->gid, AT_EMPTY_PATH));
     if (first) return first;
     return {};
 }
@@ -112,34 +124,39 @@ result<sftp::attributes> stat(const posix_root& root, const sftp::op::stat& what
     return attributes_of(status);
 }
 
-result<> setstat(const posix_root& root, const sftp::op::setstat& what, mode_t mode_mask, reach r) {
+result<> setstat(const posix_root& root, const sftp::op::setstat& what, set_id may, reach r) {
+    const auto fd = root.open(what.path, O_PATH | (what.follow ? 0 : O_NOFOLLOW), r);
+    if (!fd) return fd.error();
+    struct stat status {};
+    if (::fstat(fd->get(), &status) != 0) return last_system_error();
+    if (may == set_id::refused && sftp::sets_id(what.attrs)) {
+        const mode_t new_bits = *what.attrs.permissions & sftp::set_id_bits & ~status.st_mode;
+        if (!S_ISDIR(status.st_mode) || new_bits != 0) return errc::set_id_not_permitted;
+    }
     // The size first, by a descriptor of its own: only an open file can be cut.
     error_code size_error;
     if (what.attrs.size) {
         if (!what.follow) {
             size_error = errc::sftp_bad_message;  // a link has no size to set, as OpenSSH says
         } else {
-            const auto fd = open_file(root, what.path, sftp::fxf_write, 0, r);
-            if (!fd)
-                size_error = fd.error();
+            const auto file = open_file(root, what.path, sftp::fxf_write, 0, r);
+            if (!file)
+                size_error = file.error();
             else if (!fits_off_t(*what.attrs.size))
                 size_error = system_error(EINVAL);
-            else if (::ftruncate(fd->get(), static_cast<off_t>(*what.attrs.size)) != 0)
+            else if (::ftruncate(file->get(), static_cast<off_t>(*what.attrs.size)) != 0)
                 size_error = last_system_error();
         }
         const bool too_far = size_error == system_error(EXDEV) || size_error == system_error(ELOOP);
         if (too_far && r != reach::all) return size_error;  // before anything is changed
     }
-    const auto fd = root.open(what.path, O_PATH | (what.follow ? 0 : O_NOFOLLOW), r);
-    if (!fd) return fd.error();
-    struct stat status {};
-    if (::fstat(fd->get(), &status) != 0) return last_system_error();
-    const auto applied = apply({fd->get(), true, S_ISLNK(status.st_mode)}, what.attrs, mode_mask);
+    const auto applied = apply({fd->get(), true, S_ISLNK(status.st_mode)}, what.attrs);
     if (size_error) return size_error;
     return applied;
 }
 
-result<> fsetstat(int fd, const sftp::attributes& attrs, mode_t mode_mask) {
+result<> fsetstat(int fd, const sftp::attributes& attrs, set_id may) {
+    if (may == set_id::refused && sftp::sets_id(attrs)) return errc::set_id_not_permitted;
     error_code size_error;
     if (attrs.size) {
         if (!fits_off_t(*attrs.size))
@@ -147,7 +164,7 @@ result<> fsetstat(int fd, const sftp::attributes& attrs, mode_t mode_mask) {
         else if (::ftruncate(fd, static_cast<off_t>(*attrs.size)) != 0)
             size_error = last_system_error();
     }
-    const auto applied = apply({fd}, attrs, mode_mask);
+    const auto applied = apply({fd}, attrs);
     if (size_error) return size_error;
     return applied;
 }
@@ -167,7 +184,18 @@ result<> rmdir(const posix_root& root, std::string_view path, reach r) {
 result<> mkdir(const posix_root& root, std::string_view path, mode_t mode, reach r) {
     const auto entry = root.entry_of(path, r);
     if (!entry) return entry.error();
-    return outcome(::mkdirat(entry->fd(), entry->c_str(), mode));
+    if (::mkdirat(entry->fd(), entry->c_str(), mode & ~sftp::set_id_bits) != 0)
+        return last_system_error();
+    if ((mode & sftp::set_id_bits) == 0) return {};
+    const auto set = [&]() -> result<> {
+        const file_descriptor made(
+            ::openat(entry->fd(), entry->c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+        struct stat status {};
+        if (!made || ::fstat(made.get(), &status) != 0) return last_system_error();
+        return set_mode(made.get(), true, (status.st_mode & 07777) | (mode & sftp::set_id_bits));
+    }();
+    if (!set) ::unlinkat(entry->fd(), entry->c_str(), AT_REMOVEDIR);
+    return set;
 }
 
 result<> rename(const posix_root& root, const sftp::op::rename& what, reach r) {

@@ -31,13 +31,19 @@ result<file_descriptor> open_file(const posix_root& root, std::string_view path,
 
 result<sftp::attributes> stat(const posix_root& root, const sftp::op::stat& what, reach r);
 
-/// Sets what `attrs` has, of an existing object, in OpenSSH's order; tells the first error after
-/// trying all.
-result<> setstat(const posix_root& root, const sftp::op::setstat& what, mode_t mode_mask, reach r);
-result<> fsetstat(int fd, const sftp::attributes& attrs, mode_t mode_mask);
+/// Whether a client may set the setuid and setgid bits of a mode. Where it may not,
+/// set_id_not_permitted, and nothing is changed; but a directory that has them may keep them: there
+/// they run nothing.
+enum class set_id { refused, allowed };
+
+/// Sets what `attrs` has, of an existing object: the size, the owner, the mode, the times. Tells
+/// the first error after trying all.
+result<> setstat(const posix_root& root, const sftp::op::setstat& what, set_id may, reach r);
+result<> fsetstat(int fd, const sftp::attributes& attrs, set_id may);
 
 result<> remove(const posix_root& root, std::string_view path, reach r);
 result<> rmdir(const posix_root& root, std::string_view path, reach r);
+/// Under the umask; set_id bits of `mode` are set.
 result<> mkdir(const posix_root& root, std::string_view path, mode_t mode, reach r);
 result<> rename(const posix_root& root, const sftp::op::rename& what, reach r);
 result<> symlink(const posix_root& root, const sftp::op::symlink& what, reach r);

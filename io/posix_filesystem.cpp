@@ -69,7 +69,7 @@ posix_filesystem::posix_filesystem(posix_root root, descriptor_share of_root,
     : root_(std::move(root)),
       of_root_(std::move(of_root)),
       descriptors_(options.descriptors),
-      mode_mask_(options.allow_set_id ? 07777 : 01777),
+      set_id_(options.allow_set_id ? posix::set_id::allowed : posix::set_id::refused),
       executor_(std::move(executor)),
       pool_(pool),
       turns_(options.turns) {}
@@ -158,7 +158,10 @@ void posix_filesystem::answer(attempt first, sftp::completion<T> done, Work work
 // --- files ------------------------------------------------------------------------------------
 
 void posix_filesystem::open(sftp::op::open o, sftp::completion<sftp::file_handle> done) {
-    const auto mode = static_cast<mode_t>(o.attrs.permissions.value_or(0666) & 07777) & mode_mask_;
+    const auto mode = static_cast<mode_t>(o.attrs.permissions.value_or(0666) & 07777);
+    const bool creates = (o.pflags & sftp::fxf_creat) != 0;
+    if (creates && set_id_ == posix::set_id::refused && sftp::sets_id(o.attrs))
+        return done(errc::set_id_not_permitted);
     const bool changes = (o.pflags & (sftp::fxf_creat | sftp::fxf_trunc)) != 0;
     open_with(changes ? for_changes() : for_looks(), std::move(done),
               [this, o, mode](reach r) -> result<std::unique_ptr<open_file>> {
@@ -231,8 +234,8 @@ void posix_filesystem::fsetstat(sftp::op::fsetstat o, sftp::completion<> done) {
     open_file& f = file(o.file);
     if (o.attrs.size) f.written = true;
     answer(f.kept_in == storage::memory ? attempt::memory : attempt::no, std::move(done),
-           [fd = f.fd.get(), attrs = o.attrs, mask = mode_mask_](reach) {
-               return posix::fsetstat(fd, attrs, mask);
+           [fd = f.fd.get(), attrs = o.attrs, may = set_id_](reach) {
+               return posix::fsetstat(fd, attrs, may);
            });
 }
 
@@ -310,7 +313,7 @@ void posix_filesystem::stat(sftp::op::stat o, sftp::completion<sftp::attributes>
 
 void posix_filesystem::setstat(sftp::op::setstat o, sftp::completion<> done) {
     answer(for_changes(), std::move(done),
-           [this, o](reach r) { return posix::setstat(root_, o, mode_mask_, r); });
+           [this, o](reach r) { return posix::setstat(root_, o, set_id_, r); });
 }
 
 void posix_filesystem::remove(sftp::op::remove o, sftp::completion<> done) {
@@ -319,7 +322,9 @@ void posix_filesystem::remove(sftp::op::remove o, sftp::completion<> done) {
 }
 
 void posix_filesystem::mkdir(sftp::op::mkdir o, sftp::completion<> done) {
-    const auto mode = static_cast<mode_t>(o.attrs.permissions.value_or(0777) & 07777) & mode_mask_;
+    const auto mode = static_cast<mode_t>(o.attrs.permissions.value_or(0777) & 07777);
+    if (set_id_ == posix::set_id::refused && sftp::sets_id(o.attrs))
+        return done(errc::set_id_not_permitted);
     answer(for_changes(), std::move(done),
            [this, o, mode](reach r) { return posix::mkdir(root_, o.path, mode, r); });
 }

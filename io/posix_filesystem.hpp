@@ -19,7 +19,8 @@ namespace sluice {
 
 namespace posix {
 class id_name_cache;
-}
+enum class set_id;
+}  // namespace posix
 
 struct posix_options {
     /// The directory that is served as "/".
@@ -29,7 +30,8 @@ struct posix_options {
     /// of "." gives it. Empty: the root.
     std::string start_directory{};
 
-    /// Whether clients may set the setuid and setgid bits of a mode.
+    /// Whether clients may set the setuid and setgid bits of a mode. What asks for them otherwise
+    /// fails with set_id_not_permitted.
     bool allow_set_id = false;
 
     /// Whether what is mounted below the root is left out: EACCES.
@@ -115,7 +117,7 @@ private:
     posix_root root_;
     descriptor_share of_root_;
     std::shared_ptr<descriptor_account> descriptors_;
-    mode_t mode_mask_;
+    posix::set_id set_id_;
     boost::asio::any_io_executor executor_;
     boost::asio::thread_pool& pool_;
     std::shared_ptr<fair_pool::session> turns_;

@@ -22,6 +22,9 @@ inline constexpr std::uint32_t type_directory = 0040000;
 inline constexpr std::uint32_t type_regular = 0100000;
 inline constexpr std::uint32_t type_symlink = 0120000;
 
+// Bits of `permissions` with which a program runs as somebody else.
+inline constexpr std::uint32_t set_id_bits = 06000;
+
 struct owner_ids {
     std::uint32_t uid = 0;
     std::uint32_t gid = 0;
@@ -52,6 +55,9 @@ struct attributes {
 inline bool is_directory(const attributes& a) {
     return a.permissions && (*a.permissions & type_mask) == type_directory;
 }
+
+/// Whether the permissions are there, with a set_id bit.
+inline bool sets_id(const attributes& a) { return a.permissions && (*a.permissions & set_id_bits); }
 
 /// Reads ATTRS. Errors: truncated; bad_value for flag bits version 3 does not have; too_long for
 /// more than limits::sftp_extended_attributes_max pairs.

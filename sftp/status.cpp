@@ -49,7 +49,8 @@ constexpr std::array errno_texts{
 status_code status_of_errc(errc e) noexcept {
     switch (e) {
     case errc::sftp_no_such_file: return status_code::no_such_file;
-    case errc::sftp_permission_denied: return status_code::permission_denied;
+    case errc::sftp_permission_denied:
+    case errc::set_id_not_permitted: return status_code::permission_denied;
     case errc::sftp_unsupported: return status_code::op_unsupported;
     case errc::sftp_eof: return status_code::eof;
     case errc::sftp_bad_message:
@@ -121,6 +122,7 @@ std::string_view text_of(error_code error) noexcept {
     if (condition.category() == boost::system::generic_category())
         for (const auto& known : errno_texts)
             if (known.number == condition.value()) return known.text;
+    if (error == errc::set_id_not_permitted) return "setuid and setgid may not be set here";
     return text_of(status_of(error));
 }
 

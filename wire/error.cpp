@@ -65,6 +65,7 @@ const char* message_of(errc e) {
     case errc::sftp_bad_message: return "bad SFTP message";
     case errc::sftp_unsupported: return "operation not supported";
     case errc::sftp_eof: return "end of file";
+    case errc::set_id_not_permitted: return "setuid and setgid may not be set here";
     case errc::peer_disconnected: return "peer disconnected";
     case errc::connection_lost: return "connection lost";
     case errc::keepalive_timeout: return "peer does not answer";

@@ -91,6 +91,9 @@ enum class errc {
     idle_timeout,
     cancelled,      // ended by us
     limit_reached,  // a connection, thread or memory limit of the server
+
+    // Filesystems
+    set_id_not_permitted,  // a mode with setuid or setgid, where clients may not set them
 };
 
 using error_code = boost::system::error_code;

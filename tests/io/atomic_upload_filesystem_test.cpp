@@ -241,6 +241,18 @@ TEST(AtomicUploads, TheOldFileStaysUntilThenAndItsModeAfter) {
     });
 }
 
+// A write would take them away; and they could not be set again.
+TEST(AtomicUploads, AFileWithSetuidIsReplacedByOneWithout) {
+    atomic a(atomic::over::ram_disk);
+    ASSERT_TRUE(a.put("/f", "old").has_value());
+    ASSERT_EQ(::chmod((a.dir->path() / "f").c_str(), 06705), 0);
+    ASSERT_TRUE(a.put("/f", "new").has_value());
+    a.is("/f", "new");
+    EXPECT_EQ(*a.stat("/f")->permissions & 07777, 0705u);
+    EXPECT_EQ(a.open("/g", create, {.permissions = 04755}).error(), errc::set_id_not_permitted);
+    EXPECT_EQ(a.plain.list("/").value(), names{"f"});
+}
+
 TEST(AtomicUploads, WhatWasAbandonedLeavesNoTrace) {
     on_each_kind([](atomic& a) {
         ASSERT_TRUE(a.put("/old", "old").has_value());

@@ -283,6 +283,24 @@ TEST(MemoryFilesystem, NodesAreCapped) {
     EXPECT_TRUE(m.run(&fs::mkdir, op::mkdir{"/e", {}}).has_value());
 }
 
+TEST(MemoryFilesystem, SetuidAndSetgidAreRefused) {
+    in_memory m;
+    const auto h = m.open("/f", create, {.permissions = 01640});
+    ASSERT_TRUE(h.has_value());
+    EXPECT_EQ(*m.stat("/f")->permissions & 07777, 01640u);
+    ASSERT_TRUE(m.write(*h, 0, "text").has_value());
+    for (const std::uint32_t mode : {04755u, 02755u}) {
+        const error_code refused = errc::set_id_not_permitted;
+        const sftp::attributes attrs{.size = 1, .permissions = mode};
+        EXPECT_EQ(m.run(&fs::setstat, op::setstat{"/f", attrs, true}).error(), refused);
+        EXPECT_EQ(m.run(&fs::fsetstat, op::fsetstat{*h, attrs}).error(), refused);
+        EXPECT_EQ(m.open("/new", create, {.permissions = mode}).error(), refused);
+        EXPECT_EQ(m.run(&fs::mkdir, op::mkdir{"/d", {.permissions = mode}}).error(), refused);
+    }
+    EXPECT_EQ(m.stat("/f")->size, 4u);
+    EXPECT_EQ(m.list("/")->size(), 1u);
+}
+
 TEST(MemoryFilesystem, LongNamesAndLoopsOfLinksAreRefused) {
     in_memory m;
     EXPECT_TRUE(m.open(std::string(255, 'n'), create).has_value());

@@ -502,19 +502,59 @@ TEST_F(PosixFilesystem, AttributesAreSetOnWhatThePathNames) {
         EXPECT_EQ(s.setstat("l", {.size = 0}, false).error(), errc::sftp_bad_message);
         EXPECT_EQ(s.get("f"), "0123");
 
-        // setuid, setgid: dropped; sticky stays.
-        EXPECT_TRUE(s.setstat("d", {.permissions = 07755}).has_value());
+        EXPECT_TRUE(s.setstat("d", {.permissions = 01755}).has_value());
         EXPECT_EQ(*s.stat("d")->permissions, 0041755u);
         EXPECT_TRUE(s.setstat("f", {.owner = sftp::owner_ids{::getuid(), ::getgid()}}).has_value());
         EXPECT_EQ(s.setstat("none", {.permissions = 0600}).error(), system_error(ENOENT));
         EXPECT_EQ(s.setstat("d", {.size = 0}).error(), system_error(EISDIR));
         EXPECT_EQ(s.setstat("f", {.size = ~std::uint64_t{0}}).error(), system_error(EINVAL));
     });
+}
+
+// What cannot be done is refused as a whole, and not said to be done.
+TEST_F(PosixFilesystem, SetuidAndSetgidAreRefusedUnlessTheProgramPermitsThem) {
+    everywhere([](served& s) {
+        s.put("f", "text");
+        fs::create_directory(s.at("d"));
+        const error_code refused = errc::set_id_not_permitted;
+        for (const std::uint32_t mode : {04755u, 02755u, 06755u, 0104755u}) {
+            const sftp::attributes attrs{.size = 1, .permissions = mode};
+            EXPECT_EQ(s.setstat("f", attrs).error(), refused);
+            EXPECT_EQ(s.setstat("f", attrs, false).error(), refused);
+            EXPECT_EQ(s.setstat("d", {.permissions = mode}).error(), refused);
+            EXPECT_EQ(s.open("new", create, {.permissions = mode}).error(), refused);
+            EXPECT_EQ(s.run(&posix_filesystem::mkdir, sftp::op::mkdir{"e", {.permissions = mode}})
+                          .error(),
+                      refused);
+            const auto h = s.open("f", sftp::fxf_write);
+            ASSERT_TRUE(h.has_value());
+            EXPECT_EQ(s.run(&posix_filesystem::fsetstat, sftp::op::fsetstat{*h, attrs}).error(),
+                      refused);
+            EXPECT_TRUE(s.close(*h).has_value());
+        }
+        EXPECT_EQ(s.get("f"), "text");
+        EXPECT_FALSE(fs::exists(s.at("new")) || fs::exists(s.at("e")));
+        EXPECT_EQ(*s.stat("f")->permissions & 06000, 0u);
+
+        // A directory whose files are to get its group keeps that.
+        ASSERT_EQ(::chmod(s.at("d").c_str(), 02750), 0);
+        EXPECT_TRUE(s.setstat("d", {.permissions = 02775}).has_value());
+        EXPECT_EQ(*s.stat("d")->permissions, 0042775u);
+        EXPECT_EQ(s.setstat("d", {.permissions = 06775}).error(), refused);
+        ASSERT_EQ(::chmod(s.at("f").c_str(), 04755), 0);
+        EXPECT_EQ(s.setstat("f", {.permissions = 04750}).error(), refused);
+        EXPECT_TRUE(s.setstat("f", {.permissions = 0750}).has_value());
+    });
     everywhere(
         [](served& s) {
             s.put("f", "");
-            EXPECT_TRUE(s.setstat("f", {.permissions = 06755}).has_value());
+            const sftp::owner_ids us{::getuid(), ::getgid()};
+            EXPECT_TRUE(s.setstat("f", {.owner = us, .permissions = 06755}).has_value());
             EXPECT_EQ(*s.stat("f")->permissions, 0106755u);
+            EXPECT_TRUE(
+                s.run(&posix_filesystem::mkdir, sftp::op::mkdir{"d", {.permissions = 02700}})
+                    .has_value());
+            EXPECT_EQ(*s.stat("d")->permissions, 0042700u);
         },
         {.root = {}, .allow_set_id = true});
 }
@@ -524,7 +564,7 @@ TEST_F(PosixFilesystem, NewFilesHaveTheModeAskedForUnderTheUmask) {
     everywhere([](served& s) {
         const auto mode_of = [&s](const char* path) { return *s.stat(path)->permissions & 07777; };
         for (const auto& [name, asked] : std::map<std::string, std::optional<std::uint32_t>>{
-                 {"default", {}}, {"all", 07777}, {"few", 0600}}) {
+                 {"default", {}}, {"all", 01777}, {"few", 0600}}) {
             sftp::attributes attrs;
             attrs.permissions = asked;
             const auto h = s.open("f-" + name, create, attrs);

@@ -255,6 +255,9 @@ TEST(SftpStatus, CodesAndOurErrorsMapBothWays) {
     }
     EXPECT_EQ(status_of(errc::truncated), status_code::bad_message);
     EXPECT_EQ(status_of(errc::cancelled), status_code::failure);
+    EXPECT_EQ(status_of(errc::set_id_not_permitted), status_code::permission_denied);
+    EXPECT_EQ(text_of(make_error_code(errc::set_id_not_permitted)),
+              make_error_code(errc::set_id_not_permitted).message());
     EXPECT_EQ(error_of(3), errc::sftp_permission_denied);
 }
 
