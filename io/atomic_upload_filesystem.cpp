@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -77,21 +78,38 @@ bool atomic_upload_filesystem::is_temporary(std::string_view name) {
            digits.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
-// A completion that goes on with `f`. What `f` owns lives until then.
-template <class T, class F>
-completion<T> atomic_upload_filesystem::then(F f) {
-    auto* const next = new F(std::move(f));
-    return {
-        *this, reinterpret_cast<std::uintptr_t>(next),
-        [](completion_context&, std::uint64_t id, result<T> outcome) {
-            const std::unique_ptr<F> owned(reinterpret_cast<F*>(static_cast<std::uintptr_t>(id)));
-            (*owned)(std::move(outcome));
-        }};
+std::string atomic_upload_filesystem::temporary_for(std::string_view target) {
+    const auto parts = sftp::split(target);
+    return std::string(parts.directory) + "/" + random_name(random_, parts.name);
 }
 
 // --- open: stat, probe, realpath, open, owner and mode ----------------------------------------
 
 void atomic_upload_filesystem::open(op::open o, completion<sftp::file_handle> done) {
+    constexpr std::uint32_t exclusive = sftp::fxf_creat | sftp::fxf_excl;
+    const bool is_new = (o.pflags & exclusive) == exclusive;
+    with_upload(o.path, !is_new, [this, o, is_new, done = std::move(done)](auto* own) mutable {
+        if (own == nullptr) return open_path(o, std::move(done));
+        if (is_new) return done(error_code(EEXIST, boost::system::generic_category()));
+        constexpr std::uint32_t another = sftp::fxf_write | sftp::fxf_trunc;
+        if ((o.pflags & (another | sftp::fxf_append)) != another)
+            return open_upload(own->second.temporary, o, std::move(done));
+        o.pflags |= sftp::fxf_creat;  // it is there
+        open_path(o, std::move(done));
+    });
+}
+
+void atomic_upload_filesystem::open_upload(const std::string& temporary, const op::open& o,
+                                           completion<sftp::file_handle> done) {
+    auto path = std::make_unique<std::string>(temporary);
+    const op::open what{*path, o.pflags & ~(sftp::fxf_creat | sftp::fxf_excl), {}};
+    inner_->open(what, then<sftp::file_handle>([path = std::move(path), done = std::move(done)](
+                                                   result<sftp::file_handle> opened) mutable {
+                     done(std::move(opened));
+                 }));
+}
+
+void atomic_upload_filesystem::open_path(op::open o, completion<sftp::file_handle> done) {
     const auto has = [&o](std::uint32_t bit) { return (o.pflags & bit) != 0; };
     const bool may_replace = has(sftp::fxf_write) && !has(sftp::fxf_append) &&
                              (has(sftp::fxf_trunc) || has(sftp::fxf_creat));
@@ -149,7 +167,7 @@ void atomic_upload_filesystem::resolve(opening_ptr job) {
             if (!parts.has_name()) return job->done(errc::sftp_failure);
             upload& made = job->made;
             made.directory = parts.directory.empty() ? "/" : std::string(parts.directory);
-            made.temporary = std::string(parts.directory) + "/" + random_name(random_, parts.name);
+            made.temporary = temporary_for(*target);
             made.target = std::move(*target);
             open_temporary(std::move(job));
         }));
@@ -180,6 +198,7 @@ void atomic_upload_filesystem::keep_owner(opening_ptr job) {
 
 void atomic_upload_filesystem::keep_mode(opening_ptr job) {
     const auto finish = [this](opening_ptr j) {
+        j->made.number = ++opened_;
         uploads_.emplace(j->file, std::move(j->made));
         j->done(j->file);
     };
@@ -212,10 +231,10 @@ void atomic_upload_filesystem::close(op::close o, completion<> done) {
     auto job = std::make_unique<closing>(o, std::move(node.mapped()), std::move(done));
     if (o.end.how != sftp::ending::kind::committed) {
         job->error = errc::connection_lost;  // nobody is told
-    } else if (o.end.write_failed) {
+    } else if (o.end.write_failed && !job->made.given_up) {
         job->error = errc::sftp_failure;
     }
-    if (job->error) return close_file(std::move(job));
+    if (job->error || job->made.given_up) return close_file(std::move(job));
     sync_file(std::move(job));
 }
 
@@ -230,10 +249,10 @@ void atomic_upload_filesystem::sync_file(closing_ptr job) {
 
 void atomic_upload_filesystem::close_file(closing_ptr job) {
     op::close what = job->what;
-    if (job->error) what.end.how = sftp::ending::kind::abandoned;
+    if (job->error || job->made.given_up) what.end.how = sftp::ending::kind::abandoned;
     inner_->close(what, then<void>([this, job = std::move(job)](result<> closed) mutable {
                       if (!closed && !job->error) job->error = closed.error();
-                      if (job->error) return discard(std::move(job));
+                      if (job->error || job->made.given_up) return discard(std::move(job));
                       move_into_place(std::move(job));
                   }));
 }
@@ -277,10 +296,12 @@ void atomic_upload_filesystem::sync_directory(closing_ptr job) {
 }
 
 void atomic_upload_filesystem::discard(closing_ptr job) {
-    if (abandoned_ == abandoned_policy::keep) return job->done(job->error);
+    if (abandoned_ == abandoned_policy::keep && !job->made.given_up) return job->done(job->error);
     const op::remove what{job->made.temporary};
-    inner_->remove(what,
-                   then<void>([job = std::move(job)](result<>) mutable { job->done(job->error); }));
+    inner_->remove(what, then<void>([job = std::move(job)](result<>) mutable {
+                       if (job->error) return job->done(job->error);
+                       job->done(result<>());
+                   }));
 }
 
 // --- listings ---------------------------------------------------------------------------------
@@ -304,14 +325,8 @@ void atomic_upload_filesystem::read(op::read o, completion<wire::buffer> done) {
 void atomic_upload_filesystem::write(op::write o, completion<> done) {
     inner_->write(std::move(o), std::move(done));
 }
-void atomic_upload_filesystem::stat(op::stat o, completion<sftp::attributes> done) {
-    inner_->stat(o, std::move(done));
-}
 void atomic_upload_filesystem::fstat(op::fstat o, completion<sftp::attributes> done) {
     inner_->fstat(o, std::move(done));
-}
-void atomic_upload_filesystem::setstat(op::setstat o, completion<> done) {
-    inner_->setstat(o, std::move(done));
 }
 void atomic_upload_filesystem::fsetstat(op::fsetstat o, completion<> done) {
     inner_->fsetstat(o, std::move(done));
@@ -319,17 +334,8 @@ void atomic_upload_filesystem::fsetstat(op::fsetstat o, completion<> done) {
 void atomic_upload_filesystem::opendir(op::opendir o, completion<sftp::file_handle> done) {
     inner_->opendir(o, std::move(done));
 }
-void atomic_upload_filesystem::remove(op::remove o, completion<> done) {
-    inner_->remove(o, std::move(done));
-}
-void atomic_upload_filesystem::mkdir(op::mkdir o, completion<> done) {
-    inner_->mkdir(o, std::move(done));
-}
 void atomic_upload_filesystem::rmdir(op::rmdir o, completion<> done) {
     inner_->rmdir(o, std::move(done));
-}
-void atomic_upload_filesystem::rename(op::rename o, completion<> done) {
-    inner_->rename(o, std::move(done));
 }
 void atomic_upload_filesystem::realpath(op::realpath o, completion<std::string> done) {
     inner_->realpath(o, std::move(done));
@@ -343,17 +349,8 @@ void atomic_upload_filesystem::home_directory(op::home_directory o, completion<s
 void atomic_upload_filesystem::readlink(op::readlink o, completion<std::string> done) {
     inner_->readlink(o, std::move(done));
 }
-void atomic_upload_filesystem::symlink(op::symlink o, completion<> done) {
-    inner_->symlink(o, std::move(done));
-}
-void atomic_upload_filesystem::hardlink(op::hardlink o, completion<> done) {
-    inner_->hardlink(o, std::move(done));
-}
 void atomic_upload_filesystem::fsync(op::fsync o, completion<> done) {
     inner_->fsync(o, std::move(done));
-}
-void atomic_upload_filesystem::statvfs(op::statvfs o, completion<sftp::statvfs_reply> done) {
-    inner_->statvfs(o, std::move(done));
 }
 void atomic_upload_filesystem::fstatvfs(op::fstatvfs o, completion<sftp::statvfs_reply> done) {
     inner_->fstatvfs(o, std::move(done));

@@ -102,6 +102,15 @@ public:
     void fsync(op::fsync o, sftp::completion<> done) override {
         pass("fsync", "", &fs::fsync, std::move(o), std::move(done));
     }
+    void hardlink(op::hardlink o, sftp::completion<> done) override {
+        pass("hardlink", o.newpath, &fs::hardlink, std::move(o), std::move(done));
+    }
+    void statvfs(op::statvfs o, sftp::completion<sftp::statvfs_reply> done) override {
+        pass("statvfs", o.path, &fs::statvfs, std::move(o), std::move(done));
+    }
+    void fstatvfs(op::fstatvfs o, sftp::completion<sftp::statvfs_reply> done) override {
+        pass("fstatvfs", "", &fs::fstatvfs, std::move(o), std::move(done));
+    }
 
 private:
     static std::string_view how(const sftp::ending& end) {
@@ -207,7 +216,7 @@ TEST(AtomicUploads, AFileIsThereWhenItIsClosed) {
         const auto h = a.open("f", create, {.permissions = 0640});
         ASSERT_TRUE(h.has_value());
         EXPECT_TRUE(a.write(*h, 0, "hello").has_value());
-        EXPECT_EQ(status(a.stat("/f")), status_code::no_such_file);
+        EXPECT_EQ(status(a.plain.stat("/f")), status_code::no_such_file);
         EXPECT_EQ(a.list("/").value(), names{});
         EXPECT_EQ(a.plain.list("/")->size(), 1u);
         const auto temporary = a.temporary_in();
@@ -231,7 +240,7 @@ TEST(AtomicUploads, TheOldFileStaysUntilThenAndItsModeAfter) {
         EXPECT_TRUE(a.write(*h, 0, "new text").has_value());
         EXPECT_EQ(a.read(*h, 4, 100).value(), "text");
         a.is("/f", "old");
-        EXPECT_EQ(a.stat("/f")->size, 3u);
+        EXPECT_EQ(a.plain.stat("/f")->size, 3u);
         EXPECT_TRUE(a.close(*h, committed).has_value());
         a.is("/f", "new text");
         EXPECT_EQ(a.read(*reader, 0, 100).value(), "old");  // what was open stays what it was
@@ -437,12 +446,13 @@ TEST(AtomicUploads, EachUploadIsOneOfItsOwn) {
     on_each_kind([](atomic& a) {
         const auto one = a.open("/f", create);
         const auto two = a.open("/f", create);
-        const auto three = a.open("/f", sftp::fxf_write | sftp::fxf_creat);
+        const auto three = a.open("/f", sftp::fxf_write | sftp::fxf_trunc);
         ASSERT_TRUE(one && two && three);
         EXPECT_TRUE(a.write(*one, 0, "one").has_value());
         EXPECT_TRUE(a.write(*two, 0, "two").has_value());
         EXPECT_TRUE(a.write(*three, 0, "three").has_value());
-        EXPECT_EQ(status(a.open("/f", sftp::fxf_read)), status_code::no_such_file);
+        EXPECT_EQ(status(a.plain.stat("/f")), status_code::no_such_file);
+        EXPECT_EQ(a.content("/f").value(), "three");
         EXPECT_TRUE(a.close(*two, committed).has_value());
         a.is("/f", "two");
         EXPECT_FALSE(a.close(*three, abandoned).has_value());
@@ -524,11 +534,160 @@ TEST(AtomicUploads, WhatCannotBeAFileIsRefusedAtOnce) {
     });
 }
 
+// As sshfs does: it looks at the file by its path while it writes it.
+TEST(AtomicUploads, InItsSessionAPathIsTheUploadThatIsOpen) {
+    on_each_kind([](atomic& a) {
+        ASSERT_TRUE(a.plain.run(&fs::mkdir, op::mkdir{"/d", {.permissions = 0755}}).has_value());
+        ASSERT_TRUE(a.plain.run(&fs::symlink, op::symlink{"d", "/e"}).has_value());
+        ASSERT_TRUE(a.plain.run(&fs::symlink, op::symlink{"/d/f", "/l"}).has_value());
+        ASSERT_TRUE(a.put("/d/old", "old").has_value());
+        for (const std::string name : {"f", "old"}) {
+            SCOPED_TRACE(name);
+            const std::string path = "/d/" + name;
+            const auto h = a.open(path, create);
+            ASSERT_TRUE(h.has_value());
+            ASSERT_TRUE(a.write(*h, 0, "0123456789").has_value());
+            for (const std::string& p : {path, "d/../d/" + name, "/e/" + name})
+                for (const bool follow : {false, true})
+                    EXPECT_EQ(a.stat(p, follow).value().size, 10u) << p;
+            EXPECT_TRUE(a.run(&fs::statvfs, op::statvfs{path}).has_value());
+            const sftp::attributes changed{
+                .size = 5, .permissions = 0604, .times = sftp::file_times{7, 8}};
+            EXPECT_TRUE(a.run(&fs::setstat, op::setstat{path, changed, true}).has_value());
+            EXPECT_EQ(a.content("/e/" + name).value(), "01234");
+            const auto more = a.open(path, sftp::fxf_write | sftp::fxf_append);
+            ASSERT_TRUE(more.has_value());
+            EXPECT_TRUE(a.write(*more, 0, "x").has_value());
+            EXPECT_TRUE(a.close(*more, committed).has_value());
+
+            EXPECT_EQ(a.open(path, create_new).error(), errno_of(EEXIST));
+            EXPECT_EQ(a.run(&fs::mkdir, op::mkdir{path, {}}).error(), errno_of(EEXIST));
+            EXPECT_EQ(a.run(&fs::symlink, op::symlink{"x", path}).error(), errno_of(EEXIST));
+            EXPECT_EQ(a.run(&fs::hardlink, op::hardlink{path, "/h"}).error(), errno_of(EBUSY));
+            EXPECT_EQ(status(a.stat(path + "/")) == status_code::ok, false);
+            if (name == "old")
+                a.is(path, "old");
+            else
+                EXPECT_EQ(status(a.plain.stat(path)), status_code::no_such_file);
+
+            EXPECT_TRUE(a.run(&fs::setstat, op::setstat{path, {.times = sftp::file_times{7, 8}}})
+                            .has_value());
+            EXPECT_TRUE(a.close(*h, committed).has_value());
+            a.is(path, "01234x");
+            EXPECT_EQ(*a.plain.stat(path)->permissions & 07777, 0604u);
+            EXPECT_EQ(a.plain.stat(path)->times->mtime, 8u);
+        }
+        const auto h = a.open("/l", create);  // by a link: that is looked at as one
+        ASSERT_TRUE(a.write(*h, 0, "abc").has_value());
+        EXPECT_EQ(a.stat("/l")->size, 3u);
+        EXPECT_EQ(*a.stat("/l", false)->permissions & sftp::type_mask, sftp::type_symlink);
+        EXPECT_EQ(a.stat("/d/f")->size, 3u);
+        EXPECT_TRUE(a.close(*h, committed).has_value());
+        EXPECT_EQ(a.plain.list("/d").value(), (names{"f", "old"}));
+    });
+}
+
+TEST(AtomicUploads, ARenameMovesWhereAnUploadWillGo) {
+    on_each_kind([](atomic& a) {
+        const auto rename = [&a](const char* from, const char* to, bool replace = false) {
+            return a.run(&fs::rename, op::rename{from, to, replace});
+        };
+        ASSERT_TRUE(a.plain.run(&fs::mkdir, op::mkdir{"/d", {.permissions = 0755}}).has_value());
+        ASSERT_TRUE(a.put("/there", "there").has_value());
+
+        // A new file, into another directory.
+        auto h = a.open("/f", create);
+        ASSERT_TRUE(a.write(*h, 0, "new").has_value());
+        EXPECT_EQ(rename("/f", "/there").error(), errno_of(EEXIST));
+        EXPECT_EQ(a.stat("/f")->size, 3u);
+        EXPECT_TRUE(rename("/f", "/d/g").has_value());
+        EXPECT_EQ(status(a.stat("/f")), status_code::no_such_file);
+        EXPECT_EQ(a.stat("/d/g")->size, 3u);
+        EXPECT_EQ(status(a.plain.stat("/d/g")), status_code::no_such_file);
+        EXPECT_TRUE(a.close(*h, committed).has_value());
+        a.is("/d/g", "new");
+
+        // One that is to replace another: the old one moves with it. Over what is there.
+        h = a.open("/d/g", create);
+        ASSERT_TRUE(a.write(*h, 0, "newer").has_value());
+        EXPECT_TRUE(rename("/d/g", "/there", true).has_value());
+        a.is("/there", "new");
+        EXPECT_EQ(status(a.plain.stat("/d/g")), status_code::no_such_file);
+        EXPECT_TRUE(a.close(*h, committed).has_value());
+        a.is("/there", "newer");
+        EXPECT_EQ(a.plain.list("/d").value(), names{});
+
+        // Onto another upload, which has no name then.
+        h = a.open("/one", create);
+        const auto other = a.open("/two", create);
+        ASSERT_TRUE(a.write(*h, 0, "one").has_value());
+        ASSERT_TRUE(a.write(*other, 0, "two").has_value());
+        EXPECT_EQ(rename("/one", "/two").error(), errno_of(EEXIST));
+        EXPECT_EQ(rename("/there", "/two").error(), errno_of(EEXIST));
+        EXPECT_TRUE(rename("/one", "/two", true).has_value());
+        EXPECT_TRUE(a.close(*h, committed).has_value());
+        EXPECT_TRUE(a.close(*other, committed).has_value());
+        a.is("/two", "one");
+        EXPECT_EQ(a.plain.list("/").value(), (names{"d", "there", "two"}));
+
+        // What came there meanwhile is not replaced by a rename that was not to.
+        h = a.open("/f", create);
+        EXPECT_TRUE(rename("/f", "/new").has_value());
+        EXPECT_TRUE(rename("/new", "/new", true).has_value());
+        const auto foreign = a.plain.open("/new", create);
+        EXPECT_TRUE(foreign && a.plain.close(*foreign));
+        EXPECT_EQ(status(a.close(*h, committed)), status_code::failure);
+        EXPECT_EQ(a.plain.list("/").value(), (names{"d", "new", "there", "two"}));
+
+        // A directory takes along what is open in it.
+        h = a.open("/d/f", create);
+        ASSERT_TRUE(a.write(*h, 0, "moved").has_value());
+        EXPECT_TRUE(rename("/d", "/e").has_value());
+        EXPECT_EQ(a.stat("/e/f")->size, 5u);
+        EXPECT_TRUE(a.close(*h, committed).has_value());
+        a.is("/e/f", "moved");
+        EXPECT_EQ(a.plain.list("/e").value(), names{"f"});
+        EXPECT_EQ(status(rename("/none", "/more")), status_code::no_such_file);
+    });
+}
+
+TEST(AtomicUploads, ARemoveGivesAnUploadUp) {
+    for (const auto policy : {abandoned_policy::remove, abandoned_policy::keep})
+        on_each_kind(
+            [](atomic& a) {
+                ASSERT_TRUE(a.put("/old", "old").has_value());
+                for (const auto* path : {"/new", "/old"}) {
+                    SCOPED_TRACE(path);
+                    const auto h = a.open(path, create);
+                    ASSERT_TRUE(a.write(*h, 0, "text").has_value());
+                    EXPECT_TRUE(a.run(&fs::remove, op::remove{path}).has_value());
+                    EXPECT_EQ(status(a.stat(path)), status_code::no_such_file);
+                    EXPECT_EQ(status(a.plain.stat(path)), status_code::no_such_file);
+                    EXPECT_EQ(status(a.run(&fs::remove, op::remove{path})),
+                              status_code::no_such_file);
+                    EXPECT_TRUE(a.write(*h, 4, "more").has_value());
+                    EXPECT_EQ(a.run(&fs::fstat, op::fstat{*h})->size, 8u);
+                    EXPECT_TRUE(a.close(*h, committed).has_value());
+                    EXPECT_EQ(a.plain.list("/")->count("new") + a.plain.list("/")->size(),
+                              path == std::string("/new") ? 1u : 0u);
+                }
+                // Where the old file cannot be removed nothing is given up.
+                const auto h = a.open("/f", create);
+                a.record->failures["remove"] = {EACCES};
+                EXPECT_EQ(status(a.run(&fs::remove, op::remove{"/f"})),
+                          status_code::permission_denied);
+                EXPECT_TRUE(a.close(*h, committed).has_value());
+                a.is("/f", "");
+            },
+            policy);
+}
+
+// Whoever else moves it.
 TEST(AtomicUploads, ADirectoryThatMovesAwayMakesTheCloseFail) {
     on_each_kind([](atomic& a) {
         ASSERT_TRUE(a.plain.run(&fs::mkdir, op::mkdir{"/d", {.permissions = 0755}}).has_value());
         const auto h = a.open("/d/f", create);
-        ASSERT_TRUE(a.run(&fs::rename, op::rename{"/d", "/e", false}).has_value());
+        ASSERT_TRUE(a.plain.run(&fs::rename, op::rename{"/d", "/e", false}).has_value());
         EXPECT_EQ(status(a.close(*h, committed)), status_code::no_such_file);
         EXPECT_EQ(a.list("/e").value(), names{});
     });
