@@ -317,16 +317,17 @@ def lftp_commands(plan):
 class Mounted:
     """The served directory, mounted by sshfs while it is entered."""
 
-    def __init__(self, plan, choice):
+    def __init__(self, plan, choice, server=None):
+        server = server or plan.server
         if not os.access("/dev/fuse", os.R_OK | os.W_OK) or not shutil.which("fusermount3"):
             raise Absent("FUSE is not usable on this machine, sshfs did not run")
         self.point = plan.setup.folder / plan.setup.fresh("mount")[0]
         self.point.mkdir()
-        options = peers.openssh_options(plan.server, choice)[2:]
+        options = peers.openssh_options(server, choice)[2:]
         options = [o for o in options if o != "-i" and not o.startswith("/")]
-        argv = ["sshfs", "-f", "-p", str(plan.server.port), "-o",
+        argv = ["sshfs", "-f", "-p", str(server.port), "-o",
                 f"IdentityFile={plan.setup.key}", *options,
-                f"{plan.server.user}@{HOST}:", str(self.point)]
+                f"{server.user}@{HOST}:", str(self.point)]
         self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                         env=plan.setup.environment(), start_new_session=True)
 
@@ -364,9 +365,32 @@ def sshfs_transfer(plan, choice, source):
     plan.served(name).unlink()
 
 
-def sshfs_files(plan):
+def sshfs_atomic(plan):
+    """With AtomicUploads a file is looked at by its path while it is written."""
+    server = plan.start({"AtomicUploads": "yes"})
+    try:
+        sshfs_files(plan, server)
+        name, _ = plan.setup.fresh("atomic")
+        with Mounted(plan, {}, server) as point:
+            with open(point / name, "wb") as file:
+                file.write(b"x" * 100_000)
+                file.flush()
+                os.fsync(file.fileno())
+                os.chmod(point / name, 0o604)
+                check(not plan.served(name).exists(), "it is there before it is whole")
+                os.rename(point / name, point / f"{name}.moved")
+                file.write(b"y" * 100_000)
+        served = plan.served(f"{name}.moved")
+        check(served.read_bytes() == b"x" * 100_000 + b"y" * 100_000, "the bytes differ")
+        check(served.stat().st_mode & 0o777 == 0o604, "another mode")
+        check(not list(plan.setup.served.glob(".*.part")), "a temporary file is left")
+    finally:
+        server.stop()
+
+
+def sshfs_files(plan, server=None):
     name, _ = plan.setup.fresh("sshfs")
-    with Mounted(plan, {}) as point:
+    with Mounted(plan, {}, server) as point:
         top = point / name
         top.mkdir()
         for i in range(50):
@@ -686,6 +710,7 @@ def build(plan):
         plan.add("server: text log", whole_server.logs, "text")
         plan.add("server: a FIFO", whole_server.fifo)
         plan.add("server: atomic uploads", whole_server.atomic_uploads)
+        plan.add("server: atomic uploads, sshfs", sshfs_atomic)
     plan.add("ssh: all host keys are learned", whole_server.update_host_keys)
     plan.add("asyncssh: eight sessions at once", asyncssh_many)
     plan.add("asyncssh: a symbolic link", asyncssh_symlink)
