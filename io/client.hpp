@@ -90,7 +90,8 @@ public:
     }
 
     /// Opens an SFTP session. Errors: those of open_session; request_refused by a server that has
-    /// no SFTP; unsupported_version and what else is wrong with its first answer.
+    /// no SFTP; unsupported_version and what else is wrong with its first answer;
+    /// bad_identification where that is a text, whose beginning is logged.
     template <class Token = boost::asio::use_awaitable_t<>>
     auto open_sftp(Token&& token = {}) {
         return boost::asio::async_initiate<Token, void(error_code, sftp_client)>(

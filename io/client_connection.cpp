@@ -405,6 +405,8 @@ void client_connection::on_sftp_ready(channel_id id, error_code e) {
     const auto found = channels_.find(id);
     if (found == channels_.end() || !found->second.opening_sftp) return;
     auto& entry = found->second;
+    if (const log_sink& log = login_->options().log; log && e == errc::bad_identification)
+        log({log_severity::error, "not_sftp", {{"received", entry.sftp->first_words()}}});
     entry.opening_sftp.post(e, e ? sftp_client() : sftp_client(entry.sftp));
 }
 

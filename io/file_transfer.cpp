@@ -12,6 +12,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <limits>
 #include <utility>
 
 namespace sluice {
@@ -19,6 +21,8 @@ namespace {
 
 constexpr std::uint32_t mode_bits = 0777;  // never setuid, setgid or sticky without being asked
 constexpr std::uint32_t special_bits = 07000;
+
+using side = transfer_fault::side;
 
 // Of a mode, those bits that a copy is to have.
 std::uint32_t kept_mode(const transfer_options& options, std::uint32_t mode,
@@ -33,7 +37,17 @@ result<file_descriptor> open_local(const std::string& path, int flags, mode_t mo
     file_descriptor file(::open(path.c_str(), flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, mode));
     if (!file || ::fstat(file.get(), &status) != 0) return last_system_error();
     if (S_ISDIR(status.st_mode)) return make_error_code(boost::system::errc::is_a_directory);
+    // Pieces have their places: nothing is begun with what has none.
+    if (::lseek(file.get(), 0, SEEK_CUR) < 0) return last_system_error();
     return file;
+}
+
+// A time as version 3 has it.
+std::uint32_t sftp_time(std::int64_t seconds, bool& clamped) {
+    constexpr std::int64_t most = std::numeric_limits<std::uint32_t>::max();
+    const std::int64_t nearest = std::clamp<std::int64_t>(seconds, 0, most);
+    if (nearest != seconds) clamped = true;
+    return static_cast<std::uint32_t>(nearest);
 }
 
 void tell(const transfer_options& options, std::uint64_t bytes,
@@ -55,6 +69,11 @@ public:
     }
 
 protected:
+    void blame(side where, std::string_view operation, std::string text = {}) {
+        const bool here = where == side::here;
+        result_.fault = {where, here ? local_ : remote_, operation, std::move(text)};
+    }
+
     const std::string remote_;
     const std::string local_;
     const transfer_options options_;
@@ -74,19 +93,28 @@ public:
     void ask(sftp_core& core) override {
         const auto id = handle_ ? core.requests().fstat(*handle_)
                                 : core.requests().open(remote_, sftp::fxf_read);
-        if (!id) return complete(core, id.error());
+        if (!id) {
+            blame(side::there, "open");
+            return complete(core, id.error());
+        }
         core.await(*id, shared_from_this());
     }
 
     void on_outcome(sftp_core& core, sftp::outcome& o) override {
         if (!handle_) {
-            if (o.error) return complete(core, o.error);
+            if (o.error) {
+                blame(side::there, "open", std::move(o.text));
+                return complete(core, o.error);
+            }
             handle_ = std::get<sftp::remote_handle>(o.value);
             return core.start(shared_from_this());
         }
         // A server that cannot tell the size may give the file all the same.
         if (!o.error) attributes_ = std::get<sftp::attributes>(o.value);
-        if (const error_code e = open_copy()) return complete(core, e);
+        if (const error_code e = open_copy()) {
+            blame(side::here, "open");
+            return complete(core, e);
+        }
         sftp::download::options how;
         how.offset = options_.offset;
         how.length_max = options_.length_max;
@@ -95,7 +123,11 @@ public:
         core.add_mover(shared_from_this());
     }
 
-    bool take(sftp::outcome& o) override { return download_->take(o); }
+    bool take(sftp::outcome& o) override {
+        const bool ours = download_->take(o);
+        if (ours && o.error && o.error != errc::sftp_eof) text_ = std::move(o.text);
+        return ours;
+    }
 
     bool move(sftp_core& core) override {
         if (!done_) return false;
@@ -105,6 +137,7 @@ public:
             const auto written = posix::write_fully(file_.get(), piece->offset, piece->data.view());
             if (!written) {
                 result_.error_offset = piece->offset;
+                blame(side::here, "write");
                 complete(core, written.error());
                 return false;
             }
@@ -118,6 +151,7 @@ public:
         }
         if (!download_->finished()) return true;
         result_.error_offset = download_->error() ? download_->error_offset() : 0;
+        if (download_->error()) blame(side::there, "read", std::move(text_));
         complete(core, download_->error() ? download_->error() : finish_copy());
         return false;
     }
@@ -148,6 +182,7 @@ private:
         if (options_.preserve) {
             const auto& a = attributes_;
             const auto owner = a.owner ? std::optional(a.owner->uid) : std::nullopt;
+            blame(side::here, "set the attributes of");
             if (a.permissions &&
                 ::fchmod(file_.get(), kept_mode(options_, *a.permissions, owner)) != 0)
                 return last_system_error();
@@ -157,6 +192,7 @@ private:
             }
         }
         // What close(2) says may be the first that is heard of a disk that is full.
+        blame(side::here, "close");
         return file_.close();
     }
 
@@ -165,6 +201,7 @@ private:
         if (!done_) return;
         if (download_) download_->cancel();
         if (handle_) core.drop_handle(*handle_);
+        if (!e) result_.fault.reset();
         if (e && ours_ && !options_.keep_partial) ::unlink(local_.c_str());
         file_.reset();
         done_.post(e, result_);
@@ -172,6 +209,7 @@ private:
 
     sftp::attributes attributes_;
     bool ours_ = false;  // to be removed where it stays incomplete
+    std::string text_;   // of the server's latest error
     std::optional<sftp::download> download_;
 };
 
@@ -184,16 +222,25 @@ public:
 
     void ask(sftp_core& core) override {
         if (!file_) {
-            if (const error_code e = open_original()) return complete(core, e);
+            if (const error_code e = open_original()) {
+                blame(side::here, "open");
+                return complete(core, e);
+            }
         }
         const auto id = next_request(core.requests());
-        if (!id) return complete(core, id.error());
+        if (!id) {
+            blame(side::there, now());
+            return complete(core, id.error());
+        }
         if (now_ == phase::closing) handle_.reset();
         core.await(*id, shared_from_this());
     }
 
     void on_outcome(sftp_core& core, sftp::outcome& o) override {
-        if (o.error) return complete(core, o.error);
+        if (o.error) {
+            blame(side::there, now(), std::move(o.text));
+            return complete(core, o.error);
+        }
         switch (now_) {
         case phase::opening: {
             handle_ = std::get<sftp::remote_handle>(o.value);
@@ -210,7 +257,11 @@ public:
         unreachable();
     }
 
-    bool take(sftp::outcome& o) override { return upload_->take(o); }
+    bool take(sftp::outcome& o) override {
+        const bool ours = upload_->take(o);
+        if (ours && o.error && text_.empty()) text_ = std::move(o.text);
+        return ours;
+    }
 
     bool move(sftp_core& core) override {
         if (!done_) return false;
@@ -221,6 +272,7 @@ public:
             const auto read = posix::read_fully(file_.get(), next_, length, data);
             if (!read) {
                 result_.error_offset = next_;
+                blame(side::here, "read");
                 complete(core, read.error());
                 return false;
             }
@@ -240,6 +292,7 @@ public:
         if (!upload_->finished()) return true;
         result_.error_offset = upload_->error() ? upload_->error_offset() : 0;
         if (upload_->error()) {
+            blame(side::there, now(), std::move(text_));
             complete(core, upload_->error());
         } else {
             now_ = options_.preserve ? phase::setting : phase::closing;
@@ -256,6 +309,16 @@ public:
 private:
     enum class phase { opening, moving, setting, closing };
 
+    std::string_view now() const {
+        switch (now_) {
+        case phase::opening: return "open";
+        case phase::moving: return "write";
+        case phase::setting: return "set the attributes of";
+        case phase::closing: return "close";
+        }
+        unreachable();
+    }
+
     result<sftp::request_id> next_request(sftp::client& requests) {
         switch (now_) {
         case phase::opening: {
@@ -267,8 +330,8 @@ private:
         case phase::setting: {
             sftp::attributes attrs;
             attrs.permissions = kept_mode(options_, status_.st_mode, status_.st_uid);
-            attrs.times = {static_cast<std::uint32_t>(status_.st_atim.tv_sec),
-                           static_cast<std::uint32_t>(status_.st_mtim.tv_sec)};
+            attrs.times = {sftp_time(status_.st_atim.tv_sec, result_.times_clamped),
+                           sftp_time(status_.st_mtim.tv_sec, result_.times_clamped)};
             return requests.fsetstat(*handle_, attrs);
         }
         case phase::closing: return requests.close(*handle_);
@@ -301,6 +364,7 @@ private:
     struct ::stat status_ {};
     std::optional<std::uint64_t> expected_;
     std::uint64_t next_ = 0;  // to be read
+    std::string text_;        // of the server's first error
     std::optional<sftp::upload> upload_;
 };
 

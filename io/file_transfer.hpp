@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace sluice {
 
@@ -42,10 +43,24 @@ struct transfer_options {
     static transfer_options usual() { return {}; }
 };
 
+/// Where a transfer failed, and at what.
+struct transfer_fault {
+    enum class side { here, there };
+
+    side where = side::here;
+    std::string path;            // on that side
+    std::string_view operation;  // "open", "read", "write", "set the attributes of", "close"
+    std::string text;            // what the server said, where it did: printable ASCII
+};
+
 /// What came of it, also where it failed.
 struct transfer_result {
     std::uint64_t bytes = 0;         // in the copy, from `offset` on without a gap
     std::uint64_t error_offset = 0;  // in the file, where it failed
+    std::optional<transfer_fault> fault = {};
+    /// With `preserve`: a time of the original is one that SFTP cannot tell, which has the seconds
+    /// from 1970 to 2106. The copy has the nearest that it can.
+    bool times_clamped = false;
 };
 
 /// Private to io/: the operations behind sftp_client::get and put. Local files are read and written

@@ -206,6 +206,13 @@ public:
     explicit operator bool() const { return session_ != nullptr; }
     executor_type get_executor() const { return (*session_)->executor(); }
 
+    /// What the server said beside the latest error of this session, at most
+    /// limits::sftp_error_text_max printable ASCII characters; empty where it said nothing, and
+    /// from the begin of another operation on. For people, never to decide upon. Where several
+    /// operations are under way it may be another one's; those of `get` and `put` are in their
+    /// results.
+    std::string error_text() const { return (*session_)->error_text(); }
+
     // --- whole files ---
 
     /// Reads a file of the server into a local one, many requests at a time. On error and when

@@ -196,7 +196,18 @@ void sftp_core::pump_once() {
     if (consumed != 0 && port_ != nullptr) port_->consumed(consumed);
 }
 
+std::string sftp_core::error_text() const {
+    const std::lock_guard lock(error_text_mutex_);
+    return error_text_;
+}
+
+void sftp_core::keep_error_text(std::string text) {
+    const std::lock_guard lock(error_text_mutex_);
+    error_text_ = std::move(text);
+}
+
 void sftp_core::deliver(sftp::outcome& o) {
+    if (o.error && o.error != errc::sftp_eof) keep_error_text(o.text);
     const std::size_t index = sftp::client::index_of(o.id);
     if (index < waiters_.size() && waiters_[index].operation && waiters_[index].id == o.id) {
         const auto operation = std::exchange(waiters_[index].operation, nullptr);
@@ -225,8 +236,22 @@ void sftp_core::on_reply(bool success) {
 void sftp_core::greet() {
     if (was_ready_ || !client_.ready()) return;
     was_ready_ = true;
+    first_bytes_ = {};
     tell_ready({});
     again_ = true;
+}
+
+// The length of a packet begins with a zero; a text, of a startup file say, with none.
+error_code sftp_core::greeting_error() const {
+    const bool text = !was_ready_ && !first_bytes_.empty() && first_bytes_.front() != 0;
+    return text ? make_error_code(errc::bad_identification) : client_.error();
+}
+
+std::string sftp_core::first_words() const {
+    std::string text(as_text(first_bytes_));
+    std::ranges::replace_if(
+        text, [](char c) { return c < ' ' || c > '~'; }, '?');
+    return text;
 }
 
 void sftp_core::tell_ready(error_code e) {
@@ -237,6 +262,9 @@ void sftp_core::tell_ready(error_code e) {
 
 void sftp_core::on_data(bytes_view data, std::uint32_t extended_type) {
     if (extended_type != ordinary) return port_->consumed(data.size());  // nothing of SFTP
+    const std::size_t room = limits::sftp_error_text_max - first_bytes_.size();
+    const bytes_view first = data.first(was_ready_ ? 0 : std::min(data.size(), room));
+    first_bytes_.insert(first_bytes_.end(), first.begin(), first.end());
     client_.receive(data);
     greet();
     pump();
@@ -270,7 +298,7 @@ bool sftp_core::idle() const {
 void sftp_core::end_if_done() {
     if (port_ == nullptr) return;
     if (client_.error()) {
-        tell_ready(client_.error());
+        tell_ready(greeting_error());
         return port_->close();
     }
     if (again_ || !idle()) return;

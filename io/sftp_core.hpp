@@ -11,7 +11,9 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -91,6 +93,7 @@ public:
             strand_,
             [self = shared_from_this(), what, number, make = std::move(make),
              waiting = pending_operation<Reply...>(number, std::move(done), strand_)]() mutable {
+                self->keep_error_text({});
                 if (const error_code e = self->refusal(what)) return waiting.post(e, Reply{}...);
                 self->start(make(number, std::move(waiting)));
             });
@@ -131,6 +134,14 @@ public:
     /// The connection is destroyed: nothing may be asked of the port any more.
     void detach();
 
+    /// From any thread: what the server said beside the latest error of a request; empty from the
+    /// begin of an operation on.
+    std::string error_text() const;
+
+    /// What came first, where that was no SFTP: at most limits::sftp_error_text_max printable ASCII
+    /// characters, what is none being '?'.
+    std::string first_words() const;
+
     sftp::client_report report() const { return client_.report(); }
     /// There was a session to report of.
     bool was_ready() const { return was_ready_; }
@@ -149,6 +160,8 @@ private:
     };
 
     error_code refusal(admission what) const;
+    void keep_error_text(std::string text);
+    error_code greeting_error() const;
     void pump();
     void pump_once();
     void deliver(sftp::outcome& o);
@@ -167,6 +180,10 @@ private:
     std::vector<waiter> waiters_;  // by client::index_of
     std::vector<std::shared_ptr<sftp_operation>> movers_;
     waiting_list<sftp_session_report> close_waiters_;
+
+    mutable std::mutex error_text_mutex_;
+    std::string error_text_;
+    bytes first_bytes_;  // of the stream, until it proves to be SFTP
 
     bool subsystem_granted_ = false;
     bool was_ready_ = false;

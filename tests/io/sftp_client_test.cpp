@@ -325,17 +325,24 @@ TEST(SftpClient, AServerWithoutItIsAnErrorAndTheConnectionGoesOn) {
     }()));
 }
 
+// A startup file there that prints, say: its words are shown to the user.
 TEST(SftpClient, AServerThatSpeaksSomethingElseIsAnError) {
     served s;
     s.options.subsystems["sftp"] = [](served_session& session) -> asio::awaitable<std::uint32_t> {
-        co_await session.async_write_some(asio::buffer("Welcome to this machine!\n", 25));
+        co_await session.async_write_some(asio::buffer("Welcome to\x1b[2J this machine!\n", 29));
         co_return 0;
     };
     s.start();
+    std::vector<std::string> said;
+    connect_options options = test::test_options();
+    options.log = [&](const log_record& r) {
+        if (r.event == "not_sftp") said.emplace_back(r.fields.begin()->second);
+    };
     EXPECT_TRUE(run_to_end(s, [&]() -> asio::awaitable<void> {
-        auto [e, c] = co_await test::connect_to(s, carrier::memory, test::test_options());
+        auto [e, c] = co_await test::connect_to(s, carrier::memory, options);
         auto [wrong, none] = co_await c.open_sftp(as_values);
-        EXPECT_EQ(wrong, errc::too_long) << wrong.message();
+        EXPECT_EQ(wrong, errc::bad_identification) << wrong.message();
+        EXPECT_EQ(said, std::vector<std::string>{"Welcome to?[2J this machine!?"});
         EXPECT_EQ((co_await c.close()).outcome, close_outcome::drained);
     }()));
 }
@@ -497,6 +504,40 @@ TEST(SftpClient, PreservesModeAndTimes) {
     }()));
 }
 
+// SFTP of version 3 has seconds from 1970 to 2106.
+TEST(SftpClient, TimesThatCannotBeToldAreTheNearestAndThatIsSaid) {
+    files s;
+    s.start();
+    const struct {
+        std::int64_t seconds;
+        std::uint32_t want;
+    } cases[] = {{-315'619'200, 0},
+                 {-1, 0},
+                 {0, 0},
+                 {4'294'967'295, 4'294'967'295},
+                 {4'294'967'296, 4'294'967'295},
+                 {7'258'118'400, 4'294'967'295}};
+    EXPECT_TRUE(run_to_end(s, [&]() -> asio::awaitable<void> {
+        auto o = co_await open_sftp(s);
+        transfer_options preserve;
+        preserve.preserve = true;
+        for (const auto& c : cases) {
+            SCOPED_TRACE(c.seconds);
+            write_text(s.local / "f", "text");
+            const timespec times[2] = {{1'000'000'000, 0}, {c.seconds, 0}};
+            EXPECT_EQ(::utimensat(AT_FDCWD, (s.local / "f").c_str(), times, 0), 0);
+            struct ::stat here {};
+            EXPECT_EQ(::stat((s.local / "f").c_str(), &here), 0);
+            EXPECT_EQ(here.st_mtim.tv_sec, c.seconds) << "this file system has no such times";
+            const transfer_result went = co_await o.sftp.put(s.local / "f", "/f", preserve);
+            EXPECT_EQ(went.times_clamped, c.seconds != c.want);
+            const attributes there = co_await o.sftp.stat("/f");
+            EXPECT_EQ(there.times, (sftp::file_times{1'000'000'000, c.want}));
+        }
+        co_await end_well(o);
+    }()));
+}
+
 // Says of each file what the test likes.
 class lying_filesystem final : public memory_filesystem {
 public:
@@ -605,6 +646,75 @@ TEST(SftpClient, ATransferThatCannotBeginLeavesNothingBehind) {
         auto [full, g] = co_await o.sftp.get("/f", "/dev/full", usual, as_values);
         EXPECT_TRUE(full);
         EXPECT_TRUE(std::filesystem::exists("/dev/full"));
+        co_await end_well(o);
+    }()));
+}
+
+TEST(SftpClient, ATransferThatFailsSaysOnWhichSideAndAtWhat) {
+    files s;
+    ASSERT_TRUE(s.tree->put("/f", as_bytes("text")));
+    write_text(s.local / "f", "text");
+    s.start();
+    const std::string here = s.local / "f";
+    const std::string nowhere_here = s.local / "no/where";
+    using side = transfer_fault::side;
+    const auto expect = [](const transfer_result& r, side where, const std::string& path,
+                           std::string_view operation) {
+        EXPECT_TRUE(r.fault.has_value());
+        if (!r.fault) return;
+        EXPECT_EQ(r.fault->where, where);
+        EXPECT_EQ(r.fault->path, path);
+        EXPECT_EQ(r.fault->operation, operation);
+        EXPECT_EQ(r.fault->text.empty(), where == side::here) << r.fault->text;
+    };
+    EXPECT_TRUE(run_to_end(s, [&]() -> asio::awaitable<void> {
+        auto o = co_await open_sftp(s);
+        const auto usual = transfer_options::usual();
+        auto [a, missing] = co_await o.sftp.get("/missing", here, usual, as_values);
+        EXPECT_TRUE(a);
+        expect(missing, side::there, "/missing", "open");
+        auto [b, no_place] = co_await o.sftp.get("/f", nowhere_here, usual, as_values);
+        EXPECT_TRUE(b);
+        expect(no_place, side::here, nowhere_here, "open");
+        auto [c, full] = co_await o.sftp.get("/f", "/dev/full", usual, as_values);
+        EXPECT_TRUE(c);
+        expect(full, side::here, "/dev/full", "write");
+        auto [d, nothing] = co_await o.sftp.put(nowhere_here, "/g", usual, as_values);
+        EXPECT_TRUE(d);
+        expect(nothing, side::here, nowhere_here, "open");
+        auto [e, nowhere] = co_await o.sftp.put(here, "/no/where", usual, as_values);
+        EXPECT_TRUE(e);
+        expect(nowhere, side::there, "/no/where", "open");
+        auto [f, fine] = co_await o.sftp.put(here, "/g", usual, as_values);
+        EXPECT_FALSE(f);
+        EXPECT_FALSE(fine.fault);
+        // What the server says to a single request.
+        const auto [g, unknown] = co_await o.sftp.stat("/missing", as_values);
+        EXPECT_TRUE(g);
+        EXPECT_FALSE(o.sftp.error_text().empty());
+        co_await o.sftp.stat("/f");
+        EXPECT_TRUE(o.sftp.error_text().empty());
+        co_await end_well(o);
+    }()));
+}
+
+// Pieces of a file have places in it. What has none is refused before anything is changed.
+TEST(SftpClient, WhatCannotSeekIsRefusedBeforeAnythingIsTouched) {
+    files s;
+    ASSERT_TRUE(s.tree->put("/f", as_bytes("text")));
+    const std::string fifo = s.local / "fifo";
+    ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+    const file_descriptor both_ends(::open(fifo.c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK));
+    s.start();
+    EXPECT_TRUE(run_to_end(s, [&]() -> asio::awaitable<void> {
+        auto o = co_await open_sftp(s);
+        const auto usual = transfer_options::usual();
+        auto [put, a] = co_await o.sftp.put(fifo, "/f", usual, as_values);
+        EXPECT_EQ(put, boost::system::errc::invalid_seek);
+        EXPECT_EQ(s.remote("/f"), "text");
+        auto [got, b] = co_await o.sftp.get("/f", fifo, usual, as_values);
+        EXPECT_EQ(got, boost::system::errc::invalid_seek);
+        EXPECT_TRUE(std::filesystem::is_fifo(fifo));
         co_await end_well(o);
     }()));
 }
