@@ -44,6 +44,7 @@ void declare_transfer(CLI::App& command, sluice::client_arguments& a,
                       sluice::file_arguments& files) {
     declare_files(command, a, files);
     command.add_flag("-r", files.recursive, "Also directories, with what is in them");
+    command.add_flag("--follow", files.follow, "With -r: also into directories by links to them");
     command.add_flag("--preserve", files.preserve,
                      "Keep modes and times, but for setuid, setgid, sticky");
     command.add_flag("--preserve-special", files.preserve_special,
@@ -87,15 +88,16 @@ int main(int argc, char** argv) {
     CLI::App& get = *app.add_subcommand("get", "Copy a file from a server");
     declare_transfer(get, common, files);
     get.add_option("FROM", files.from, "File: [USER@]HOST:PATH")->required();
-    get.add_option("TO", files.to, "Local file or directory; the one we are in");
+    get.add_option("TO", files.to,
+                   "Local file or directory, or -, standard output; the one we are in");
     CLI::App& put = *app.add_subcommand("put", "Copy a file to a server");
     declare_transfer(put, common, files);
-    put.add_option("FROM", files.from, "Local file")->required();
+    put.add_option("FROM", files.from, "Local file, or -, standard input")->required();
     put.add_option("TO", files.to, "File or directory: [USER@]HOST:[PATH]")->required();
     CLI::App& ls = *app.add_subcommand("ls", "List a directory of a server");
     declare_files(ls, common, files);
     ls.add_flag("-l", files.details, "With modes, owners, sizes and times");
-    ls.add_option("PATH", files.from, "Directory: [USER@]HOST:[PATH]")->required();
+    ls.add_option("PATH", files.from, "Directory: [USER@]HOST[:PATH]")->required();
     for (CLI::App* one : {&get, &put, &ls})
         one->footer("Exit status: 0; 1 where a file failed; 255 without a connection.");
 
@@ -143,7 +145,7 @@ int main(int argc, char** argv) {
     if (config.parsed()) return sluice::print_config(common, system);
     if (!run.parsed() && !forward.parsed()) {
         const std::string& text = put.parsed() ? files.to : files.from;
-        const auto place = sluice::place_of(text);
+        const auto place = ls.parsed() ? sluice::start_or_place_of(text) : sluice::place_of(text);
         if (!place) {
             sluice::complain(text + ": expected HOST:PATH");
             return exit_error;

@@ -1,7 +1,11 @@
 #include "sluice/tools/sluice_files.hpp"
 
+#include "sluice/wire/limits.hpp"
+
 #include <boost/asio/as_tuple.hpp>
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -49,6 +53,12 @@ std::optional<remote_place> place_of(std::string_view text) {
     return remote_place{std::move(host), std::string(text.substr(colon + 1))};
 }
 
+std::optional<remote_place> start_or_place_of(std::string_view text) {
+    auto place = place_of(text);
+    if (place || text.empty() || text.find('/') != text.npos) return place;
+    return place_of(std::string(text) + ':');
+}
+
 std::string last_name(std::string_view path) {
     while (path.ends_with('/'))
         path.remove_suffix(1);
@@ -63,9 +73,79 @@ std::string joined(std::string_view folder, std::string_view name) {
     return path.append(name);
 }
 
-int failed(const std::string& what, error_code e) {
-    complain(what + ": " + e.message());
+std::string added_words(const error_code& e, std::string_view text) {
+    const auto plain = [](std::string_view words) {
+        std::string out;
+        for (const char c : words)
+            if (c != '.' && c != ' ') out += static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
+        return out;
+    };
+    const std::string said = plain(text);
+    if (said.empty() || plain(e.message()).find(said) != std::string::npos) return {};
+    return " (" + std::string(text) + ")";
+}
+
+int failed_here(std::string_view operation, const std::string& path, error_code e) {
+    complain("cannot " + std::string(operation) + ' ' + path + " here: " + e.message());
     return exit_failed;
+}
+
+int failed_there(std::string_view operation, const std::string& path, error_code e,
+                 std::string_view text) {
+    complain("cannot " + std::string(operation) + ' ' + path + " on the server: " + e.message() +
+             added_words(e, text));
+    return exit_failed;
+}
+
+int failed(const transfer_result& came, const std::string& path, error_code e) {
+    if (came.fault && came.fault->where == transfer_fault::side::here)
+        return failed_here(came.fault->operation, came.fault->path, e);
+    if (came.fault)
+        return failed_there(came.fault->operation, came.fault->path, e, came.fault->text);
+    complain(path + ": " + e.message());
+    return exit_failed;
+}
+
+int not_followed(const std::string& path) {
+    complain(path + ": left out, as it is a link to a directory; --follow goes into it");
+    return exit_failed;
+}
+
+int leads_back(const std::string& path) {
+    complain(path + ": left out, as it leads back to a directory that it is in");
+    return exit_failed;
+}
+
+int too_deep(const std::string& path) {
+    complain(path + ": more than " + std::to_string(limits::copied_depth_max) +
+             " directories in each other");
+    return exit_failed;
+}
+
+void say_times_clamped(const std::string& path) {
+    complain(path + ": SFTP has no times before 1970 or after 2106; the nearest was set");
+}
+
+bool is_stream(const std::string& local) {
+    struct stat status {};
+    if (local == "-") return true;
+    return ::stat(local.c_str(), &status) == 0 && !S_ISREG(status.st_mode) &&
+           !S_ISDIR(status.st_mode);
+}
+
+result<file_descriptor> open_stream(const std::string& local, bool for_writing) {
+    const int standard = for_writing ? STDOUT_FILENO : STDIN_FILENO;
+    file_descriptor fd(local == "-" ? ::fcntl(standard, F_DUPFD_CLOEXEC, 3)
+                                    : ::open(local.c_str(), (for_writing ? O_WRONLY : O_RDONLY) |
+                                                                O_CLOEXEC | O_NOCTTY));
+    if (!fd) return last_system_error();
+    return fd;
+}
+
+std::uint32_t kept_mode(const file_arguments& arguments, std::uint32_t mode,
+                        std::optional<std::uint32_t> owner) {
+    const bool special = arguments.preserve_special && owner == ::geteuid();
+    return mode & (special ? 07777u : 0777u);
 }
 
 int left_out(const std::string& directory, std::size_t names) {
@@ -119,7 +199,13 @@ int with_files(client_settings settings, bool verbose,
     const auto session = [&work](connection& c) -> asio::awaitable<int> {
         auto [refused, sftp] = co_await c.open_sftp(as_result);
         if (!refused) co_return co_await work(sftp);
-        complain("cannot open an SFTP session: " + refused.message());
+        const bool text = refused == errc::bad_identification;
+        complain("cannot open an SFTP session: " +
+                 (text ? "what the server sends is not SFTP" : refused.message()));
+        if (text)
+            complain(
+                "does a startup file there (.bashrc and its like) print something? It must not "
+                "where there is no terminal");
         co_return exit_no_session;
     };
     const work_done done = with_connection(std::move(settings), verbose, session);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sluice/io/file_descriptor.hpp"
 #include "sluice/io/sftp_client.hpp"
 #include "sluice/tools/sluice_connection.hpp"
 
@@ -15,6 +16,7 @@ struct file_arguments {
     std::string from;               // HOST:REMOTE, of put a local path
     std::string to;                 // may be empty
     bool recursive = false;         // -r
+    bool follow = false;            // --follow
     bool preserve = false;          // --preserve
     bool preserve_special = false;  // --preserve-special
     bool quiet = false;             // -q
@@ -32,6 +34,9 @@ struct remote_place {
 /// in it.
 std::optional<remote_place> place_of(std::string_view text);
 
+/// The same of [USER@]HOST without a path too, which is where the server puts us.
+std::optional<remote_place> start_or_place_of(std::string_view text);
+
 /// The last part of a path; empty where that is no name ("/", "..").
 std::string last_name(std::string_view path);
 /// `folder` and a name in it.
@@ -39,8 +44,37 @@ std::string joined(std::string_view folder, std::string_view name);
 
 inline constexpr int exit_failed = 1;  // some file was not transferred
 
-/// Says what is wrong with a file; gives exit_failed.
-int failed(const std::string& what, error_code e);
+/// Says what is wrong with a file; gives exit_failed. `operation` is as in transfer_fault.
+int failed_here(std::string_view operation, const std::string& path, error_code e);
+/// The same at the server, which said `text`: that is shown where it says more than `e`.
+int failed_there(std::string_view operation, const std::string& path, error_code e,
+                 std::string_view text);
+/// The same of a transfer, on either side.
+int failed(const transfer_result& came, const std::string& path, error_code e);
+
+/// What a server's words add to an error: " (words)", or nothing.
+std::string added_words(const error_code& e, std::string_view text);
+
+/// Says that a link to a directory is not gone into; gives exit_failed.
+int not_followed(const std::string& path);
+/// Says that a directory is one that it is in itself; gives exit_failed.
+int leads_back(const std::string& path);
+/// Says that there are more directories in each other than are copied; gives exit_failed.
+int too_deep(const std::string& path);
+/// Says that times were clamped (transfer_result::times_clamped).
+void say_times_clamped(const std::string& path);
+
+/// Whether a local path is "-" or names what has no places in it to begin at: a FIFO, a terminal.
+/// Such a thing is copied in order.
+bool is_stream(const std::string& local);
+/// Opens one: for reading a duplicate of standard input where it is "-", for writing of standard
+/// output. Errors: those of the system.
+result<file_descriptor> open_stream(const std::string& local, bool for_writing);
+
+/// Of a mode, the bits that a copy gets: those of setuid, setgid and sticky only where
+/// `--preserve-special` was given and the owner of the original is us.
+std::uint32_t kept_mode(const file_arguments& arguments, std::uint32_t mode,
+                        std::optional<std::uint32_t> owner);
 
 /// Says that a directory has names that are none of entries; gives exit_failed.
 int left_out(const std::string& directory, std::size_t names);

@@ -71,7 +71,7 @@ private:
 // Whether what was shown has arrived.
 int shown(int status) {
     if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
-    return failed("standard output", make_error_code(boost::system::errc::io_error));
+    return failed_here("write", "standard output", make_error_code(boost::system::errc::io_error));
 }
 
 asio::awaitable<int> list(sftp_client& sftp, std::string path, bool details) {
@@ -83,14 +83,15 @@ asio::awaitable<int> list(sftp_client& sftp, std::string path, bool details) {
         co_return shown(0);
     }
     auto [unopened, directory] = co_await sftp.open_directory(path, as_result);
-    if (unopened) co_return failed(path, unopened);
+    if (unopened) co_return failed_there("open", path, unopened, sftp.error_text());
     listing entries(path, details, terminal);
     int status = 0;
     for (;;) {
         auto [ended, batch] = co_await directory.next(as_result);
         if (ended) {
             entries.end();
-            if (ended != asio::error::eof) status = failed(path, ended);
+            if (ended != asio::error::eof)
+                status = failed_there("read", path, ended, sftp.error_text());
             co_return shown(status);
         }
         if (batch.names_left_out != 0) status = left_out(path, batch.names_left_out);
@@ -103,7 +104,7 @@ asio::awaitable<int> list(sftp_client& sftp, std::string path, bool details) {
 }  // namespace
 
 int list_files(client_settings settings, const file_arguments& arguments) {
-    const std::string path = place_of(arguments.from)->path;
+    const std::string path = start_or_place_of(arguments.from)->path;
     return with_files(std::move(settings), arguments.verbose, [&](sftp_client& sftp) {
         return list(sftp, path.empty() ? "." : path, arguments.details);
     });

@@ -1,20 +1,16 @@
 #include "sluice/tools/sluice_run.hpp"
 
-#include "sluice/io/file_descriptor.hpp"
 #include "sluice/tools/sluice_connection.hpp"
+#include "sluice/tools/sluice_stream.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/this_coro.hpp>
 
-#include <fcntl.h>
 #include <unistd.h>
-
-#include <algorithm>
 
 namespace asio = boost::asio;
 
@@ -26,59 +22,8 @@ using namespace asio::experimental::awaitable_operators;
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t chunk_size = 256 * 1024;
 
-// So much goes into a pipe that poll(2) says is writable, without blocking: PIPE_BUF.
-constexpr std::size_t ready_size = 4096;
-
-// One of the standard streams. It is waited for, but not made non-blocking: whoever else has it
-// open would see that. Files are always ready, and cannot be waited for.
-class standard_stream {
-public:
-    standard_stream(asio::any_io_executor executor, int fd)
-        : descriptor_(std::move(executor)), number_(fd) {
-        file_descriptor copy(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
-        error_code e = asio::error::bad_descriptor;
-        if (copy) descriptor_.assign(copy.get(), e);
-        if (!e) copy.release();
-        waits_ = !e;
-    }
-
-    asio::awaitable<std::size_t> read(mutable_bytes_view space, error_code& e) {
-        e = co_await wait(asio::posix::stream_descriptor::wait_read);
-        if (e) co_return 0;
-        const ssize_t n = ::read(number_, space.data(), space.size());
-        if (n < 0) e = last_system_error();
-        if (n == 0) e = asio::error::eof;
-        co_return n > 0 ? static_cast<std::size_t>(n) : 0;
-    }
-
-    asio::awaitable<error_code> write(bytes_view data) {
-        while (!data.empty()) {
-            const error_code e = co_await wait(asio::posix::stream_descriptor::wait_write);
-            if (e) co_return e;
-            const std::size_t size = waits_ ? std::min(data.size(), ready_size) : data.size();
-            const ssize_t n = ::write(number_, data.data(), size);
-            if (n < 0 && errno != EAGAIN && errno != EINTR) co_return last_system_error();
-            if (n > 0) data = data.subspan(static_cast<std::size_t>(n));
-        }
-        co_return error_code();
-    }
-
-private:
-    asio::awaitable<error_code> wait(asio::posix::stream_descriptor::wait_type what) {
-        if (!waits_) co_return error_code();
-        const auto [e] = co_await descriptor_.async_wait(what, as_result);
-        if (e != asio::error::operation_not_supported) co_return e;
-        waits_ = false;
-        co_return error_code();
-    }
-
-    asio::posix::stream_descriptor descriptor_;
-    const int number_;
-    bool waits_ = false;
-};
-
 asio::awaitable<void> copy_in(session& to) {
-    standard_stream in(co_await asio::this_coro::executor, STDIN_FILENO);
+    local_stream in(co_await asio::this_coro::executor, STDIN_FILENO);
     bytes space(chunk_size);
     error_code e;
     while (!e) {
@@ -96,7 +41,7 @@ asio::awaitable<void> copy_in(session& to) {
 // Up to the end of the stream; another error is one.
 template <class Stream>
 asio::awaitable<error_code> copy_out(Stream from, int fd) {
-    standard_stream out(co_await asio::this_coro::executor, fd);
+    local_stream out(co_await asio::this_coro::executor, fd);
     bytes space(chunk_size);
     for (;;) {
         const auto [e, n] = co_await from.async_read_some(asio::buffer(space), as_result);

@@ -47,5 +47,34 @@ TEST(SluiceFiles, TheLastNameOfAPathIsOneThatCanBeMade) {
     EXPECT_EQ(joined("", "b"), "b");
 }
 
+TEST(SluiceFiles, AHostAloneIsWhereTheServerPutsUs) {
+    const struct {
+        const char* text;
+        const char* host;  // null: it is none
+        const char* path;
+    } cases[] = {
+        {"host", "host", ""},      {"ada@host", "ada@host", ""}, {"host:", "host", ""},
+        {"host:/x", "host", "/x"}, {"[::1]", "::1", ""},         {"ada@[::1]", "ada@::1", ""},
+        {"", nullptr, ""},         {"./file", nullptr, ""},      {"/x", nullptr, ""},
+    };
+    for (const auto& c : cases) {
+        SCOPED_TRACE(c.text);
+        const auto place = start_or_place_of(c.text);
+        EXPECT_EQ(place.has_value(), c.host != nullptr);
+        if (!place || c.host == nullptr) continue;
+        EXPECT_EQ(place->host, c.host);
+        EXPECT_EQ(place->path, c.path);
+    }
+}
+
+TEST(SluiceFiles, AServersWordsAreShownWhereTheySayMore) {
+    const error_code e = errc::sftp_no_such_file;  // "no such file"
+    for (const char* text : {"", "No such file", "no such file.", "No Such File"})
+        EXPECT_EQ(added_words(e, text), "") << text;
+    EXPECT_EQ(added_words(e, "No such file or directory: /x"), " (No such file or directory: /x)");
+    EXPECT_EQ(added_words(errc::sftp_failure, "Failure"), "");
+    EXPECT_EQ(added_words(errc::sftp_failure, "quota exceeded"), " (quota exceeded)");
+}
+
 }  // namespace
 }  // namespace sluice
