@@ -59,6 +59,9 @@ asio::awaitable<void> client_login::prepare() {
         hosts_.hosts().ordered(protocol.transport.host_key_algorithms, known_as(), known_port());
 
     co_await identities_.load(options_);
+    std::erase_if(options_.host_based_keys, [&](const crypto::private_key& key) {
+        return !rsa_key_too_small(key.public_half(), options_.rsa_bits_min).empty();
+    });
     auto& auth = protocol.auth;
     auth.keys = identities_.shown();
     for (const auto& key : options_.host_based_keys)
@@ -99,7 +102,7 @@ std::uint16_t client_login::known_port() const {
 std::string client_login::server_name() const { return known_hosts_name(known_as(), known_port()); }
 
 asio::awaitable<bool> client_login::trusts(crypto::presented_key shown, std::string algorithm) {
-    if (revoked_by_file(shown)) co_return false;
+    if (revoked_by_file(shown) || too_small(shown)) co_return false;
     std::string note;
     if (shown.cert) {
         const auto found =
@@ -129,6 +132,17 @@ bool client_login::revoked_by_file(const crypto::presented_key& shown) {
                                 : "host keys may be revoked: " + revoked.error().message() + ", ";
     host_key_problem_ += options_.revoked_host_keys;
     return true;
+}
+
+bool client_login::too_small(const crypto::presented_key& shown) {
+    const auto judge = [&](std::string_view what, const crypto::public_key& key) {
+        const std::string why = rsa_key_too_small(key, options_.rsa_bits_min);
+        if (!why.empty())
+            host_key_problem_ = std::string(what) + " of " + server_name() + " is refused: " + why;
+        return !why.empty();
+    };
+    return judge("the host key", shown.key) ||
+           (shown.cert && judge("the authority", shown.cert->signature_key()));
 }
 
 asio::awaitable<bool> client_login::trusts_bare(crypto::public_key key, std::string algorithm,
@@ -194,7 +208,11 @@ known_hosts::update client_login::changes_for(std::span<const bytes_view> announ
     if (options_.update_host_keys == host_key_updates::off || known_key_.empty() ||
         std::ranges::none_of(announced, is_shown))
         return {};
-    return hosts_.hosts().changes_for(known_as(), known_port(), announced);
+    auto changes = hosts_.hosts().changes_for(known_as(), known_port(), announced);
+    std::erase_if(changes.learn, [&](const crypto::public_key& key) {
+        return !rsa_key_too_small(key, options_.rsa_bits_min).empty();
+    });
+    return changes;
 }
 
 asio::awaitable<void> client_login::update(known_hosts::update changes) {

@@ -53,6 +53,7 @@ private:
     boost::asio::awaitable<bool> trusts_bare(crypto::public_key key, std::string algorithm,
                                              std::string note);
     bool revoked_by_file(const crypto::presented_key& shown);
+    bool too_small(const crypto::presented_key& shown);
     void save(const crypto::public_key& key);
     // How known_hosts files name the server: by its alias alone where it has one.
     std::string_view known_as() const;

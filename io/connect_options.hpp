@@ -169,14 +169,20 @@ struct connect_options {
 
     asked<host_key_answer, host_key_question> on_unknown_host_key = {};
 
+    /// RSA keys of fewer bits are not used, whoever's they are: host keys, authorities of theirs,
+    /// keys to log in with (RequiredRSASize). Never less than limits::rsa_bits_min.
+    unsigned rsa_bits_min = 2048;
+
     // --- who we are ---
 
-    /// Private keys to log in with, tried first, then external ones, then those of the agent, then
-    /// files.
+    /// Private keys to log in with, tried first, then external ones. Then, as ssh(1), those of
+    /// identity_files that the agent holds, what else the agent holds, the other files.
     std::vector<crypto::private_key> keys = {};
     std::vector<external_key> external_keys = {};
 
-    /// nullopt: ~/.ssh/id_ed25519, id_ecdsa and id_rsa, as far as they are there.
+    /// nullopt: ~/.ssh/id_ed25519, id_ecdsa and id_rsa, as far as they are there. A public key, in
+    /// the file itself or in FILE.pub, stands for the agent's private half. A private key that
+    /// others may read is not used.
     std::optional<std::vector<std::string>> identity_files = {};
     bool identities_only = false;  // of an agent, only the keys of identity_files
 

@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <iterator>
 
 namespace asio = boost::asio;
 
@@ -21,52 +23,86 @@ namespace {
 constexpr unsigned passphrase_attempts = 3;  // NumberOfPasswordPrompts
 
 void log(const connect_options& options, std::string_view event, const std::string& subject,
-         error_code why) {
+         std::string why) {
     if (options.log)
-        options.log({log_severity::info, event, {{"path", subject}, {"reason", why.message()}}});
+        options.log({log_severity::info, event, {{"path", subject}, {"reason", std::move(why)}}});
 }
 
-// Errors: those of the system; too_long; permission_denied for one that others may read, which
-// ssh(1) does not use either.
-result<secret_bytes> read_key_file(const std::string& path) {
+void unusable(const connect_options& options, const std::string& path, std::string why) {
+    log(options, "identity_unusable", path, std::move(why));
+}
+
+struct key_file_text {
+    secret_bytes text;
+    mode_t exposed_mode = 0;  // of one that others may use, which ssh(1) does not use either; or 0
+};
+
+// Errors: those of the system; too_long.
+result<key_file_text> read_key_file(const std::string& path) {
     const file_descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     if (!file) return last_system_error();
     struct stat status {};
     if (::fstat(file.get(), &status) != 0) return last_system_error();
     if (!S_ISREG(status.st_mode)) return make_error_code(boost::system::errc::invalid_argument);
-    if (status.st_uid == ::getuid() && (status.st_mode & 077) != 0)
-        return make_error_code(boost::system::errc::permission_denied);
-    return read_secret(file.get(), limits::key_file_length_max);
+    auto text = read_secret(file.get(), limits::key_file_length_max);
+    if (!text) return text.error();
+    const bool exposed = status.st_uid == ::getuid() && (status.st_mode & 077) != 0;
+    return key_file_text{std::move(*text), exposed ? status.st_mode & 07777 : 0};
+}
+
+std::string permissions_too_open(mode_t mode) {
+    char text[64];
+    std::snprintf(text, sizeof text, "permissions %04o are too open: others have access",
+                  static_cast<unsigned>(mode));
+    return text;
 }
 
 asio::awaitable<result<crypto::private_key>> unlock(std::string path,
                                                     const connect_options& options) {
-    const auto text = read_key_file(path);
-    if (!text) co_return text.error();
-    auto contents = crypto::read_private_key(as_text(*text));
+    const auto file = read_key_file(path);
+    if (!file) co_return file.error();
+    if (file->exposed_mode != 0) co_return make_error_code(boost::system::errc::permission_denied);
+    auto contents = crypto::read_private_key(as_text(file->text));
     for (unsigned i = 0; i < passphrase_attempts && !contents; ++i) {
         const error_code e = contents.error();
         if (e != errc::passphrase_required && e != errc::wrong_passphrase) break;
         if (!options.on_passphrase) break;
         const auto passphrase = co_await options.on_passphrase(path);
         if (!passphrase) break;
-        contents = crypto::read_private_key(as_text(*text), as_text(*passphrase));
+        contents = crypto::read_private_key(as_text(file->text), as_text(*passphrase));
     }
     if (!contents) co_return contents.error();
     co_return std::move(contents->key);
 }
 
+std::string_view first_line(std::string_view text) { return text.substr(0, text.find('\n')); }
+
+std::optional<crypto::presented_key> presented_by(std::string_view line) {
+    if (auto key = crypto::public_key::from_line(line)) return std::move(*key);
+    if (auto cert = crypto::certificate::from_line(line)) return std::move(*cert);
+    return std::nullopt;
+}
+
 std::optional<crypto::public_key> read_public_half(const std::string& path) {
     const auto text = read_text_file(path + ".pub", limits::policy_file_length_max);
     if (!text) return std::nullopt;
-    auto key = crypto::public_key::from_line(text->substr(0, text->find('\n')));
+    auto key = crypto::public_key::from_line(first_line(*text));
     if (!key) return std::nullopt;
     return std::move(*key);
 }
 
 }  // namespace
 
-void identities::add(identity one) {
+std::string rsa_key_too_small(const crypto::public_key& key, unsigned bits_min) {
+    if (key.type() != "ssh-rsa" || key.bits() >= bits_min) return {};
+    return "RSA of " + std::to_string(key.bits()) + " bits, less than the " +
+           std::to_string(bits_min) + " of RequiredRSASize";
+}
+
+void identities::add(identity one, const connect_options& options) {
+    if (auto why = rsa_key_too_small(one.shown.key, options.rsa_bits_min); !why.empty())
+        return unusable(options, one.file.empty() ? one.shown.key.fingerprint() : one.file,
+                        std::move(why));
     const auto same = [&](const identity& other) { return other.shown == one.shown; };
     const auto known = std::ranges::find_if(list_, same);
     if (known == list_.end())
@@ -90,11 +126,12 @@ std::vector<crypto::presented_key> identities::shown() const {
 
 asio::awaitable<void> identities::load(const connect_options& options) {
     for (const auto& key : options.keys)
-        add({key.public_half(), key, {}});
+        add({key.public_half(), key, {}}, options);
     for (const auto& path : options.certificate_files)
         load_certificate(path, true, options);
     for (const auto& one : options.external_keys)
-        add({one.key, std::nullopt, {}, one.sign});
+        add({one.key, std::nullopt, {}, one.sign}, options);
+    const std::size_t given = list_.size();
 
     std::vector<std::string> files;
     if (options.identity_files) {
@@ -103,10 +140,31 @@ asio::awaitable<void> identities::load(const connect_options& options) {
         for (const char* name : {"/id_ed25519", "/id_ecdsa", "/id_rsa"})
             files.push_back(folder + name);
     }
-    if (!options.identities_only) co_await load_agent(options);
+    co_await ask_agent(options);
     for (const auto& path : files)
         co_await load_file(path, options.identity_files.has_value(), options);
-    if (options.identities_only) co_await load_agent(options);
+    arrange(given, options);
+}
+
+// As ssh(1), since a server counts what it is shown: behind what was given come the keys of files
+// that the agent holds, in its order, then what else it holds, then the other files.
+void identities::arrange(std::size_t given, const connect_options& options) {
+    auto rest = list_.begin() + static_cast<std::ptrdiff_t>(given);
+    for (const bytes& blob : held_)
+        for (auto one = rest; one != list_.end(); ++one)
+            if (one->shown.blob() == blob || one->shown.key.blob() == blob) {
+                std::rotate(rest, one, one + 1);
+                ++rest;
+            }
+    std::vector<identity> in_files(std::make_move_iterator(rest),
+                                   std::make_move_iterator(list_.end()));
+    list_.erase(rest, list_.end());
+    if (!options.identities_only)
+        for (const bytes& blob : held_)
+            if (auto shown = crypto::presented_key::from_blob(blob))  // else of an unknown type
+                add({std::move(*shown)}, options);
+    for (identity& one : in_files)
+        add(std::move(one), options);
 }
 
 // Its private half may come from anywhere, and later.
@@ -114,69 +172,88 @@ void identities::load_certificate(const std::string& path, bool asked_for,
                                   const connect_options& options) {
     const auto text = read_text_file(path, limits::policy_file_length_max);
     if (!text) {
-        if (asked_for) log(options, "identity_unusable", path, text.error());
+        if (asked_for) unusable(options, path, text.error().message());
         return;
     }
-    auto cert = crypto::certificate::from_line(text->substr(0, text->find('\n')));
-    if (!cert) return log(options, "identity_unusable", path, cert.error());
-    add({std::move(*cert)});
+    auto cert = crypto::certificate::from_line(first_line(*text));
+    if (!cert) return unusable(options, path, cert.error().message());
+    add({std::move(*cert)}, options);
+}
+
+// What has no private half in a file may be the agent's.
+void identities::load_public_half(crypto::presented_key half, const std::string& path,
+                                  bool asked_for, const connect_options& options) {
+    if (agent_holds(half.blob()) || agent_holds(half.key.blob())) {
+        load_certificate(path + "-cert.pub", false, options);
+        add({std::move(half)}, options);
+    } else if (asked_for) {
+        unusable(options, path, "a public key whose private half no agent has");
+    }
 }
 
 // With a .pub file beside it a key costs no passphrase before the server wants it.
 asio::awaitable<void> identities::load_file(std::string path, bool asked_for,
                                             const connect_options& options) {
-    const auto text = read_key_file(path);
-    if (!text) {
-        const bool absent = text.error() == boost::system::errc::no_such_file_or_directory;
-        if (asked_for || !absent) log(options, "identity_unusable", path, text.error());
-        // The private half may be the agent's.
-        if (auto half = read_public_half(path); half && options.identities_only) {
-            load_certificate(path + "-cert.pub", false, options);
-            add({std::move(*half), std::nullopt, path});
+    auto half = read_public_half(path);
+    const auto file = read_key_file(path);
+    if (!file) {
+        const bool absent = is_absent(file.error());
+        if (absent && half) {
+            load_public_half(std::move(*half), path, asked_for, options);
+            co_return;
         }
+        if (asked_for || !absent) unusable(options, path, file.error().message());
+        co_return;
+    }
+    if (auto named = presented_by(first_line(as_text(file->text)))) {
+        load_public_half(std::move(*named), path, asked_for, options);
+        co_return;
+    }
+    if (file->exposed_mode != 0) {
+        unusable(options, path, permissions_too_open(file->exposed_mode));
+        if (half && agent_holds(half->blob()))
+            load_public_half(std::move(*half), path, asked_for, options);
         co_return;
     }
     load_certificate(path + "-cert.pub", false, options);
-    auto contents = crypto::read_private_key(as_text(*text));
+    auto contents = crypto::read_private_key(as_text(file->text));
     if (contents) {
-        const crypto::public_key half = contents->key.public_half();
-        add({half, std::move(contents->key), path});
+        const crypto::public_key found = contents->key.public_half();
+        add({found, std::move(contents->key), path}, options);
     } else if (contents.error() != errc::passphrase_required) {
-        log(options, "identity_unusable", path, contents.error());
-    } else if (auto half = read_public_half(path)) {
-        add({std::move(*half), std::nullopt, path});
+        unusable(options, path, contents.error().message());
+    } else if (half) {
+        add({std::move(*half), std::nullopt, path}, options);
     } else {
         auto key = co_await unlock(path, options);
         if (!key) {
-            log(options, "identity_unusable", path, key.error());
+            unusable(options, path, key.error().message());
             co_return;
         }
         const crypto::public_key found = key->public_half();
-        add({found, std::move(*key), path});
+        add({found, std::move(*key), path}, options);
     }
 }
 
-asio::awaitable<void> identities::load_agent(const connect_options& options) {
+asio::awaitable<void> identities::ask_agent(const connect_options& options) {
     const std::string path = options.agent_socket.value_or(environment_agent());
     if (path.empty()) co_return;
     const auto connected = co_await agent_.connect(path);
     if (!connected) {
-        log(options, "agent_unusable", path, connected.error());
+        log(options, "agent_unusable", path, connected.error().message());
         co_return;
     }
     const auto held = co_await agent_.list();
     if (!held) {
-        log(options, "agent_unusable", path, held.error());
+        log(options, "agent_unusable", path, held.error().message());
         co_return;
     }
-    for (const agent_identity& one : *held) {
+    for (const agent_identity& one : *held)
         held_.push_back(one.key_blob);
-        auto shown = crypto::presented_key::from_blob(one.key_blob);
-        if (!shown) continue;  // of a type that we do not know
-        const auto same = [&](const identity& other) { return other.shown == *shown; };
-        const bool named = std::ranges::any_of(list_, same);
-        if (!options.identities_only && !named) add({std::move(*shown)});
-    }
+}
+
+bool identities::agent_holds(const bytes& blob) const {
+    return std::ranges::find(held_, blob) != held_.end();
 }
 
 // --- signing ----------------------------------------------------------------------------------
@@ -213,8 +290,8 @@ asio::awaitable<client_auth_answer> identities::sign(std::size_t index, std::str
         if (key && key->public_half() == shown.key)
             in_file->secret = std::move(*key);
         else
-            log(options, "identity_unusable", in_file->file,
-                key ? make_error_code(errc::bad_key_file) : key.error());
+            unusable(options, in_file->file,
+                     (key ? make_error_code(errc::bad_key_file) : key.error()).message());
     }
     const identity* const ready = find(shown.key, has_secret);
     if (ready == nullptr) co_return auth_declined{};
@@ -228,11 +305,8 @@ asio::awaitable<client_auth_answer> identities::sign(std::size_t index, std::str
 asio::awaitable<std::optional<bytes>> identities::sign_by_agent(crypto::presented_key shown,
                                                                 std::string algorithm, bytes data,
                                                                 agent_session_binding binding) {
-    const auto holds = [&](const bytes& blob) {
-        return std::ranges::find(held_, blob) != held_.end();
-    };
-    bytes blob = holds(shown.blob()) ? shown.blob() : shown.key.blob();
-    if (!agent_.connected() || !holds(blob)) co_return std::nullopt;
+    bytes blob = agent_holds(shown.blob()) ? shown.blob() : shown.key.blob();
+    if (!agent_.connected() || !agent_holds(blob)) co_return std::nullopt;
     if (!std::exchange(agent_bound_, true))
         static_cast<void>(co_await agent_.bind_session(binding));
     if (!agent_.connected()) co_return std::nullopt;

@@ -15,6 +15,10 @@
 
 namespace sluice {
 
+/// Private to io/: what is wrong with an RSA key of fewer bits than that (RequiredRSASize), for
+/// people; empty where nothing is.
+std::string rsa_key_too_small(const crypto::public_key& key, unsigned bits_min);
+
 /// Private to io/: the keys that a client may log in with, wherever their private halves are: in
 /// memory, elsewhere, in an agent, in files that may be encrypted.
 class identities {
@@ -46,9 +50,13 @@ private:
 
     boost::asio::awaitable<void> load_file(std::string path, bool asked_for,
                                            const connect_options& options);
-    boost::asio::awaitable<void> load_agent(const connect_options& options);
+    void load_public_half(crypto::presented_key half, const std::string& path, bool asked_for,
+                          const connect_options& options);
+    boost::asio::awaitable<void> ask_agent(const connect_options& options);
+    void arrange(std::size_t given, const connect_options& options);
     void load_certificate(const std::string& path, bool asked_for, const connect_options& options);
-    void add(identity one);
+    void add(identity one, const connect_options& options);
+    bool agent_holds(const bytes& blob) const;
     template <class Accepts>
     identity* find(const crypto::public_key& key, Accepts accepts);
     boost::asio::awaitable<std::optional<bytes>> sign_by_agent(crypto::presented_key shown,

@@ -204,6 +204,7 @@ boost::system::result<connect_options, ssh_config_error> connect_options_from(
     o.known_hosts_files = known_hosts_of(c);
     o.hash_known_hosts = *c.hash_known_hosts;
 
+    o.rsa_bits_min = unsigned_of(*c.required_rsa_size);
     o.update_host_keys = updates_of(*c.update_host_keys);
 
     o.identities_only = *c.identities_only;

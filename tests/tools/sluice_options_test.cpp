@@ -61,12 +61,14 @@ TEST(SluiceOptions, HostUserAndPort) {
 }
 
 TEST(SluiceOptions, SettingsAreThoseOfSshConfig) {
-    const auto o = understood(with(
-        {"StrictHostKeyChecking=accept-new", "userknownhostsfile /a /b", "IdentityFile=one",
-         "IdentityFile = two", "ConnectTimeout=7", "ServerAliveInterval=0", "ServerAliveCountMax=9",
-         "IdentitiesOnly=yes", "IdentityAgent=none", "HashKnownHosts=yes", "Ciphers=aes256-ctr",
-         "MACs=-hmac-sha2-512-etm@openssh.com", "KexAlgorithms=+ecdh-sha2-nistp256",
-         "HostKeyAlgorithms=ssh-ed25519", "NumberOfPasswordPrompts=1", "Port=5", "Port=6"}));
+    const auto o = understood(
+        with({"StrictHostKeyChecking=accept-new", "userknownhostsfile /a /b", "IdentityFile=one",
+              "IdentityFile = two", "ConnectTimeout=7", "ServerAliveInterval=0",
+              "ServerAliveCountMax=9", "IdentitiesOnly=yes", "IdentityAgent=none",
+              "HashKnownHosts=yes", "Ciphers=aes256-ctr", "MACs=-hmac-sha2-512-etm@openssh.com",
+              "KexAlgorithms=+ecdh-sha2-nistp256", "HostKeyAlgorithms=ssh-ed25519",
+              "NumberOfPasswordPrompts=1", "Port=5", "Port=6", "RequiredRSASize=3072"}));
+    EXPECT_EQ(o.rsa_bits_min, 3072u);
     EXPECT_EQ(o.host_keys_unknown, host_key_policy::accept_new);
     EXPECT_EQ(o.known_hosts_files, (std::vector<std::string>{"/a", "/b", "/etc/ssh/ssh_known_hosts",
                                                              "/etc/ssh/ssh_known_hosts2"}));
