@@ -28,7 +28,11 @@ constexpr std::chrono::seconds linger{2};  // as endpoint/'s own
 // What the two directions of a relay share.
 struct relayed {
     relayed(stream_socket from, session over)
-        : socket(std::move(from)), channel(std::move(over)), timer(channel.get_executor()) {}
+        : socket(std::move(from)), channel(std::move(over)), timer(channel.get_executor()) {
+        // Pieces go on as they come, whoever connected. A unix socket has no such option.
+        error_code ignored;
+        socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+    }
 
     void reset_socket() {
         error_code ignored;
@@ -174,8 +178,6 @@ asio::awaitable<void> connect_through(session channel, std::shared_ptr<dialler> 
         channel.core()->send([why](mux_port& p) { p.refuse_open(reason_of(why), why.message()); });
         co_return;
     }
-    error_code ignored;
-    socket->set_option(asio::ip::tcp::no_delay(true), ignored);
     channel.core()->send([](mux_port& p) { p.accept_open(); });
     stream_socket connected(std::move(*socket));
     static_cast<void>(co_await relay(std::move(connected), std::move(channel), as_result));

@@ -3,17 +3,21 @@
 
 #include "sluice/io/forwarding.hpp"
 
+#include "sluice/io/file_descriptor.hpp"
 #include "sluice/tests/support/client_side.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/read.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 
 #include <gtest/gtest.h>
 
+#include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 // gcc 12 does not see that Asio allocates coroutine frames with the function that it frees them by.
 #if defined(__GNUC__) && !defined(__clang__)
@@ -106,6 +110,37 @@ struct through {
     error_code ended;
     std::optional<relay_report> relayed;
 };
+
+bool delays(int fd) {
+    int value = 0;
+    socklen_t size = sizeof value;
+    EXPECT_EQ(::getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &value, &size), 0);
+    return value == 0;
+}
+
+// Two small pieces would wait for each other's acknowledgement.
+TEST(Forwarding, NeitherSocketOfARelayDelaysSmallPieces) {
+    through t;
+    EXPECT_TRUE(run_to_end(t.s, [&]() -> asio::awaitable<void> {
+        co_await t.log_in();
+        session channel = co_await t.open();
+        tcp::acceptor local(t.s.context, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+        t.near.connect(local.local_endpoint());
+        tcp::socket accepted = co_await local.async_accept(asio::use_awaitable);
+        const file_descriptor same(::dup(accepted.native_handle()));
+        EXPECT_TRUE(delays(same.get()));
+        asio::generic::stream_protocol::socket from(std::move(accepted));
+        start_relay(std::move(from), std::move(channel),
+                    [&t](error_code, relay_report r) { t.relayed = std::move(r); });
+        co_await write_all(t.near, "x");
+        std::array<char, 1> got{};
+        co_await asio::async_read(t.far, asio::buffer(got), asio::use_awaitable);
+        EXPECT_FALSE(delays(same.get()));
+        t.near.shutdown(tcp::socket::shutdown_send);
+        t.far.shutdown(tcp::socket::shutdown_send);
+        co_await t.joined();
+    }()));
+}
 
 // Each direction ends on its own, and behind its last byte.
 TEST(Acceptance21, AFinIsAnEofAndBack) {
