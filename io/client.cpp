@@ -131,7 +131,8 @@ void connection::start_open_sftp(shared c, completion<sftp_client> done) {
 void connection::start_open_direct_tcpip(shared c, std::string host, std::uint16_t port,
                                          completion<session> done) {
     c->async_open(
-        [host = std::move(host), port](mux& channels) {
+        [owner = c.get(), host = std::move(host), port](mux& channels) -> result<channel_id> {
+            if (owner->login().host_key_changed()) return errc::host_key_rejected;
             // Nobody connected to us, so there is no originator to tell of.
             return channels.open(direct_tcpip_channel{host, port, "127.0.0.1", 0});
         },

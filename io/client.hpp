@@ -102,7 +102,8 @@ public:
     }
 
     /// Has the server connect to `host` and `port` (RFC 4254 §7.2). Errors: connect_failed and
-    /// those of open_session.
+    /// those of open_session; host_key_rejected where host_key_policy::accept_any let in a server
+    /// whose key has changed.
     template <class Token = boost::asio::use_awaitable_t<>>
     auto open_direct_tcpip(std::string host, std::uint16_t port, Token&& token = {}) {
         return boost::asio::async_initiate<Token, void(error_code, session)>(

@@ -101,13 +101,23 @@ std::uint16_t client_login::known_port() const {
 
 std::string client_login::server_name() const { return known_hosts_name(known_as(), known_port()); }
 
+// As ssh(1): what is known for the host alone is known for its other ports, where nothing is said
+// of that port. A key that is revoked for the host is revoked there too.
+template <class... What>
+known_hosts::match client_login::lookup(const What&... what) const {
+    const auto found = hosts_.hosts().lookup(known_as(), known_port(), what...);
+    if (found.what != known_hosts::verdict::unknown || known_port() == ssh_port) return found;
+    const auto portless = hosts_.hosts().lookup(known_as(), ssh_port, what...);
+    const bool counts = portless.what == known_hosts::verdict::known ||
+                        portless.what == known_hosts::verdict::revoked;
+    return counts ? portless : found;
+}
+
 asio::awaitable<bool> client_login::trusts(crypto::presented_key shown, std::string algorithm) {
     if (revoked_by_file(shown) || too_small(shown)) co_return false;
     std::string note;
     if (shown.cert) {
-        const auto found =
-            hosts_.hosts().lookup(known_as(), known_port(), *shown.cert, system_seconds(),
-                                  options_.ca_signature_algorithms);
+        const auto found = lookup(*shown.cert, system_seconds(), options_.ca_signature_algorithms);
         if (found.what == known_hosts::verdict::known) co_return true;
         if (found.what == known_hosts::verdict::revoked) {
             host_key_problem_ = "the certificate of " + server_name() +
@@ -147,7 +157,7 @@ bool client_login::too_small(const crypto::presented_key& shown) {
 
 asio::awaitable<bool> client_login::trusts_bare(crypto::public_key key, std::string algorithm,
                                                 std::string note) {
-    const auto found = hosts_.hosts().lookup(known_as(), known_port(), key);
+    const auto found = lookup(key);
     const std::string shown = std::string(key.type()) + " key of " + server_name() + " (" +
                               key.fingerprint() + ")" + note;
     switch (found.what) {
@@ -160,6 +170,10 @@ asio::awaitable<bool> client_login::trusts_bare(crypto::public_key key, std::str
     case known_hosts::verdict::known: known_key_ = key.blob(); co_return true;
     case known_hosts::verdict::changed:
         if (std::ranges::find(options_.host_keys, key) != options_.host_keys.end()) co_return true;
+        if (options_.host_keys_unknown == host_key_policy::accept_any) {
+            trust_no_further(key, found);
+            co_return true;
+        }
         host_key_problem_ =
             "the " + shown + " is not the one that is known: " + hosts_.place(found);
         co_return false;
@@ -176,7 +190,8 @@ asio::awaitable<bool> client_login::trusts_bare(crypto::public_key key, std::str
     auto answer = host_key_answer::refuse;
     switch (options_.host_keys_unknown) {
     case host_key_policy::strict: break;
-    case host_key_policy::accept_new: answer = host_key_answer::accept_and_save; break;
+    case host_key_policy::accept_new:
+    case host_key_policy::accept_any: answer = host_key_answer::accept_and_save; break;
     case host_key_policy::ask:
         if (options_.on_unknown_host_key) {
             host_key_question question{options_.host, options_.port, key, std::move(algorithm)};
@@ -189,7 +204,25 @@ asio::awaitable<bool> client_login::trusts_bare(crypto::public_key key, std::str
     co_return answer != host_key_answer::refuse;
 }
 
+// Who accepts a key that has changed may talk to anybody: as ssh(1) we only prove who we are.
+void client_login::trust_no_further(const crypto::public_key& key,
+                                    const known_hosts::match& known) {
+    host_key_changed_ = true;
+    auto& methods = options_.protocol.auth.methods;
+    std::erase(methods, "password");
+    std::erase(methods, "keyboard-interactive");
+    options_.forward_agent.reset();
+    options_.update_host_keys = host_key_updates::off;
+    if (options_.log)
+        options_.log({log_severity::error,
+                      "host_key_changed",
+                      {{"host", server_name()},
+                       {"key", std::string(key.type()) + ' ' + key.fingerprint()},
+                       {"known", hosts_.place(known)}}});
+}
+
 void client_login::save(const crypto::public_key& key) {
+    if (hosts_.keeps_nothing()) return;
     const error_code e = hosts_.add(known_as(), known_port(), key, options_.hash_known_hosts);
     if (!options_.log) return;
     if (e)

@@ -43,6 +43,10 @@ public:
     /// We are logged in: forgets every secret and whom to ask, and leaves the agent.
     void finish();
 
+    /// The server's key is not the one that is known, and was accepted all the same: whoever it is
+    /// gets no passwords and forwards nothing.
+    bool host_key_changed() const { return host_key_changed_; }
+
     /// Why the host key was refused, if it was.
     const std::string& host_key_problem() const { return host_key_problem_; }
 
@@ -54,6 +58,9 @@ private:
                                              std::string note);
     bool revoked_by_file(const crypto::presented_key& shown);
     bool too_small(const crypto::presented_key& shown);
+    template <class... What>
+    known_hosts::match lookup(const What&... what) const;
+    void trust_no_further(const crypto::public_key& key, const known_hosts::match& known);
     void save(const crypto::public_key& key);
     // How known_hosts files name the server: by its alias alone where it has one.
     std::string_view known_as() const;
@@ -64,6 +71,7 @@ private:
     known_hosts_files hosts_;
     identities identities_;
     std::string host_key_problem_;
+    bool host_key_changed_ = false;
     bytes known_key_;  // blob of the host key, if it is in the known hosts; else empty
 };
 

@@ -65,11 +65,16 @@ enum class host_key_answer {
     accept_and_save,  // to the first of known_hosts_files
 };
 
-/// Servers that are not known. A key that changed or was revoked is refused whatever this says.
+/// Servers that are not known. A key that was revoked is refused whatever this says, and one that
+/// changed by all but the last.
 enum class host_key_policy {
     strict,      // refused
     accept_new,  // accepted and saved (StrictHostKeyChecking=accept-new)
     ask,         // `on_unknown_host_key` decides
+    /// StrictHostKeyChecking=no: as accept_new, and so is a key that changed, for this connection
+    /// only. That is logged as "host_key_changed", no password goes to such a server, and nothing
+    /// is forwarded by way of it.
+    accept_any,
 };
 
 /// What a server's announcement of its host keys changes in the first of known_hosts_files.

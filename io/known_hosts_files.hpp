@@ -30,6 +30,9 @@ public:
     /// "FILE:LINE" of what a lookup found.
     std::string place(const known_hosts::match& found) const;
 
+    /// Whether the first file is /dev/null: what is added there is gone, as was wished.
+    bool keeps_nothing() const { return !paths_.empty() && paths_.front() == "/dev/null"; }
+
     /// Appends a key to the first file, which is made where it is not there, with its folder.
     /// Errors: those of the system; bad_value for a name that no line could hold.
     error_code add(std::string_view host, std::uint16_t port, const crypto::public_key& key,

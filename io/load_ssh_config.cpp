@@ -32,6 +32,7 @@ address_family family_of(const std::string& word) {
 
 host_key_policy policy_of(const std::string& word) {
     if (word == "true") return host_key_policy::strict;
+    if (word == "false") return host_key_policy::accept_any;
     return word == "ask" ? host_key_policy::ask : host_key_policy::accept_new;
 }
 
@@ -203,8 +204,8 @@ boost::system::result<connect_options, ssh_config_error> connect_options_from(
     o.host_keys_unknown = policy_of(*c.strict_host_key_checking);
     o.known_hosts_files = known_hosts_of(c);
     o.hash_known_hosts = *c.hash_known_hosts;
-
     o.rsa_bits_min = unsigned_of(*c.required_rsa_size);
+
     o.update_host_keys = updates_of(*c.update_host_keys);
 
     o.identities_only = *c.identities_only;

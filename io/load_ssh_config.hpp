@@ -36,9 +36,9 @@ boost::system::result<ssh_client_settings, ssh_config_error> load_ssh_config(
 
 /// Applies resolved values: a line a keyword. The servers of ProxyJump are not looked up.
 ///
-/// Departures from ssh(1): StrictHostKeyChecking no is as accept-new, a key that changed is refused
-/// always. CheckHostIP, KnownHostsCommand, VerifyHostKeyDNS, NoHostAuthenticationForLocalhost,
-/// RequiredRSASize, GSSAPI and connection sharing have no effect.
+/// Departures from ssh(1): a key that was revoked is refused whatever StrictHostKeyChecking says.
+/// CheckHostIP, KnownHostsCommand, VerifyHostKeyDNS, NoHostAuthenticationForLocalhost,
+/// GSSAPI and connection sharing have no effect.
 boost::system::result<connect_options, ssh_config_error> connect_options_from(
     const ssh_config& config, const ssh_config_system& system);
 

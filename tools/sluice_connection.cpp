@@ -30,6 +30,12 @@ asio::awaitable<work_done> run(client_settings settings, bool verbose,
     co_return done;
 }
 
+// As loud as ssh(1) says it.
+void warn_of_changed_key(const log_record&) {
+    complain("WARNING: THE HOST KEY HAS CHANGED. Somebody may be listening in on what follows.");
+    complain("Passwords are not sent, and nothing is forwarded. What was known:");
+}
+
 // Banners and what is logged go to standard error, as LogLevel and -v say.
 void speak_of(connect_options& o, bool tells, bool verbose) {
     if (tells)
@@ -42,6 +48,7 @@ void speak_of(connect_options& o, bool tells, bool verbose) {
                        : tells ? log_severity::info
                                : log_severity::error))
             return;
+        if (r.event == "host_key_changed") warn_of_changed_key(r);
         std::string line(r.event);
         for (const auto& [name, value] : r.fields)
             line += ' ' + std::string(name) + '=' + value;

@@ -1,5 +1,6 @@
 #include "sluice/tools/sluice_terminal.hpp"
 
+#include "sluice/auth/known_hosts.hpp"
 #include "sluice/io/file_descriptor.hpp"
 #include "sluice/tools/sluice_text.hpp"
 #include "sluice/wire/limits.hpp"
@@ -59,9 +60,9 @@ private:
 
 host_key_answer ask_host_key(const host_key_question& q) {
     const std::string fingerprint = q.key.fingerprint();
-    std::string prompt = "The authenticity of host '" + printable(q.host) +
-                         "' can't be established.\n" + std::string(q.key.type()) +
-                         " key fingerprint is " + fingerprint +
+    std::string prompt = "The authenticity of host '" +
+                         printable(known_hosts_name(q.host, q.port)) + "' can't be established.\n" +
+                         std::string(q.key.type()) + " key fingerprint is " + fingerprint +
                          ".\nAre you sure you want to continue connecting (yes/no/[fingerprint])? ";
     for (;;) {
         const auto answer = ask_line(prompt);

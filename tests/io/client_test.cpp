@@ -311,6 +311,10 @@ TEST(ClientHostKeys, AreJudgedByThePolicy) {
         {"ask, save", ask, host_key_case::nobody, host_key_answer::accept_and_save, true, true},
         {"ask, changed", ask, host_key_case::another, host_key_answer::accept_and_save, false,
          false},
+        {"any, unknown", accept_any, host_key_case::nobody, {}, true, true},
+        {"any, known", accept_any, host_key_case::itself, {}, true, false},
+        {"any, changed", accept_any, host_key_case::another, {}, true, false},
+        {"any, revoked", accept_any, host_key_case::revoked, {}, false, false},
     };
     for (const auto& c : cases) {
         for (const bool hashed : {false, true}) {
@@ -366,6 +370,127 @@ TEST(ClientHostKeys, AreJudgedByThePolicy) {
             EXPECT_EQ(named, c.known != host_key_case::nobody || (c.saved && !hashed));
         }
     }
+}
+
+// As ssh(1): where nothing is said of the port, what is known of the host counts, if it is this
+// key.
+TEST(ClientHostKeys, OfAHostAreThoseOfItsOtherPorts) {
+    const auto other = crypto::private_key::generate("ssh-ed25519")->public_half();
+    const auto authority = test::test_authority().public_half();
+    const auto certified = test::certified_host_key("ssh-ed25519", {"127.0.0.1"});
+    const std::string ours = "127.0.0.1 " + test::test_options().host_keys.front().line() + '\n';
+    struct {
+        const char* name;
+        std::string line;  // "PORT" stands for the port
+        bool certificate;
+        bool accepted;
+    } cases[] = {
+        {"the host", ours, false, true},
+        {"a list", "192.0.2.1," + ours, false, true},
+        {"another key of the host", "127.0.0.1 " + other.line() + '\n', false, false},
+        {"another key of the port", ours + "[127.0.0.1]:PORT " + other.line() + '\n', false, false},
+        {"revoked", "@revoked " + ours, false, false},
+        {"an authority", "@cert-authority 127.0.0.1 " + authority.line() + '\n', true, true},
+        {"another authority", "@cert-authority 127.0.0.1 " + other.line() + '\n', true, false},
+    };
+    for (const auto& c : cases) {
+        SCOPED_TRACE(c.name);
+        test::temp_dir dir;
+        served s;
+        if (c.certificate) s.options.protocol.transport.host_keys = {certified};
+        s.start();
+        std::string text = c.line;
+        if (const auto at = text.find("PORT"); at != text.npos)
+            text.replace(at, 4, std::to_string(s.address.port()));
+        std::ofstream(dir / "known_hosts") << text;
+        connect_options options = test::test_options();
+        options.host_keys.clear();
+        options.known_hosts_files = {{dir / "known_hosts"}};
+        EXPECT_TRUE(run_to_end(s, [&]() -> asio::awaitable<void> {
+            auto [e, connected] = co_await test::connect_to(s, carrier::tcp, options);
+            EXPECT_EQ(e, c.accepted ? error_code() : errc::host_key_rejected);
+            if (!e) co_await connected.close();
+        }()));
+        EXPECT_EQ(text_of(dir / "known_hosts"), text) << "nothing is added";
+    }
+}
+
+// As ssh(1) with StrictHostKeyChecking=no: whoever that is may see who we are, and no more.
+TEST(ClientHostKeys, AChangedOneThatIsAcceptedGetsNoPasswordsAndForwardsNothing) {
+    test::temp_dir dir;
+    const std::string file = dir / "known_hosts";
+    const auto key = crypto::private_key::generate("ssh-ed25519").value();
+    served s;
+    bool guessed = false;
+    s.options.protocol.auth.method_chains = {{"password"}, {"publickey"}, {"keyboard-interactive"}};
+    s.options.logins = std::make_shared<test::test_logins>(
+        [&](login_attempt a) -> asio::awaitable<login_verdict> {
+            guessed = guessed || a.question.what == auth_question::kind::password;
+            const bool in = a.question.key == key.public_half();
+            co_return login_verdict{in ? auth_answer::accept : auth_answer::refuse, {}};
+        },
+        [&](login_attempt, conversation&) -> asio::awaitable<login_verdict> {
+            guessed = true;
+            co_return login_verdict{};
+        });
+    s.options.permit_connect = [](const session_info&, const std::string&, std::uint16_t) {
+        return connect_answer::permit;
+    };
+    s.start();
+    connect_options options = test::test_options();
+    options.host_keys.clear();
+    options.known_hosts_files = {{file}};
+    options.host_keys_unknown = host_key_policy::accept_any;
+    options.password = secret_bytes(as_bytes("sesame"));
+    options.on_prompts = [](client_auth_question) {
+        return std::optional(std::vector<secret_bytes>());
+    };
+    std::vector<std::string> events;
+    options.log = [&](const log_record& r) {
+        if (r.level == log_severity::error) events.emplace_back(r.event);
+    };
+    const auto other = crypto::private_key::generate("ssh-ed25519")->public_half();
+    std::ofstream(file) << known_hosts_line("127.0.0.1", s.address.port(), other).value();
+    EXPECT_TRUE(run_to_end(s, [&]() -> asio::awaitable<void> {
+        auto [denied, nothing] = co_await test::connect_to(s, carrier::tcp, options);
+        EXPECT_EQ(denied, errc::auth_denied);
+        EXPECT_FALSE(guessed);
+        options.keys = {key};
+        auto [e, c] = co_await test::connect_to(s, carrier::tcp, options);
+        EXPECT_FALSE(e) << e.message();
+        if (e) co_return;
+        const auto [refused, channel] =
+            co_await c.open_direct_tcpip("127.0.0.1", s.address.port(), as_values);
+        EXPECT_EQ(refused, errc::host_key_rejected);
+        const auto [failed, ran] = co_await c.run("echo there", run_options::usual(), as_values);
+        EXPECT_FALSE(failed) << failed.message();
+        co_await c.close();
+    }()));
+    EXPECT_EQ(events, (std::vector<std::string>{"host_key_changed", "host_key_changed"}));
+    // A server that is merely new is trusted, as far as one may.
+    std::ofstream(file, std::ios::trunc) << "";
+    EXPECT_TRUE(run_to_end(s, [&]() -> asio::awaitable<void> {
+        options.keys.clear();
+        auto [e, c] = co_await test::connect_to(s, carrier::tcp, options);
+        EXPECT_TRUE(guessed);
+    }()));
+}
+
+TEST(ClientHostKeys, AreNotKeptInDevNullAndThatIsNoNews) {
+    served s;
+    s.start();
+    connect_options options = test::test_options();
+    options.host_keys.clear();
+    options.known_hosts_files = {{"/dev/null"}};
+    options.host_keys_unknown = host_key_policy::accept_any;
+    std::vector<std::string> events;
+    options.log = [&](const log_record& r) { events.emplace_back(r.event); };
+    EXPECT_TRUE(run_to_end(s, [&]() -> asio::awaitable<void> {
+        auto [e, c] = co_await test::connect_to(s, carrier::tcp, options);
+        EXPECT_FALSE(e) << e.message();
+        if (!e) co_await c.close();
+    }()));
+    EXPECT_TRUE(events.empty());
 }
 
 TEST(ClientHostKeys, ANewOneIsAppendedOnALineOfItsOwn) {

@@ -531,11 +531,13 @@ TEST(SshConfig, WithoutAWordTheLibrarysDefaultsHold) {
     EXPECT_EQ(o.protocol.auth.public_key_algorithms, usual.protocol.auth.public_key_algorithms);
 }
 
-TEST(SshConfig, AChangedKeyIsNeverAccepted) {
+TEST(SshConfig, AChangedKeyIsAcceptedOnlyByNo) {
     made_up m;
-    for (const char* word : {"no", "off", "accept-new"})
+    for (const char* word : {"no", "off"})
         EXPECT_EQ(options_from(m, "StrictHostKeyChecking " + std::string(word)).host_keys_unknown,
-                  host_key_policy::accept_new);
+                  host_key_policy::accept_any);
+    EXPECT_EQ(options_from(m, "StrictHostKeyChecking accept-new").host_keys_unknown,
+              host_key_policy::accept_new);
 }
 
 TEST(SshConfig, JumpHostsHaveTheirOwnSettings) {
