@@ -2,6 +2,7 @@
 
 #include "sluice/auth/known_hosts.hpp"
 #include "sluice/io/file_descriptor.hpp"
+#include "sluice/tools/sluice_askpass.hpp"
 #include "sluice/tools/sluice_text.hpp"
 #include "sluice/wire/limits.hpp"
 
@@ -14,6 +15,8 @@
 
 namespace sluice {
 namespace {
+
+constexpr unsigned answers_max = 10;  // a program may give the same one for ever
 
 // The controlling terminal, with echo off while it lives if so wanted.
 class terminal_conversation {
@@ -64,12 +67,13 @@ host_key_answer ask_host_key(const host_key_question& q) {
                          printable(known_hosts_name(q.host, q.port)) + "' can't be established.\n" +
                          std::string(q.key.type()) + " key fingerprint is " + fingerprint +
                          ".\nAre you sure you want to continue connecting (yes/no/[fingerprint])? ";
-    for (;;) {
+    for (unsigned i = 0; i < answers_max; ++i) {
         const auto answer = ask_line(prompt);
         if (!answer || *answer == "no") return host_key_answer::refuse;
         if (*answer == "yes" || *answer == fingerprint) return host_key_answer::accept_and_save;
         prompt = "Please type 'yes', 'no' or the fingerprint: ";
     }
+    return host_key_answer::refuse;
 }
 
 std::size_t columns() {
@@ -88,15 +92,20 @@ std::string heading(const client_auth_question& q, const std::string& mark) {
 }  // namespace
 
 std::optional<secret_bytes> ask_secret(const std::string& prompt) {
+    if (const auto program = askpass_program()) return ask_by_program(*program, prompt);
     terminal_conversation terminal(false);
     if (!terminal.say(prompt)) return std::nullopt;
     return terminal.line();
 }
 
 std::optional<std::string> ask_line(const std::string& prompt) {
-    terminal_conversation terminal(true);
-    if (!terminal.say(prompt)) return std::nullopt;
-    const auto line = terminal.line();
+    std::optional<secret_bytes> line;
+    if (const auto program = askpass_program()) {
+        line = ask_by_program(*program, prompt);
+    } else {
+        terminal_conversation terminal(true);
+        if (terminal.say(prompt)) line = terminal.line();
+    }
     if (!line) return std::nullopt;
     return std::string(as_text(*line));
 }

@@ -7,8 +7,9 @@
 
 namespace sluice {
 
-/// Asks the user on the controlling terminal, whatever the standard streams are. Blocks, as ssh(1)
-/// does. Nothing where there is no terminal or no answer.
+/// Asks the user on the controlling terminal, whatever the standard streams are, or by a program as
+/// SSH_ASKPASS and SSH_ASKPASS_REQUIRE of ssh(1) say. Blocks, as ssh(1) does. Nothing where there
+/// is no terminal or no answer.
 std::optional<secret_bytes> ask_secret(const std::string& prompt);
 std::optional<std::string> ask_line(const std::string& prompt);
 
