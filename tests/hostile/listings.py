@@ -4,9 +4,10 @@
 import os
 import pathlib
 import signal
+import struct
 import subprocess
 
-from lying_server import Files, Server, peak, serving
+from lying_server import Files, Server, peak, serving, string
 from support import PATIENCE, check, main, until
 
 MEMORY_MAX = 96 << 20   # bytes: entries to sort, one answer for each directory it is in, and the rest
@@ -197,5 +198,27 @@ def names(program, setup):
         check(b"names left out" in done.stderr and b": 6" in done.stderr, f"said {done.stderr}")
 
 
+def words(program, setup):
+    """what a server says to an error is shown, without what would control a terminal"""
+    class Full(Files):
+        def is_directory(self, path):
+            return False
+
+        def answer(self, kind, body):
+            if kind == 3:
+                return bytes([101]), (struct.pack(">I", 4) + string(b"quota of 3 files\x1b[2J\n")
+                                      + string(b""))
+            return super().answer(kind, body)
+
+    source = setup.folder / "source"
+    source.write_text("text")
+    with Server(setup, serving(Full())) as server:
+        done = subprocess.run(server.argv(program, "put", source, "asked@127.0.0.1:there"),
+                              capture_output=True, timeout=PATIENCE)
+    check(done.returncode == 1, f"ended with {done.returncode}")
+    want = b"cannot open there on the server: failure (quota of 3 files?[2J?)"
+    check(want in done.stderr, f"said {done.stderr}")
+
+
 if __name__ == "__main__":
-    main([ls, ls_of_many, ls_into_nowhere, get, depth, full_and_deep, names], client=True)
+    main([ls, ls_of_many, ls_into_nowhere, get, depth, full_and_deep, names, words], client=True)

@@ -230,6 +230,15 @@ class Case:
         self.sluice("ls", self.at("/"), settings=("Ciphers=aes256-cbc",), status=255)
 
 
+def startup_file(program, setup, sshd):
+    """A server whose shell prints something before SFTP begins."""
+    words = "Welcome to this machine"
+    with peers.Server(setup, "sshd", sshd, {"ForceCommand": f"echo '{words}'; sleep 1"}) as loud:
+        said = Case(program, setup, loud).sluice("ls", f"{loud.user}@{HOST}:", status=255).stderr
+    for text in ("is not SFTP", words, "startup file"):
+        check(text in said.decode(), f"{text} is not in {said}")
+
+
 def main():
     program = os.path.abspath(sys.argv[1])
     sshd = shutil.which("sshd") or "/usr/sbin/sshd"
@@ -247,6 +256,7 @@ def main():
                     ("folder modes", case.folder_modes), ("dates", case.dates),
                     ("links to folders", case.links_to_folders), ("streams", case.streams),
                     ("start folder", case.start_folder),
+                    ("startup file", lambda: startup_file(program, setup, sshd)),
                     ("failures", case.failures)]
             for cipher in ("aes128-gcm@openssh.com", "chacha20-poly1305@openssh.com", "aes256-ctr"):
                 plan.append((f"large {cipher}", lambda cipher=cipher: case.large(cipher)))
