@@ -47,7 +47,8 @@ client_connection::client_connection(std::unique_ptr<byte_stream> stream,
     : login_(std::move(login)),
       endpoint_(login_->config(), now()),
       pump_(std::move(stream), endpoint_, *this),
-      tasks_(pump_.executor()) {}
+      tasks_(pump_.executor()),
+      keys_due_(pump_.executor()) {}
 
 client_connection::~client_connection() {
     for (const auto& [id, entry] : channels_)
@@ -67,6 +68,7 @@ void client_connection::async_login(completion<> done) {
     asio::dispatch(executor(),
                    [self = shared_from_this(), operation = begin(std::move(done))]() mutable {
                        self->logging_in_ = std::move(operation);
+                       self->await_keys();
                        self->pump_.run();
                    });
 }
@@ -196,6 +198,10 @@ connect_failure client_connection::failure() const {
     } else if (f.error == errc::connection_lost && pump_.stream_error()) {
         f.text += ": " + pump_.stream_error().message();
     }
+    if (keys_overdue_) {
+        const connect_options& o = login_->options();
+        f.text = "no key exchange with " + known_hosts_name(o.host, o.port) + " in time";
+    }
     if (f.error == errc::auth_denied) {
         f.can_continue = endpoint_.can_continue();
         f.text += " (" + f.can_continue + ")";
@@ -217,6 +223,7 @@ void client_connection::take_events() {
 
 void client_connection::on_event(client_event& event) {
     if (auto* shown = std::get_if<host_key_event>(&event)) {
+        await_no_keys();
         ask(judge(shared_from_this(), std::move(*shown)));
     } else if (std::holds_alternative<auth_question_event>(event)) {
         ask(answer(shared_from_this()));
@@ -226,6 +233,7 @@ void client_connection::on_event(client_event& event) {
         login_->finish();
         if (logging_in_) logging_in_.post({});
     } else if (const auto* keys = std::get_if<keys_changed_event>(&event)) {
+        await_no_keys();
         if (!keys->first) rekeys_.post_all({});
     } else if (auto* proven = std::get_if<host_keys_proven_event>(&event)) {
         on_proven(std::move(proven->keys));
@@ -417,6 +425,26 @@ void client_connection::on_sftp_end(channel_id id, const sftp_core& ended) {
                r.bytes_read, r.bytes_written});
 }
 
+// --- a server that does not come to keys -------------------------------------------------------
+
+// TCP may be connected to what never says anything. While we judge its key it has time.
+void client_connection::await_keys() {
+    const auto timeout = login_->options().connect_timeout;
+    if (timeout <= timeout.zero()) return;
+    awaiting_keys_ = true;
+    keys_due_.expires_after(timeout);
+    keys_due_.async_wait([self = shared_from_this()](error_code cancelled) {
+        if (cancelled || !self->awaiting_keys_) return;
+        self->keys_overdue_ = true;
+        self->cut();
+    });
+}
+
+void client_connection::await_no_keys() {
+    awaiting_keys_ = false;
+    keys_due_.cancel();
+}
+
 // --- questions ----------------------------------------------------------------------------------
 
 void client_connection::ask(asio::awaitable<void> task) {
@@ -431,10 +459,12 @@ asio::awaitable<void> client_connection::judge(std::shared_ptr<client_connection
     const bool trusted =
         co_await login_->trusts(std::move(shown.shown), std::move(shown.algorithm));
     if (!endpoint_.awaiting_trust()) co_return;
-    if (trusted)
+    if (trusted) {
         endpoint_.accept_host_key(now());
-    else
+        await_keys();
+    } else {
         endpoint_.refuse_host_key(now());
+    }
     pump_.run();
 }
 
@@ -460,6 +490,7 @@ void client_connection::answer_nothing() {
 
 void client_connection::on_finished() {
     finished_ = true;
+    await_no_keys();
     const error_code error = endpoint_.end_error();
     for (auto& [id, entry] : std::exchange(channels_, {})) {
         entry.side->set_closed(entry.side->report(), error);
@@ -486,7 +517,9 @@ close_report client_connection::report() const {
 void client_connection::tell_closed() {
     if (!pump_.stream_closed() || tasks_.running() != 0 || std::exchange(told_closed_, true))
         return;
-    if (logging_in_) logging_in_.post(endpoint_.end_error());
+    if (logging_in_)
+        logging_in_.post(keys_overdue_ ? make_error_code(errc::login_timeout)
+                                       : endpoint_.end_error());
     closed_waiters_.post_all({}, report());
 }
 

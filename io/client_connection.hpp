@@ -10,6 +10,8 @@
 #include "sluice/io/sftp_client.hpp"
 #include "sluice/io/task_scope.hpp"
 
+#include <boost/asio/steady_timer.hpp>
+
 #include <deque>
 #include <functional>
 #include <memory>
@@ -101,6 +103,8 @@ private:
     void on_sftp_ready(channel_id id, error_code e);
     void on_sftp_end(channel_id id, const sftp_core& ended);
     close_report report() const;
+    void await_keys();
+    void await_no_keys();
     void ask(boost::asio::awaitable<void> task);
     void on_announced(std::span<const bytes_view> keys);
     void on_proven(std::vector<crypto::public_key> keys);
@@ -126,6 +130,9 @@ private:
     waiting_list<> rekeys_;
     waiting_list<close_report> closed_waiters_;
     close_report sftp_;  // what became of the SFTP sessions
+    boost::asio::steady_timer keys_due_;
+    bool awaiting_keys_ = false;
+    bool keys_overdue_ = false;
     bool agent_asked_for_ = false;
     bool finished_ = false;
     bool told_closed_ = false;

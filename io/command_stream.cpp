@@ -26,8 +26,9 @@ constexpr std::chrono::seconds kill_grace{2};
 // the process, so that none is left behind, whatever becomes of the executor.
 class child : public std::enable_shared_from_this<child> {
 public:
-    child(asio::any_io_executor executor, pid_t pid, file_descriptor watch)
-        : pid_(pid), watch_(executor), timer_(executor) {
+    child(asio::any_io_executor executor, pid_t pid, file_descriptor watch,
+          std::function<void(int)> ended)
+        : pid_(pid), ended_(std::move(ended)), watch_(executor), timer_(executor) {
         error_code e;
         watch_.assign(watch.get(), e);
         if (!e) watch.release();
@@ -56,11 +57,15 @@ public:
 
 private:
     bool reap() {
-        if (!reaped_ && ::waitpid(pid_, nullptr, WNOHANG) == pid_) reaped_ = true;
-        return reaped_;
+        int status = 0;
+        if (reaped_ || ::waitpid(pid_, &status, WNOHANG) != pid_) return reaped_;
+        reaped_ = true;
+        if (ended_) ended_(status);
+        return true;
     }
 
     const pid_t pid_;
+    const std::function<void(int)> ended_;
     bool reaped_ = false;
     asio::posix::stream_descriptor watch_;  // pidfd: readable when the process has ended
     asio::steady_timer timer_;
@@ -100,7 +105,8 @@ private:
 }  // namespace
 
 result<std::unique_ptr<byte_stream>> start_command_stream(asio::any_io_executor executor,
-                                                          const std::string& command) {
+                                                          const std::string& command,
+                                                          std::function<void(int status)> ended) {
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return last_system_error();
     file_descriptor ours(ends[0]);
@@ -109,7 +115,7 @@ result<std::unique_ptr<byte_stream>> start_command_stream(asio::any_io_executor 
     if (!pid) return pid.error();
     // glibc's own declaration, where it has one, cannot be used from C++ (2.36).
     file_descriptor watch(static_cast<int>(::syscall(SYS_pidfd_open, *pid, 0)));
-    auto process = std::make_shared<child>(executor, *pid, std::move(watch));
+    auto process = std::make_shared<child>(executor, *pid, std::move(watch), std::move(ended));
     socket_stream::socket socket(executor);
     error_code e;
     socket.assign(asio::generic::stream_protocol(AF_UNIX, 0), ours.get(), e);

@@ -5,6 +5,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -15,8 +16,10 @@ namespace sluice {
 /// shell, in this process's group and on its terminal, so that it can ask for passwords.
 ///
 /// When the stream is closed it gets SIGHUP, as by ssh(1), and SIGKILL two seconds later if it is
-/// still there; it is waited for. `executor` runs one thing at a time. Errors: those of the system.
-result<std::unique_ptr<byte_stream>> start_command_stream(boost::asio::any_io_executor executor,
-                                                          const std::string& command);
+/// still there; it is waited for. `executor` runs one thing at a time. `ended` is called there with
+/// the status of wait(2), unless the executor goes first. Errors: those of the system.
+result<std::unique_ptr<byte_stream>> start_command_stream(
+    boost::asio::any_io_executor executor, const std::string& command,
+    std::function<void(int status)> ended = {});
 
 }  // namespace sluice

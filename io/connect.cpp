@@ -15,7 +15,11 @@
 #include <boost/asio/strand.hpp>
 #include <boost/asio/this_coro.hpp>
 
+#include <sys/wait.h>
+
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -27,6 +31,8 @@ namespace sluice {
 namespace {
 
 using namespace asio::experimental::awaitable_operators;
+
+constexpr std::chrono::seconds proxy_end_max{3};  // longer than a command has to end
 
 result<connection> fail(const connect_options& options, connect_failure why) {
     if (options.on_failure) options.on_failure(why);
@@ -50,8 +56,30 @@ asio::awaitable<opened_stream> connect_socket(asio::any_io_executor strand,
     co_return std::make_unique<socket_stream>(std::move(*socket));
 }
 
+// How a proxy command has ended, and who waits for that.
+struct proxy_ending {
+    explicit proxy_ending(asio::any_io_executor strand) : told(std::move(strand)) {}
+
+    std::optional<int> status;  // of wait(2)
+    asio::steady_timer told;
+};
+
+// A command that has ended by itself, and not since we left it, is why a connection was lost. Its
+// end may be told a little after that of its output.
+asio::awaitable<void> blame_proxy(std::shared_ptr<proxy_ending> proxy, const std::string& command,
+                                  std::string& text) {
+    if (!proxy->status) {
+        proxy->told.expires_after(proxy_end_max);
+        static_cast<void>(co_await proxy->told.async_wait(as_result));
+    }
+    if (!proxy->status || !WIFEXITED(*proxy->status)) co_return;
+    text = "the proxy command ended with status " + std::to_string(WEXITSTATUS(*proxy->status)) +
+           ": " + command;
+}
+
 asio::awaitable<result<connection>> log_in(std::unique_ptr<byte_stream> stream,
-                                           std::unique_ptr<client_login> login) {
+                                           std::unique_ptr<client_login> login,
+                                           std::shared_ptr<proxy_ending> proxy) {
     const auto c = std::make_shared<client_connection>(std::move(stream), std::move(login));
     const auto [failed] = co_await asio::async_initiate<decltype(as_result), void(error_code)>(
         [](auto handler, std::shared_ptr<client_connection> over) {
@@ -61,6 +89,8 @@ asio::awaitable<result<connection>> log_in(std::unique_ptr<byte_stream> stream,
     if (!failed) co_return connection(c);
     connect_failure why = c->failure();
     why.error = failed;
+    const std::string& command = c->login().options().proxy_command;
+    if (proxy && failed == errc::connection_lost) co_await blame_proxy(proxy, command, why.text);
     co_return fail(c->login().options(), std::move(why));
 }
 
@@ -127,14 +157,19 @@ asio::awaitable<opened_stream> connect_by_jumps(asio::any_io_executor strand,
 }
 
 asio::awaitable<opened_stream> connect_stream(asio::any_io_executor strand,
-                                              const connect_options& options, std::string& what) {
+                                              const connect_options& options, std::string& what,
+                                              std::shared_ptr<proxy_ending>& proxy) {
     if (!options.jump_hosts.empty()) co_return co_await connect_by_jumps(strand, options, what);
     if (options.proxy_command.empty()) {
         auto socket = co_await connect_socket(strand, options, what);
         if (!socket) what += ": " + socket.error().message();
         co_return socket;
     }
-    auto command = start_command_stream(strand, options.proxy_command);
+    proxy = std::make_shared<proxy_ending>(strand);
+    auto command = start_command_stream(strand, options.proxy_command, [proxy](int status) {
+        proxy->status = status;
+        proxy->told.cancel();
+    });
     if (!command) what = "cannot run the proxy command: " + command.error().message();
     co_return command;
 }
@@ -147,9 +182,10 @@ asio::awaitable<result<connection>> connect_over(std::unique_ptr<byte_stream> st
                             options.log);
     auto login = std::make_unique<client_login>(std::move(options), strand);
     co_await login->prepare();
+    std::shared_ptr<proxy_ending> proxy;
     if (!stream) {
         std::string what;
-        auto connected = co_await connect_stream(strand, login->options(), what);
+        auto connected = co_await connect_stream(strand, login->options(), what, proxy);
         if (!connected) co_return fail(login->options(), {connected.error(), what, {}});
         stream = std::move(*connected);
     }
@@ -157,7 +193,7 @@ asio::awaitable<result<connection>> connect_over(std::unique_ptr<byte_stream> st
         const error_code e = asio::error::operation_aborted;
         co_return fail(login->options(), {e, e.message(), {}});
     }
-    co_return co_await log_in(std::move(stream), std::move(login));
+    co_return co_await log_in(std::move(stream), std::move(login), std::move(proxy));
 }
 
 }  // namespace

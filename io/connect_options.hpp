@@ -126,8 +126,9 @@ struct connect_options {
     /// User, keys and the order of host key algorithms are filled in.
     client_config protocol = {};
 
-    /// For each address until TCP is connected; 0: as long as the system takes. OpenSSH has no
-    /// limit of its own (ConnectTimeout); a network that swallows packets would take minutes.
+    /// For each address until TCP is connected, then for the server until there are keys, by
+    /// whatever way it is reached; 0: as long as the system takes, or login_timeout. OpenSSH has
+    /// no limit of its own (ConnectTimeout); a network that swallows packets would take minutes.
     std::chrono::nanoseconds connect_timeout = std::chrono::seconds(30);
 
     // --- the way there ---

@@ -454,6 +454,72 @@ def asked_by_prompts(c, server):
     check(PASSWORD.encode() not in shown, "the password was shown")
 
 
+# --- what the user is told and asked ----------------------------------------------------------------
+
+def asked_by_a_program(c, server):
+    """SSH_ASKPASS, for a host key and a passphrase."""
+    key = c.setup.folder / "asked_key"
+    if not key.exists():
+        shutil.copy(c.setup.key, key)
+        run(["ssh-keygen", "-q", "-p", "-P", "", "-N", "open sesame", "-f", key])
+    asked = c.setup.folder / "asked"
+    program = c.setup.folder / "askpass"
+    program.write_text(f"#!/bin/sh\necho \"$1\" >> '{asked}'\n"
+                       "case $1 in *passphrase*) echo open sesame;; *) echo yes;; esac\n")
+    program.chmod(0o700)
+    known = c.setup.folder / "known_by_program"
+    argv = c.argv(server, "exit 5", key=key,
+                  options={"BatchMode": "no", "UserKnownHostsFile": known,
+                           "StrictHostKeyChecking": "ask"})
+    env = {**c.setup.environment(), "SSH_ASKPASS": str(program)}
+    run(argv, 100, status=5, env={**env, "SSH_ASKPASS_REQUIRE": "force"})
+    said = asked.read_text()
+    check(f"[{HOST}]:{server.port}" in said, f"the port was not named: {said}")
+    check("passphrase" in said, f"asked {said}")
+    asked.unlink()
+    known.unlink()
+    run(argv, 100, status=255, env={**env, "SSH_ASKPASS_REQUIRE": "never"})
+    check(not asked.exists(), "it was asked although it never may be")
+
+
+def told_why(c, server):
+    """In words, each thing once."""
+    exposed = c.setup.folder / "exposed_key"
+    shutil.copy(c.setup.key, exposed)
+    exposed.chmod(0o644)
+    rsa_host = {"HostKeyAlgorithms": "rsa-sha2-512", "RequiredRSASize": "4096",
+                "UserKnownHostsFile": "/dev/null"}
+    for options, key, words in (
+            ({}, exposed, "permissions 0644 are too open"),
+            ({"ProxyCommand": "/no/such/program here"}, None,
+             "proxy command ended with status 127: /no/such/program here"),
+            (rsa_host, None, "RSA of 3072 bits, less than the 4096 of RequiredRSASize"),
+            ({"RequiredRSASize": "4096"}, c.setup.key_rsa, "RSA of 3072 bits, less than the 4096")):
+        said = c.run(server, "true", status=255, options=options, key=key).stderr.decode()
+        check(said.count(words) == 1, f"not told once: {words}: {said}")
+
+
+def changed_key(c, server):
+    """StrictHostKeyChecking=no lets it pass, warns, and sends no password."""
+    known = c.setup.folder / "known_changed"
+    other = pathlib.Path(f"{c.setup.key}.pub").read_text()
+    known.write_text(f"[{HOST}]:{server.port} {other}")
+    options = {"StrictHostKeyChecking": "no", "UserKnownHostsFile": known}
+    done = c.run(server, "exit 5", status=5, options=options)
+    check(b"WARNING: THE HOST KEY HAS CHANGED" in done.stderr, f"said {done.stderr}")
+    check(str(known).encode() + b":1" in done.stderr, f"said {done.stderr}")
+    check(known.read_text() == f"[{HOST}]:{server.port} {other}", "the file was changed")
+    c.run(server, "true", status=255, options={**options, "StrictHostKeyChecking": "accept-new"})
+    argv = c.argv(server, "true", key=False,
+                  options={**options, "BatchMode": "no", "IdentityFile": "none"})
+    shown, status = on_terminal(c, argv, [])
+    check(status == 255 and b"assword:" not in shown, f"a password was asked for: {shown}")
+    # Nothing is kept in /dev/null, and nothing is said of that.
+    done = c.run(server, "true", options={"UserKnownHostsFile": "/dev/null",
+                                          "StrictHostKeyChecking": "no"})
+    check(done.stderr == b"", f"said {done.stderr}")
+
+
 # --- cases of one server ---------------------------------------------------------------------------
 
 def without_status(c, server):
@@ -525,6 +591,8 @@ def plan(c, setup, servers):
                           lambda n=name, f=case: f(c, server(n))))
     for case in (asked_for_password, asked_by_prompts, without_status, without_eof):
         cases.append((f"asyncssh {case.__name__}", lambda f=case: f(c, server("asyncssh"))))
+    for case in (asked_by_a_program, told_why, changed_key):
+        cases.append((f"sshd {case.__name__}", lambda f=case: f(c, server("sshd"))))
     cases.append(("sshd rekeys", lambda: rekeys(c, setup, start_sshd)))
 
     def algorithms(name):

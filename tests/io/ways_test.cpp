@@ -155,6 +155,11 @@ TEST(Ways, ACommandThatEndsEarlyIsALostConnection) {
     auto o = w.there();
     o.proxy_command = "true";
     EXPECT_EQ(w.outcome(o), errc::connection_lost);
+    EXPECT_EQ(w.failure, "the proxy command ended with status 0: true");
+    o.proxy_command = "sh -c 'echo no SSH here; exec sleep 100'";
+    o.connect_timeout = 100ms;
+    EXPECT_TRUE(w.outcome(o));  // it is we who left
+    EXPECT_EQ(w.failure.find("proxy"), std::string::npos) << w.failure;
 }
 
 TEST(Ways, ACommandThatDoesNotStartIsSaidToBe) {
@@ -162,7 +167,7 @@ TEST(Ways, ACommandThatDoesNotStartIsSaidToBe) {
     auto o = w.there();
     o.proxy_command = "/no/such/program";  // the shell says so, on our standard error
     EXPECT_EQ(w.outcome(o), errc::connection_lost);
-    EXPECT_FALSE(w.failure.empty());
+    EXPECT_EQ(w.failure, "the proxy command ended with status 127: /no/such/program");
 
     const char* const before = std::getenv("SHELL");
     const std::string shell = before != nullptr ? before : "";
@@ -196,6 +201,33 @@ TEST(Ways, ShellCommandsTellHowTheyEnd) {
     EXPECT_EQ(run_shell_command("exit 3").value(), 3);
     EXPECT_EQ(run_shell_command("kill -9 $$").value(), 128 + 9);
     EXPECT_EQ(run_shell_command("read x; test -z \"$x\"").value(), 0);  // there is no input
+}
+
+// --- to servers that say nothing ---------------------------------------------------------------
+
+// TCP is connected, and that was all. Or a command runs, or a server in between has connected.
+TEST(Ways, ConnectTimeoutIsForTheKeyExchangeToo) {
+    way w;
+    tcp::acceptor silent(w.s.context, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+    const auto port = silent.local_endpoint().port();
+    auto there = w.there();
+    there.port = port;
+    there.connect_timeout = 500ms;
+    there.protocol.login_timeout = 1h;
+    there.protocol.end.linger = 100ms;
+    auto by_command = there;
+    by_command.proxy_command = "sleep 1000";
+    auto by_jump = there;
+    by_jump.jump_hosts = {w.there()};
+    auto to_silent_jump = w.there();
+    to_silent_jump.jump_hosts = {there};
+    const auto silence = "no key exchange with [127.0.0.1]:" + std::to_string(port) + " in time";
+    for (const auto& o : {there, by_command, by_jump}) {
+        EXPECT_EQ(w.outcome(o), errc::login_timeout);
+        EXPECT_EQ(w.failure, silence);
+    }
+    EXPECT_EQ(w.outcome(to_silent_jump), errc::login_timeout);
+    EXPECT_EQ(w.failure, "jump host 127.0.0.1: " + silence);
 }
 
 // --- by TCP -------------------------------------------------------------------------------------
