@@ -8,6 +8,7 @@
 #include "sluice/tools/sluice_options.hpp"
 #include "sluice/tools/sluice_run.hpp"
 #include "sluice/tools/sluice_terminal.hpp"
+#include "sluice/tools/sluiced_process.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -65,9 +66,19 @@ int behind_host(int argc, char** argv) {
     return argc;
 }
 
+// Keys and passphrases are in the memory of most commands.
+sluice::error_code prepare() {
+    if (const auto e = sluice::prepare_process()) return e;
+    return sluice::forbid_inspection(sluice::child_core_files::where_raised);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+    if (const auto e = prepare()) {
+        sluice::complain(e.message());
+        return exit_error;
+    }
     CLI::App app{"SSH client"};
     app.set_version_flag("--version,-V", std::string("sluice 0.1.0"));
     app.require_subcommand(1);

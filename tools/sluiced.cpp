@@ -421,7 +421,8 @@ int serve(const sluiced_arguments& a) {
 }  // namespace sluice
 
 int main(int argc, char** argv) {
-    if (const auto e = sluice::prepare_process()) return sluice::fail(e.message());
+    for (const auto prepare : {sluice::prepare_process, sluice::prepare_server_process})
+        if (const auto e = prepare()) return sluice::fail(e.message());
     CLI::App app("Serves a directory over SFTP, and commands where they are allowed, by SSH.",
                  "sluiced");
     sluice::sluiced_arguments a;

@@ -56,6 +56,11 @@ error_code prepare_process() {
     struct sigaction action {};
     action.sa_handler = SIG_DFL;
     if (::sigaction(SIGCHLD, &action, nullptr) != 0) return last_system_error();
+    return {};
+}
+
+error_code prepare_server_process() {
+    struct sigaction action {};
     action.sa_handler = SIG_IGN;
     if (::sigaction(SIGPIPE, &action, nullptr) != 0) return last_system_error();
     ::umask(::umask(not_for_others_to_write) | not_for_others_to_write);
@@ -74,9 +79,12 @@ void close_inherited(std::span<const int> kept) {
     ::close_range(first, ~0u, 0);
 }
 
-error_code forbid_inspection() {
-    constexpr rlimit none{0, 0};
-    if (::setrlimit(RLIMIT_CORE, &none) != 0 || ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+error_code forbid_inspection(child_core_files of_children) {
+    rlimit core{};
+    if (::getrlimit(RLIMIT_CORE, &core) != 0) return last_system_error();
+    core.rlim_cur = 0;
+    if (of_children == child_core_files::never) core.rlim_max = 0;
+    if (::setrlimit(RLIMIT_CORE, &core) != 0 || ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
         return last_system_error();
     return {};
 }

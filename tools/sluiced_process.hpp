@@ -15,17 +15,24 @@ namespace sluice {
 /// Whether a means of the kernel restricts the process from here on.
 enum class enforced { yes, not_in_this_kernel };
 
-/// Before all else: opens /dev/null on whichever of descriptors 0 to 2 is closed (so that no socket
-/// gets its number), has SIGCHLD as by default and no signal blocked, ignores SIGPIPE, and lets
-/// files that are made be written by their owner alone. Errors: those of the system.
+/// Before all else, in every program: opens /dev/null on whichever of descriptors 0 to 2 is closed
+/// (so that no socket gets its number), has SIGCHLD as by default and no signal blocked, whoever
+/// started it. Errors: those of the system.
 error_code prepare_process();
+
+/// What a server needs besides: ignores SIGPIPE, and lets files that are made be written by their
+/// owner alone. Errors: those of the system.
+error_code prepare_server_process();
 
 /// Closes what else was inherited: every descriptor above 2 but those.
 void close_inherited(std::span<const int> kept);
 
+/// Whether what the process starts may have core files again, if it raises its limit.
+enum class child_core_files { never, where_raised };
+
 /// No core file, and neither ptrace(2) nor /proc/PID/mem for others of the same user. Again after
 /// a change of the user, which undoes it. Errors: those of the system.
-error_code forbid_inspection();
+error_code forbid_inspection(child_core_files of_children = child_core_files::never);
 
 /// Capabilities by their numbers in linux/capability.h, one bit each.
 using capability_set = std::uint64_t;

@@ -77,7 +77,7 @@ TEST(PrepareProcess, SignalsAndUmaskAreAsAServerNeedsThem) {
         ::sigfillset(&all);
         ::sigprocmask(SIG_SETMASK, &all, nullptr);
         ::umask(0);
-        if (prepare_process()) return 1;
+        if (prepare_process() || prepare_server_process()) return 1;
         struct sigaction now {};
         ::sigaction(SIGCHLD, nullptr, &now);
         if (now.sa_handler != SIG_DFL) return 2;
@@ -91,7 +91,7 @@ TEST(PrepareProcess, SignalsAndUmaskAreAsAServerNeedsThem) {
     });
     expect_holds([] {
         ::umask(077);
-        if (prepare_process()) return 1;
+        if (prepare_server_process()) return 1;
         return ::umask(0) == 077 ? 0 : 2;  // a stricter one stays
     });
 }
@@ -115,6 +115,15 @@ TEST(ForbidInspection, NoCoreAndNoDebugger) {
         rlimit core{};
         ::getrlimit(RLIMIT_CORE, &core);
         if (core.rlim_max != 0) return 2;
+        return ::prctl(PR_GET_DUMPABLE) == 0 ? 0 : 3;
+    });
+    expect_holds([] {
+        rlimit before{};
+        ::getrlimit(RLIMIT_CORE, &before);
+        if (forbid_inspection(child_core_files::where_raised)) return 1;
+        rlimit core{};
+        ::getrlimit(RLIMIT_CORE, &core);
+        if (core.rlim_cur != 0 || core.rlim_max != before.rlim_max) return 2;
         return ::prctl(PR_GET_DUMPABLE) == 0 ? 0 : 3;
     });
 }
