@@ -22,6 +22,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -294,10 +295,9 @@ int run(const arguments& a) {
 }  // namespace sluice
 
 int main(int argc, char** argv) {
-    const mode_t inherited = ::umask(0);
     if (const auto e = sluice::prepare_process())
         return sluice::fail(e.message(), sluice::exit_failed);
-    ::umask(inherited);  // what is made is the user's, and so is the umask
+    std::signal(SIGPIPE, SIG_IGN);
     CLI::App app("Serves SFTP on standard input and output.", "sluice-sftp-server");
     sluice::arguments a;
     sluice::declare(app, a);
