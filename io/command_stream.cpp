@@ -1,18 +1,20 @@
 #include "sluice/io/command_stream.hpp"
 
 #include "sluice/io/file_descriptor.hpp"
+#include "sluice/io/readiness.hpp"
 #include "sluice/io/shell_command.hpp"
 #include "sluice/io/socket_stream.hpp"
+#include "sluice/io/spawn_command.hpp"
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <signal.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <utility>
 
 namespace asio = boost::asio;
@@ -29,7 +31,7 @@ public:
     child(asio::any_io_executor executor, pid_t pid, file_descriptor watch,
           std::function<void(int)> ended)
         : pid_(pid), ended_(std::move(ended)), watch_(executor), timer_(executor) {
-        error_code e;
+        error_code e;  // without it the process is killed when its time is over
         watch_.assign(watch.get(), e);
         if (!e) watch.release();
     }
@@ -38,16 +40,14 @@ public:
     ~child() {
         if (reaped_) return;
         ::kill(pid_, SIGKILL);
-        ::waitpid(pid_, nullptr, 0);
+        while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+        }
     }
 
     void end() {
         if (reap()) return;
         ::kill(pid_, SIGHUP);
-        watch_.async_wait(asio::posix::descriptor_base::wait_read,
-                          [self = shared_from_this()](error_code e) {
-                              if (!e && self->reap()) self->timer_.cancel();
-                          });
+        wait_end();
         timer_.expires_after(kill_grace);
         timer_.async_wait([self = shared_from_this()](error_code cancelled) {
             if (cancelled || self->reaped_) return;
@@ -56,18 +56,28 @@ public:
     }
 
 private:
+    void wait_end() {
+        async_wait_readable(watch_, [self = shared_from_this()](error_code e) {
+            if (self->reap())
+                self->timer_.cancel();
+            else if (!e)
+                self->wait_end();
+        });
+    }
+
     bool reap() {
-        int status = 0;
-        if (reaped_ || ::waitpid(pid_, &status, WNOHANG) != pid_) return reaped_;
+        if (reaped_) return true;
+        const auto status = wait_status(pid_);
+        if (!status) return false;
         reaped_ = true;
-        if (ended_) ended_(status);
+        if (ended_) ended_(*status);
         return true;
     }
 
     const pid_t pid_;
     const std::function<void(int)> ended_;
     bool reaped_ = false;
-    asio::posix::stream_descriptor watch_;  // pidfd: readable when the process has ended
+    asio::posix::stream_descriptor watch_;  // readable when the process has ended
     asio::steady_timer timer_;
 };
 
@@ -113,9 +123,10 @@ result<std::unique_ptr<byte_stream>> start_command_stream(asio::any_io_executor 
     const file_descriptor theirs(ends[1]);
     const auto pid = start_shell_command("exec " + command, {theirs.get(), theirs.get()});
     if (!pid) return pid.error();
-    // glibc's own declaration, where it has one, cannot be used from C++ (2.36).
-    file_descriptor watch(static_cast<int>(::syscall(SYS_pidfd_open, *pid, 0)));
-    auto process = std::make_shared<child>(executor, *pid, std::move(watch), std::move(ended));
+    auto watch = open_process_descriptor(*pid);
+    auto process = std::make_shared<child>(
+        executor, *pid, watch ? std::move(*watch) : file_descriptor(), std::move(ended));
+    if (!watch) return watch.error();  // it ends with this
     socket_stream::socket socket(executor);
     error_code e;
     socket.assign(asio::generic::stream_protocol(AF_UNIX, 0), ours.get(), e);

@@ -1,5 +1,7 @@
 #include "sluice/io/descriptor_stream.hpp"
 
+#include "sluice/io/readiness.hpp"
+
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -96,12 +98,10 @@ public:
 
     // What cannot be waited for is a file: it is always ready, and the wait is over at once.
     void wait_readable(std::shared_ptr<observer> told) override {
-        in_->async_wait(asio::posix::descriptor_base::wait_read,
-                        [told = std::move(told)](error_code) { told->on_readable(); });
+        async_wait_readable(*in_, [told = std::move(told)](error_code) { told->on_readable(); });
     }
     void wait_writable(std::shared_ptr<observer> told) override {
-        out_->async_wait(asio::posix::descriptor_base::wait_write,
-                         [told = std::move(told)](error_code) { told->on_writable(); });
+        async_wait_writable(*out_, [told = std::move(told)](error_code) { told->on_writable(); });
     }
 
     error_code shutdown_send() override {

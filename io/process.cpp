@@ -1,6 +1,7 @@
 #include "sluice/io/process.hpp"
 
 #include "sluice/io/file_descriptor.hpp"
+#include "sluice/io/readiness.hpp"
 #include "sluice/wire/byte_queue.hpp"
 
 #include <boost/asio/buffer.hpp>
@@ -24,6 +25,7 @@ namespace {
 
 constexpr std::size_t read_size = 64 * 1024;  // a pipe holds no more
 constexpr auto kill_grace = std::chrono::seconds(2);
+constexpr auto look_interval = std::chrono::milliseconds(100);
 
 // The signals of RFC 4254 §6.10 by their names there.
 struct signal_name {
@@ -42,6 +44,18 @@ result<std::pair<file_descriptor, file_descriptor>> make_pipe() {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) return last_system_error();
     return std::pair(file_descriptor(ends[0]), file_descriptor(ends[1]));
+}
+
+result<asio::posix::stream_descriptor> our_end(const asio::any_io_executor& executor,
+                                               file_descriptor fd) {
+    asio::posix::stream_descriptor end(executor);
+    error_code e;
+    end.assign(fd.get(), e);
+    if (e) return e;
+    fd.release();
+    end.non_blocking(true, e);
+    if (e) return e;
+    return end;
 }
 
 // Writing to a pipe that nobody reads raises SIGPIPE, which ends a program that does not expect it;
@@ -71,22 +85,22 @@ private:
 
 class running_process final : public process_handler {
 public:
-    running_process(channel_port& port, std::unique_ptr<started_command> command,
-                    file_descriptor in, file_descriptor out, file_descriptor err)
+    using pipe_end = asio::posix::stream_descriptor;
+
+    running_process(channel_port& port, std::unique_ptr<started_command> command, pipe_end in,
+                    pipe_end out, pipe_end err)
         : port_(port),
           command_(std::move(command)),
-          watch_(port.executor(), command_->watch()),
-          in_(port.executor(), in.release()),
+          watch_(port.executor()),
+          in_(std::move(in)),
           grace_(port.executor()),
-          outputs_{{output{asio::posix::stream_descriptor(port.executor(), out.release()), 0},
-                    output{asio::posix::stream_descriptor(port.executor(), err.release()), 1}}} {
-        error_code ignored;
-        in_.non_blocking(true, ignored);
+          look_again_(port.executor()),
+          outputs_{{output{std::move(out), 0}, output{std::move(err), 1}}} {
+        error_code shows_again_at_the_wait;
+        watch_.assign(command_->watch(), shows_again_at_the_wait);
         wait_end();
-        for (auto& o : outputs_) {
-            o.pipe.non_blocking(true, ignored);
+        for (auto& o : outputs_)
             wait_output(o);
-        }
     }
 
     running_process(const running_process&) = delete;
@@ -160,7 +174,7 @@ public:
 
 private:
     struct output {
-        asio::posix::stream_descriptor pipe;
+        pipe_end pipe;
         std::uint32_t extended_type;
         bool blocked = false;  // the channel has no room
     };
@@ -169,7 +183,7 @@ private:
 
     void wait_output(output& o) {
         ++waits_;
-        o.pipe.async_wait(asio::posix::stream_descriptor::wait_read, [this, &o](error_code e) {
+        async_wait_readable(o.pipe, [this, &o](error_code e) {
             --waits_;
             if (!e) read_output(o);
             advance();
@@ -226,7 +240,7 @@ private:
         if (input_waits_ || !in_.is_open()) return;
         input_waits_ = true;
         ++waits_;
-        in_.async_wait(asio::posix::stream_descriptor::wait_write, [this](error_code) {
+        async_wait_writable(in_, [this](error_code) {
             --waits_;
             input_waits_ = false;
             if (in_.is_open()) {
@@ -252,22 +266,33 @@ private:
 
     // --- its end ---
 
-    // That the descriptor is readable is a hint: it is waited for until there is a status.
+    // That the descriptor is readable is a hint: it is waited for until there is a status. Where it
+    // cannot be waited for, the command is looked at again and again.
     void wait_end() {
         ++waits_;
-        watch_.async_wait(asio::posix::stream_descriptor::wait_read, [this](error_code e) {
+        async_wait_readable(watch_, [this](error_code e) {
             --waits_;
-            if (watch_.is_open()) {
-                status_ = command_->status();
-                if (status_) {
-                    grace_.cancel();
-                    release_watch();
-                } else if (!e) {
-                    wait_end();
-                }
-            }
+            if (!take_status()) e ? wait_to_look_again() : wait_end();
             advance();
         });
+    }
+
+    void wait_to_look_again() {
+        ++waits_;
+        look_again_.expires_after(look_interval);
+        look_again_.async_wait([this](error_code) {
+            --waits_;
+            if (!take_status()) wait_to_look_again();
+            advance();
+        });
+    }
+
+    bool take_status() {
+        status_ = command_->status();
+        if (!status_) return false;
+        grace_.cancel();
+        release_watch();
+        return true;
     }
 
     // The descriptor is the command's.
@@ -301,8 +326,9 @@ private:
     channel_port& port_;
     std::unique_ptr<started_command> command_;
     asio::posix::stream_descriptor watch_;  // of the command; readable when it may have ended
-    asio::posix::stream_descriptor in_;
+    pipe_end in_;
     asio::steady_timer grace_;
+    asio::steady_timer look_again_;
     std::array<output, 2> outputs_;
     wire::byte_queue unwritten_;
     int waits_ = 0;              // outstanding; the object stays until there are none
@@ -325,12 +351,17 @@ result<std::unique_ptr<channel_handler>> process_handler::start(channel_port& po
     if (!out) return out.error();
     auto err = make_pipe();
     if (!err) return err.error();
+    auto our_in = our_end(port.executor(), std::move(in->second));
+    if (!our_in) return our_in.error();
+    auto our_out = our_end(port.executor(), std::move(out->first));
+    if (!our_out) return our_out.error();
+    auto our_err = our_end(port.executor(), std::move(err->first));
+    if (!our_err) return our_err.error();
     auto command = launcher.start(
         options, {std::move(in->first), std::move(out->second), std::move(err->second)});
     if (!command) return command.error();
-    return std::unique_ptr<channel_handler>(
-        std::make_unique<running_process>(port, std::move(*command), std::move(in->second),
-                                          std::move(out->first), std::move(err->first)));
+    return std::unique_ptr<channel_handler>(std::make_unique<running_process>(
+        port, std::move(*command), std::move(*our_in), std::move(*our_out), std::move(*our_err)));
 }
 
 }  // namespace sluice

@@ -1,5 +1,7 @@
 #include "sluice/io/socket_stream.hpp"
 
+#include "sluice/io/readiness.hpp"
+
 #include <boost/asio/buffer.hpp>
 
 #include <cstdint>
@@ -30,13 +32,11 @@ error_code socket_stream::peek() {
 }
 
 void socket_stream::wait_readable(std::shared_ptr<observer> told) {
-    socket_.async_wait(socket::wait_read,
-                       [told = std::move(told)](error_code) { told->on_readable(); });
+    async_wait_readable(socket_, [told = std::move(told)](error_code) { told->on_readable(); });
 }
 
 void socket_stream::wait_writable(std::shared_ptr<observer> told) {
-    socket_.async_wait(socket::wait_write,
-                       [told = std::move(told)](error_code) { told->on_writable(); });
+    async_wait_writable(socket_, [told = std::move(told)](error_code) { told->on_writable(); });
 }
 
 error_code socket_stream::shutdown_send() {

@@ -2,24 +2,18 @@
 
 #include "sluice/io/agent_service.hpp"
 #include "sluice/io/file_descriptor.hpp"
+#include "sluice/tools/sluice_child.hpp"
 #include "sluice/tools/sluice_connection.hpp"
 
-#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <fcntl.h>
-#include <spawn.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <charconv>
 #include <csignal>
 #include <cstdio>
@@ -32,7 +26,6 @@ namespace sluice {
 namespace {
 
 constexpr int exit_failure = 1;  // as ssh-agent
-constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 
 int fail(std::string_view text) {
     complain(text);
@@ -80,63 +73,7 @@ private:
     std::string path_;
 };
 
-// --- programs of ours ---------------------------------------------------------------------------
-
-class child {
-public:
-    /// The agent's own variables go to it; signals are as a shell sets them.
-    static result<child> start(asio::any_io_executor executor, std::vector<std::string> words,
-                               std::vector<std::string> variables) {
-        std::vector<char*> arguments;
-        for (auto& word : words)
-            arguments.push_back(word.data());
-        arguments.push_back(nullptr);
-        std::vector<char*> environment;
-        for (auto& variable : variables)
-            environment.push_back(variable.data());
-        for (char** one = environ; *one != nullptr; ++one) {
-            const std::string_view text(*one);
-            const std::string_view name = text.substr(0, text.find('=') + 1);
-            const auto same = [&](const std::string& v) { return v.starts_with(name); };
-            if (std::none_of(variables.begin(), variables.end(), same)) environment.push_back(*one);
-        }
-        environment.push_back(nullptr);
-        posix_spawnattr_t attributes;
-        ::posix_spawnattr_init(&attributes);
-        sigset_t all;
-        ::sigemptyset(&all);
-        ::posix_spawnattr_setsigmask(&attributes, &all);
-        ::sigaddset(&all, SIGINT);
-        ::sigaddset(&all, SIGPIPE);
-        ::posix_spawnattr_setsigdefault(&attributes, &all);
-        ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-        pid_t pid = 0;
-        const int failed = ::posix_spawnp(&pid, arguments.front(), nullptr, &attributes,
-                                          arguments.data(), environment.data());
-        ::posix_spawnattr_destroy(&attributes);
-        if (failed != 0) return error_code(failed, boost::system::system_category());
-        file_descriptor watch(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-        return child(std::move(executor), pid, std::move(watch));
-    }
-
-    void send(int number) const { ::kill(pid_, number); }
-
-    /// Its exit status as a shell has it.
-    asio::awaitable<int> ended() {
-        static_cast<void>(
-            co_await watch_.async_wait(asio::posix::stream_descriptor::wait_read, as_result));
-        int status = 0;
-        ::waitpid(pid_, &status, 0);
-        co_return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    }
-
-private:
-    child(asio::any_io_executor executor, pid_t pid, file_descriptor watch)
-        : pid_(pid), watch_(std::move(executor), watch.release()) {}
-
-    pid_t pid_;
-    asio::posix::stream_descriptor watch_;  // pidfd: readable when it has ended
-};
+// --- the user ----------------------------------------------------------------------------------
 
 // As ssh-agent: the program that $SSH_ASKPASS names says yes by its exit status.
 asio::awaitable<bool> ask_user(agent_confirmation question) {
@@ -147,8 +84,8 @@ asio::awaitable<bool> ask_user(agent_confirmation question) {
     if (question.forwarded) text += "\nAnother host asks.";
     std::vector<std::string> words{program, std::move(text)};
     std::vector<std::string> variables{"SSH_ASKPASS_PROMPT=confirm"};
-    auto asking =
-        child::start(co_await asio::this_coro::executor, std::move(words), std::move(variables));
+    auto asking = started_child::start(co_await asio::this_coro::executor, std::move(words),
+                                       std::move(variables));
     if (!asking) co_return false;
     const int status = co_await asking->ended();
     co_return status == 0;
@@ -183,7 +120,7 @@ int serve(const agent_service_options& options, const std::vector<std::string>& 
         context.run();
         return status;
     }
-    auto started = child::start(
+    auto started = started_child::start(
         context.get_executor(), command,
         {"SSH_AUTH_SOCK=" + options.socket_path, "SSH_AGENT_PID=" + std::to_string(::getpid())});
     if (!started) {
@@ -242,8 +179,6 @@ int run_agent(const agent_arguments& arguments) {
         options.lifetime = time_of(arguments.lifetime);
         if (!options.lifetime) return fail("-t " + arguments.lifetime + ": not a time");
     }
-    // Neither a debugger nor a core file gets at the keys.
-    ::prctl(PR_SET_DUMPABLE, 0);
     std::signal(SIGPIPE, SIG_IGN);
     socket_folder folder;
     options.socket_path = arguments.socket_path;

@@ -3,6 +3,7 @@
 #include "sluice/wire/bytes.hpp"
 #include "sluice/wire/error.hpp"
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 
@@ -26,7 +27,7 @@ public:
     void cancel();
 
 private:
-    boost::asio::awaitable<error_code> wait(boost::asio::posix::stream_descriptor::wait_type what);
+    boost::asio::awaitable<error_code> wait(short events);
 
     boost::asio::posix::stream_descriptor descriptor_;
     const int number_;

@@ -1,8 +1,10 @@
 #!/usr/bin/python3
-"""Checks of the tree that no compiler makes: `tidy.py includes|errors|paths|format|self [ROOT]`.
+"""Checks of the tree that no compiler makes: `tidy.py includes|errors|waits|paths|format|self [ROOT]`.
 
   includes  who may include whom (docs/architecture.md), and how an include is spelled
   errors    every errc that the library gives is named by a test
+  waits     io/ and programs wait for descriptors by io/readiness.hpp only, so that tests see to it
+            that each wait may complete early
   paths     no path or host that exists on one machine only
   format    clang-format would change nothing
   self      these checks find what they look for
@@ -108,6 +110,19 @@ def errors(root):
             yield f"wire/error.hpp: no test names errc::{name}"
 
 
+# What Asio's own waits for descriptors and sockets are asked for.
+WAITS = re.compile(r"\bwait_(read|write|error|type)\b")
+
+
+def waits(root):
+    for _, path in sources(root, ("io", "tools")):
+        if path.relative_to(root).as_posix() == "io/readiness.hpp":
+            continue
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if WAITS.search(line):
+                yield f"{path.relative_to(root)}:{number}: wait by io/readiness.hpp: {line.strip()}"
+
+
 # Written so that this file does not find itself.
 PLACES = re.compile(r"(?<![\w.$}\]])/(?:work|root|ho[m]e/(?!ada\b)\w+|mn[t]|Us[e]rs)/"
                     r"|\b(?:registry|index|proxy|mirror)\.[\w-]+\.\w+"
@@ -154,6 +169,9 @@ BAD_TREE = {  # file: its text, and what each check must find in it
                    {"includes": "spell it"}),
     "auth/g.cpp": ("#include <fstream>\n", {"includes": "does no I/O"}),
     "endpoint/h.cpp": ('#include "sluice/wire/gone.hpp"\n', {"includes": "no such file"}),
+    "io/k.cpp": ("void f() { d.async_wait(d.wait_read, g); }\n",
+                 {"waits": "wait by io/readiness.hpp"}),
+    "io/readiness.hpp": ("#pragma once\nint i = wait_read;\n", {}),
     "tests/wire/error_test.cpp": ("auto e = errc::truncated;\n", {}),
     "docs/i.md": ("see /ho" + "me/somebody/notes\n", {"paths": "exists on one machine only"}),
     "wire/j.cpp": ("int   x ;\n", {"format": "clang-format would change this"}),
@@ -167,7 +185,7 @@ def self(root):
         for file, (text, _) in BAD_TREE.items():
             (tree / file).parent.mkdir(parents=True, exist_ok=True)
             (tree / file).write_text(text)
-        for check in (includes, errors, paths, format):
+        for check in (includes, errors, waits, paths, format):
             found = list(check(tree))
             expected = [(file, want[check.__name__]) for file, (_, want) in BAD_TREE.items()
                         if check.__name__ in want]
@@ -179,7 +197,7 @@ def self(root):
 
 
 def main():
-    checks = {check.__name__: check for check in (includes, errors, paths, format, self)}
+    checks = {check.__name__: check for check in (includes, errors, waits, paths, format, self)}
     if len(sys.argv) not in (2, 3) or sys.argv[1] not in checks:
         sys.exit(__doc__)
     default = pathlib.Path(__file__).resolve().parents[2]
