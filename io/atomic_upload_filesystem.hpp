@@ -40,8 +40,8 @@ enum class abandoned_policy {
 /// - In place, as without this: opening with APPEND, or without TRUNC what exists already. Then
 ///   there is no telling whether a change is whole.
 /// - A file that is replaced must be writable, and its mode is kept, but for setuid and setgid; its
-/// owner as far as the system
-///   permits. Its other names (hard links) keep the old content; ACLs and the like are not kept.
+///   owner as far as the system permits. Its other names (hard links) keep the old content; ACLs
+///   and the like are not kept.
 ///   Through a symbolic link, what it leads to is replaced.
 /// - Listings leave out such temporary names, also those of others and of servers that were killed.
 ///   A directory may be not empty because of them.
