@@ -590,7 +590,9 @@ TEST(Rfc4252s7, RequestsThatProveNothingLetNobodyIn) {
         conversation c;
         ASSERT_TRUE(c.say(t.payload));
         EXPECT_EQ(c.waiting_for_list(), t.listed);
-        if (t.listed) ASSERT_TRUE(c.server.answer(accept));
+        if (t.listed) {
+            ASSERT_TRUE(c.server.answer(accept));
+        }
         EXPECT_EQ(c.kind(), "no question");
         EXPECT_EQ(c.heard(), "failure publickey,password");
         EXPECT_EQ(c.server.attempts_failed(), 1u);
