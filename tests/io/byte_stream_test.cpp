@@ -133,7 +133,9 @@ TEST(ByteStream, WaitsAreToldOnceAndNeverFromWithin) {
         a->write_some(as_bytes("x"), e);
         EXPECT_EQ(ear->readable, 0);
         context.restart();
-        context.run_one();
+        // Where two descriptors are of one socket, the other one has an event too, of no wait.
+        while (ear->readable == 0 && context.run_one_for(std::chrono::minutes(1)) != 0) {
+        }
         EXPECT_EQ(ear->readable, 1);
         b->wait_readable(ear);  // there is something already
         EXPECT_EQ(ear->readable, 1);
