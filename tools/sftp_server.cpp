@@ -194,7 +194,6 @@ std::string client_address() {
 
 // Empty: all is well.
 std::string restrict(const std::string& root) {
-    close_inherited({});
     if (const auto e = forbid_inspection()) return "PR_SET_DUMPABLE: " + e.message();
     const capability_set kept = ::geteuid() == 0 ? file_capabilities() : 0;
     if (const auto e = drop_capabilities(kept)) return "capabilities: " + e.message();
@@ -209,9 +208,11 @@ std::string restrict(const std::string& root) {
 
 int serve(const arguments& a, sftp::server_config config, posix_options options,
           const session_log& log, const local_user& user) {
-    if (const auto wrong = restrict(options.root); !wrong.empty()) return fail(wrong, exit_failed);
-    asio::thread_pool pool(file_threads);
     asio::io_context context(1);
+    auto stream = take_standard_stream(context.get_executor());
+    if (!stream) return fail("standard input and output: " + stream.error().message(), exit_failed);
+    if (const auto wrong = restrict(options.root); !wrong.empty()) return fail(wrong, exit_failed);
+    asio::thread_pool pool(file_threads);  // restricted as this thread is
     auto files = posix_filesystem::open(options, context.get_executor(), pool);
     if (!files && !options.start_directory.empty()) {
         // As sftp-server does where it cannot change to it.
@@ -220,8 +221,6 @@ int serve(const arguments& a, sftp::server_config config, posix_options options,
         files = posix_filesystem::open(options, context.get_executor(), pool);
     }
     if (!files) return fail(a.root + ": " + files.error().message(), exit_failed);
-    auto stream = take_standard_stream(context.get_executor());
-    if (!stream) return fail("standard input and output: " + stream.error().message(), exit_failed);
     const std::string who = "for local user " + user.name + " from [" + client_address() + "]";
     log.write(LOG_INFO, "session opened " + who);
     int status = 0;
@@ -297,6 +296,7 @@ int run(const arguments& a) {
 int main(int argc, char** argv) {
     if (const auto e = sluice::prepare_process())
         return sluice::fail(e.message(), sluice::exit_failed);
+    sluice::close_inherited({});
     std::signal(SIGPIPE, SIG_IGN);
     CLI::App app("Serves SFTP on standard input and output.", "sluice-sftp-server");
     sluice::arguments a;

@@ -68,7 +68,7 @@ class SftpServer:
     def start_directory(self):
         """-d is where paths begin, and / stays the root"""
         for program in (self.program, THEIRS):
-            done = self.batch(["pwd", "ls -d ../outside"], "-d", self.served, program=program)
+            done = self.batch(["pwd", "ls ../outside"], "-d", self.served, program=program)
             check(str(self.served) in done.stdout, f"{done}")
         home = pwd.getpwuid(os.getuid()).pw_dir
         check(home in self.batch(["pwd"], "-d", "%d").stdout, "no home directory")
@@ -91,9 +91,9 @@ class SftpServer:
             self.batch([f"rmdir {self.served}/d"], "-p", "realpath,mkdir,lstat,stat",
                        program=program, want=1)
             os.rmdir(self.served / "d")
-            done = subprocess.run([program, "-P", "mkdirs"], stdin=subprocess.DEVNULL,
-                                  capture_output=True, timeout=PATIENCE)
-            check(done.returncode == 255, f"{program}: an unknown request is taken: {done}")
+        done = subprocess.run([self.program, "-P", "mkdirs"], stdin=subprocess.DEVNULL,
+                              capture_output=True, timeout=PATIENCE)
+        check(done.returncode == 255, f"an unknown request is taken: {done}")
 
     def says(self):
         """-Q requests names what OpenSSH's names, -u is the umask"""
