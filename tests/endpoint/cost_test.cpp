@@ -337,8 +337,9 @@ TEST(Cost, WhatAStrangerCanMakeTheServerKeep) {
     enum class moment { in_exchange, in_exchange_not_strict, after_it, in_login, in_question };
     using enum moment;
     constexpr std::size_t flood_size = 1 << 20;  // bytes
-    // What waits to be sent is in a block, of which no more is touched than is used.
-    constexpr std::size_t bound = limits::unauthenticated_bytes_max + wire::bulk_block_size +
+    // What comes and what waits to be sent are in a block each, of which no more is touched than is
+    // used.
+    constexpr std::size_t bound = limits::unauthenticated_bytes_max + 2 * wire::bulk_block_size +
                                   3 * limits::packet_length_max_before_auth;
     for (const auto& f : floods) {
         for (const moment when :
