@@ -90,6 +90,24 @@ private:
     public_key public_half_;
 };
 
+// Those of an openssh-key-v1 file.
+struct eddsa_fields {
+    bytes_view point;
+    bytes_view pair;  // seed || point
+
+    static result<eddsa_fields> read(const eddsa_curve& curve, wire::reader& in) {
+        eddsa_fields f;
+        in.read(f.point);
+        in.read(f.pair);
+        if (in.error()) return in.error();
+        if (f.point.size() != curve.key_size || f.pair.size() != 2 * curve.key_size)
+            return errc::bad_key;
+        return f;
+    }
+
+    bytes_view seed() const { return pair.first(point.size()); }
+};
+
 result<private_key_ptr> from_pkey(const eddsa_curve& curve, evp_pkey key) {
     std::array<std::uint8_t, key_size_max> point{};
     std::size_t size = point.size();
@@ -130,40 +148,31 @@ result<private_key_ptr> generate_eddsa(std::string_view name, unsigned) {
 
 result<private_key_ptr> read_eddsa(std::string_view name, wire::reader& in) {
     const eddsa_curve& curve = curve_of(name);
-    bytes_view point;
-    bytes_view pair;
-    in.read(point);
-    in.read(pair);
-    if (in.error()) return in.error();
-    if (point.size() != curve.key_size || pair.size() != 2 * curve.key_size) return errc::bad_key;
+    const auto fields = eddsa_fields::read(curve, in);
+    if (!fields) return fields.error();
     auto key = from_pkey(curve, evp_pkey(EVP_PKEY_new_raw_private_key(
-                                    curve.id, nullptr, pair.data(), curve.key_size)));
+                                    curve.id, nullptr, fields->seed().data(), curve.key_size)));
     if (!key) return key;
     // The public key stands in the file twice and follows from the seed: all three must agree, or
     // signing with a wrong one would give the seed away.
     const bytes_view computed = bytes_view((*key)->public_half().blob()).last(curve.key_size);
-    if (!std::ranges::equal(computed, point) ||
-        !std::ranges::equal(computed, pair.last(curve.key_size)))
+    if (!std::ranges::equal(computed, fields->point) ||
+        !std::ranges::equal(computed, fields->pair.last(curve.key_size)))
         return errc::bad_key;
     return key;
 }
 
 result<private_key_ptr> reread_eddsa(const public_key& public_half, wire::reader& in) {
     const eddsa_curve& curve = curve_of(public_half.type());
-    bytes_view point;
-    bytes_view pair;
-    in.read(point);
-    in.read(pair);
-    if (in.error()) return in.error();
-    if (point.size() != curve.key_size || pair.size() != 2 * curve.key_size) return errc::bad_key;
+    const auto fields = eddsa_fields::read(curve, in);
+    if (!fields) return fields.error();
     // With the point given, OpenSSL does not compute it from the seed.
     const auto param = [](const char* name, bytes_view value) {
         return OSSL_PARAM_construct_octet_string(name, const_cast<std::uint8_t*>(value.data()),
                                                  value.size());
     };
-    std::array params{param(OSSL_PKEY_PARAM_PUB_KEY, point),
-                      param(OSSL_PKEY_PARAM_PRIV_KEY, pair.first(curve.key_size)),
-                      OSSL_PARAM_construct_end()};
+    std::array params{param(OSSL_PKEY_PARAM_PUB_KEY, fields->point),
+                      param(OSSL_PKEY_PARAM_PRIV_KEY, fields->seed()), OSSL_PARAM_construct_end()};
     evp_pkey key = build_pkey(curve.name, EVP_PKEY_KEYPAIR, params.data());
     if (!key) return errc::bad_key;
     return std::make_shared<eddsa_private_key>(curve, std::move(key), public_half);
