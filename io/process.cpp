@@ -3,6 +3,7 @@
 #include "sluice/io/file_descriptor.hpp"
 #include "sluice/io/readiness.hpp"
 #include "sluice/wire/byte_queue.hpp"
+#include "sluice/wire/expects.hpp"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
@@ -17,6 +18,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <utility>
 
 namespace asio = boost::asio;
 
@@ -26,6 +28,7 @@ namespace {
 constexpr std::size_t read_size = 64 * 1024;  // a pipe holds no more
 constexpr auto kill_grace = std::chrono::seconds(2);
 constexpr auto look_interval = std::chrono::milliseconds(100);
+constexpr auto end_wait = std::chrono::seconds(5);  // for a wake-up, once there is no more output
 
 // The signals of RFC 4254 §6.10 by their names there.
 struct signal_name {
@@ -95,6 +98,7 @@ public:
           in_(std::move(in)),
           grace_(port.executor()),
           look_again_(port.executor()),
+          end_check_(port.executor()),
           outputs_{{output{std::move(out), 0}, output{std::move(err), 1}}} {
         error_code shows_again_at_the_wait;
         watch_.assign(command_->watch(), shows_again_at_the_wait);
@@ -291,8 +295,33 @@ private:
         status_ = command_->status();
         if (!status_) return false;
         grace_.cancel();
+        end_check_.cancel();
         release_watch();
         return true;
+    }
+
+    // No session hangs because a wake-up was lost: a command whose output is at its end is looked
+    // at now and then. That it had ended a while before is our own mistake, which tests are to find
+    // and users are not to feel.
+    void check_end(bool had_ended) {
+        ++waits_;
+        end_check_.expires_after(end_wait);
+        end_check_.async_wait([this, had_ended](error_code e) {
+            --waits_;
+            if (!e && !status_) {
+                const bool ended = command_->status().has_value();
+                if (ended && had_ended) on_lost_wake_up();
+                if (!status_) check_end(ended);
+            }
+            advance();
+        });
+    }
+
+    void on_lost_wake_up() {
+#ifndef NDEBUG
+        expects(false);
+#endif
+        take_status();
     }
 
     // The descriptor is the command's.
@@ -303,6 +332,7 @@ private:
     // Output that background processes still hold open is waited for, as sshd does.
     void advance() {
         const bool output_done = !outputs_[0].pipe.is_open() && !outputs_[1].pipe.is_open();
+        if (!status_ && output_done && !std::exchange(checks_end_, true)) check_end(false);
         if (!status_ || !output_done || over_) return;
         if (!exit_told_ && !closed_) {
             exit_told_ = true;
@@ -329,10 +359,12 @@ private:
     pipe_end in_;
     asio::steady_timer grace_;
     asio::steady_timer look_again_;
+    asio::steady_timer end_check_;
     std::array<output, 2> outputs_;
     wire::byte_queue unwritten_;
     int waits_ = 0;              // outstanding; the object stays until there are none
     std::optional<int> status_;  // as of waitpid(2), once it has ended
+    bool checks_end_ = false;
     bool input_waits_ = false;
     bool eof_ = false;
     bool closed_ = false;

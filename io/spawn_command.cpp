@@ -13,6 +13,7 @@
 
 #include <array>
 #include <cerrno>
+#include <mutex>
 
 namespace sluice {
 namespace {
@@ -42,13 +43,36 @@ std::vector<std::string> environment_of(const process_options& options) {
     return variables;
 }
 
+// Children that were let go before they had ended: somebody has to wait for them, or they stay as
+// zombies. Whoever starts the next one does.
+class let_go {
+public:
+    void add(pid_t pid) {
+        const std::lock_guard lock(mutex_);
+        pids_.push_back(pid);
+    }
+    void wait_for_ended() {
+        const std::lock_guard lock(mutex_);
+        std::erase_if(pids_, [](pid_t pid) { return wait_status(pid).has_value(); });
+    }
+
+private:
+    std::mutex mutex_;
+    std::vector<pid_t> pids_;
+};
+
 // A child of this process.
 class own_child final : public started_command {
 public:
-    own_child(pid_t pid, file_descriptor watch) : pid_(pid), watch_(std::move(watch)) {}
+    own_child(pid_t pid, file_descriptor watch, std::shared_ptr<let_go> others)
+        : pid_(pid), watch_(std::move(watch)), let_go_(std::move(others)) {}
     own_child(const own_child&) = delete;
     own_child& operator=(const own_child&) = delete;
-    ~own_child() override { signal(SIGHUP); }
+    ~own_child() override {
+        if (status()) return;
+        signal(SIGHUP);
+        let_go_->add(pid_);
+    }
 
     int watch() const override { return watch_.get(); }
     std::optional<int> status() override {
@@ -62,6 +86,7 @@ public:
 private:
     const pid_t pid_;
     file_descriptor watch_;
+    std::shared_ptr<let_go> let_go_;
     std::optional<int> ended_;
 };
 
@@ -69,6 +94,7 @@ class own_launcher final : public command_launcher {
 public:
     result<std::unique_ptr<started_command>> start(const process_options& options,
                                                    command_pipes pipes) override {
+        let_go_->wait_for_ended();
         const auto pid = spawn_command(options, pipes);
         if (!pid) return pid.error();
         auto watch = open_process_descriptor(*pid);
@@ -77,8 +103,11 @@ public:
             ::waitpid(*pid, nullptr, 0);
             return watch.error();
         }
-        return std::make_unique<own_child>(*pid, std::move(*watch));
+        return std::make_unique<own_child>(*pid, std::move(*watch), let_go_);
     }
+
+private:
+    std::shared_ptr<let_go> let_go_ = std::make_shared<let_go>();
 };
 
 }  // namespace

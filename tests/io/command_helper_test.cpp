@@ -15,6 +15,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstdlib>
 #include <fstream>
 #include <string>
 #include <thread>
@@ -161,6 +162,25 @@ TEST_P(Launcher, LettingGoHangsUp) {
     ASSERT_EQ(::read(pipes.output.get(), ready.data(), ready.size()), 6);
     command->reset();
     EXPECT_EQ(read_all(pipes.output), "");
+}
+
+TEST(OwnLauncher, AChildThatWasLetGoLeavesNoZombie) {
+    const auto launcher = make_own_launcher();
+    auto pipes = make_pipes();
+    auto first = launcher->start({.command = "echo $$; exec sleep 1000"}, std::move(pipes.theirs));
+    ASSERT_TRUE(first);
+    std::array<char, 32> printed{};
+    ASSERT_GT(::read(pipes.output.get(), printed.data(), printed.size() - 1), 0);
+    const pid_t pid = std::atoi(printed.data());
+    first->reset();
+    EXPECT_EQ(read_all(pipes.output), "");
+    siginfo_t ended{};
+    ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(pid), &ended, WEXITED | WNOWAIT), 0);
+    auto more = make_pipes();
+    auto second = launcher->start({.command = "exit 0"}, std::move(more.theirs));
+    ASSERT_TRUE(second);
+    EXPECT_EQ(wait_for_end(**second), 0);
+    EXPECT_EQ(::kill(pid, 0), -1) << "it was waited for";
 }
 
 TEST_P(Launcher, ManyCommandsEndEachWithItsStatus) {

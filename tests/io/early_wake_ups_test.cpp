@@ -13,6 +13,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -218,38 +219,60 @@ TEST(EarlyWakeUps, ACommandStreamsProcessIsWaitedFor) {
 
 // --- launchers whose descriptor cannot be waited for ---------------------------------------------
 
-// As a program may have one: its own launcher, of commands that are watched by a file.
-class watched_by_a_file final : public started_command {
+// As a program may have one: its own launcher, of commands that are watched by another descriptor.
+class watched_otherwise final : public started_command {
 public:
-    explicit watched_by_a_file(std::unique_ptr<started_command> inner)
-        : inner_(std::move(inner)), file_(::open("/etc/passwd", O_RDONLY | O_CLOEXEC)) {}
-    int watch() const override { return file_.get(); }
+    watched_otherwise(std::unique_ptr<started_command> inner, file_descriptor watch)
+        : inner_(std::move(inner)), watch_(std::move(watch)) {}
+    int watch() const override { return watch_.get(); }
     std::optional<int> status() override { return inner_->status(); }
     void signal(int number) override { inner_->signal(number); }
 
 private:
     std::unique_ptr<started_command> inner_;
-    file_descriptor file_;
+    file_descriptor watch_;
 };
 
-class launcher_of_files final : public command_launcher {
+class other_launcher final : public command_launcher {
 public:
+    using opener = file_descriptor (*)();
+
+    explicit other_launcher(opener open) : open_(open) {}
     result<std::unique_ptr<started_command>> start(const process_options& options,
                                                    command_pipes pipes) override {
         auto started = inner_->start(options, std::move(pipes));
         if (!started) return started.error();
-        return std::make_unique<watched_by_a_file>(std::move(*started));
+        return std::make_unique<watched_otherwise>(std::move(*started), open_());
     }
 
 private:
+    opener open_;
     std::shared_ptr<command_launcher> inner_ = make_own_launcher();
 };
 
 TEST(ServerSession, ACommandEndsThoughItsDescriptorCannotBeWaitedFor) {
     served s;
-    s.options.launcher = std::make_shared<launcher_of_files>();
+    s.options.launcher = std::make_shared<other_launcher>(
+        [] { return file_descriptor(::open("/etc/passwd", O_RDONLY | O_CLOEXEC)); });
     s.start();
     run_commands(s);
+}
+
+// As if the wake-up of a command's end were lost. What tests are built of says so, loudly.
+TEST(ServerSessionDeathTest, ACommandWhoseEndIsNeverToldIsFound) {
+#ifdef NDEBUG
+    GTEST_SKIP() << "where assertions are off, the command is only taken note of";
+#endif
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    EXPECT_DEATH(
+        {
+            served s;
+            s.options.launcher = std::make_shared<other_launcher>(
+                [] { return file_descriptor(::eventfd(0, EFD_CLOEXEC)); });
+            s.start();
+            run_commands(s);
+        },
+        "on_lost_wake_up.*expectation broken");
 }
 
 }  // namespace
