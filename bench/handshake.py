@@ -31,8 +31,10 @@ ROUNDS = 3
 
 
 def cpu_seconds(pid):
+    """Its own by its clock, to the nanosecond (clock_getcpuclockid(3)); its children's in ticks."""
     fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(int(fields[i]) for i in (11, 12, 13, 14)) / os.sysconf("SC_CLK_TCK")
+    children_ticks = sum(int(fields[i]) for i in (13, 14))
+    return time.clock_gettime((~pid << 3) | 2) + children_ticks / os.sysconf("SC_CLK_TCK")
 
 
 def children(pid):

@@ -1,8 +1,10 @@
 #include "sluice/tools/sluiced_lines_out.hpp"
 
+#include <limits.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -14,19 +16,28 @@ namespace sluice {
 
 struct line_writer::state {
     std::mutex mutex;
-    std::condition_variable changed;
+    std::condition_variable woken;    // the writer, which sleeps without lines
+    std::condition_variable written;  // whoever waits for all to be written
     std::deque<std::string> lines;
     std::size_t bytes_max = 0;
     std::size_t bytes = 0;  // of them
     std::uint64_t dropped = 0;
     std::uint64_t untold = 0;  // of the dropped
+    bool asleep = false;
     bool writing = false;
     bool ended = false;
 
-    bool idle() const { return lines.empty() && untold == 0 && !writing; }
+    bool has_lines() const { return !lines.empty() || untold != 0; }
+    bool idle() const { return !has_lines() && !writing; }
 };
 
 namespace {
+
+// To wake a thread costs more than a line: what is said within a moment is written together.
+constexpr auto gathering = std::chrono::milliseconds(5);
+
+// A pipe takes so much as one piece, which lines of other processes do not break.
+constexpr std::size_t piece_max = PIPE_BUF;
 
 // A descriptor that is gone or full for good takes its lines with it.
 void write_all(int descriptor, std::string_view text) {
@@ -48,23 +59,30 @@ line_writer::line_writer(int descriptor, std::size_t bytes_max, told_of_dropped 
     state_->bytes_max = bytes_max;
     std::thread([s = state_, descriptor, tell = std::move(tell)] {
         std::unique_lock lock(s->mutex);
-        for (;;) {
-            s->changed.wait(lock, [&] { return s->ended || !s->lines.empty() || s->untold != 0; });
-            if (s->ended) return;
-            std::string text;
-            if (!s->lines.empty()) {
-                text = std::move(s->lines.front());
-                s->lines.pop_front();
-                s->bytes -= text.size();
-            } else {
-                text = tell(std::exchange(s->untold, 0)) + "\n";
+        while (!s->ended) {
+            if (!s->has_lines()) {
+                s->asleep = true;
+                s->woken.wait(lock, [&] { return s->ended || s->has_lines(); });
+                s->asleep = false;
+                lock.unlock();
+                std::this_thread::sleep_for(gathering);
+                lock.lock();
+                continue;
             }
+            std::string text;
+            while (!s->lines.empty() &&
+                   (text.empty() || text.size() + s->lines.front().size() <= piece_max)) {
+                text += s->lines.front();
+                s->bytes -= s->lines.front().size();
+                s->lines.pop_front();
+            }
+            if (text.empty()) text = tell(std::exchange(s->untold, 0)) + "\n";
             s->writing = true;
             lock.unlock();
             write_all(descriptor, text);
             lock.lock();
             s->writing = false;
-            s->changed.notify_all();
+            if (s->idle()) s->written.notify_all();
         }
     }).detach();
 }
@@ -72,26 +90,29 @@ line_writer::line_writer(int descriptor, std::size_t bytes_max, told_of_dropped 
 line_writer::~line_writer() {
     const std::lock_guard lock(state_->mutex);
     state_->ended = true;
-    state_->changed.notify_all();
+    state_->woken.notify_one();
 }
 
 void line_writer::write(std::string line) {
     line += '\n';
-    const std::lock_guard lock(state_->mutex);
-    // Behind a gap nothing is kept before the gap has been told.
-    if (state_->untold != 0 || state_->bytes + line.size() > state_->bytes_max) {
-        ++state_->dropped;
-        ++state_->untold;
-        return;
+    {
+        const std::lock_guard lock(state_->mutex);
+        // Behind a gap nothing is kept before the gap has been told.
+        if (state_->untold != 0 || state_->bytes + line.size() > state_->bytes_max) {
+            ++state_->dropped;
+            ++state_->untold;
+        } else {
+            state_->bytes += line.size();
+            state_->lines.push_back(std::move(line));
+        }
+        if (!std::exchange(state_->asleep, false)) return;
     }
-    state_->bytes += line.size();
-    state_->lines.push_back(std::move(line));
-    state_->changed.notify_all();
+    state_->woken.notify_one();
 }
 
 bool line_writer::flush(std::chrono::milliseconds most) {
     std::unique_lock lock(state_->mutex);
-    return state_->changed.wait_for(lock, most, [this] { return state_->idle(); });
+    return state_->written.wait_for(lock, most, [this] { return state_->idle(); });
 }
 
 std::uint64_t line_writer::dropped() const {

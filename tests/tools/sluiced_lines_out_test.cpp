@@ -6,8 +6,11 @@
 
 #include <algorithm>
 #include <array>
+#include <sstream>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <vector>
 
 namespace sluice {
 namespace {
@@ -58,6 +61,62 @@ TEST(LineWriter, DroppedLinesAreCountedAndSaid) {
     const ssize_t n = ::read(p.ends[0], piece.data(), piece.size());
     EXPECT_EQ(std::string(piece.data(), static_cast<std::size_t>(std::max<ssize_t>(n, 0))),
               "later\n");
+}
+
+TEST(LineWriter, ALineThatNeverFitsIsCountedAndSaid) {
+    const pipe_ends p;
+    line_writer out(p.ends[1], 100, tell);
+    out.write(std::string(100, 'x'));  // and its end
+    EXPECT_TRUE(out.flush(std::chrono::minutes(5)));
+    out.write("later");
+    EXPECT_TRUE(out.flush(std::chrono::minutes(5)));
+    std::array<char, 64> piece{};
+    const ssize_t n = ::read(p.ends[0], piece.data(), piece.size());
+    EXPECT_EQ(std::string(piece.data(), static_cast<std::size_t>(std::max<ssize_t>(n, 0))),
+              "dropped 1\nlater\n");
+}
+
+// Many threads, lines of all lengths: each line comes whole, once, in the order of its thread.
+TEST(LineWriter, LinesThatAreWrittenTogetherStayWhole) {
+    const pipe_ends p;
+    constexpr std::size_t threads = 4;
+    constexpr std::size_t lines = 500;
+    std::string text;
+    std::thread reader([&] {
+        std::array<char, 4096> piece{};
+        for (std::size_t ends = 0; ends < threads * lines;) {
+            const ssize_t n = ::read(p.ends[0], piece.data(), piece.size());
+            if (n <= 0) return;
+            const std::string_view more(piece.data(), static_cast<std::size_t>(n));
+            ends += static_cast<std::size_t>(std::ranges::count(more, '\n'));
+            text += more;
+        }
+    });
+    line_writer out(p.ends[1], 64 << 20, tell);
+    std::vector<std::thread> writers;
+    for (std::size_t t = 0; t < threads; ++t)
+        writers.emplace_back([&out, t] {
+            for (std::size_t i = 0; i < lines; ++i)
+                out.write(std::string(i * 17 % 5000, static_cast<char>('a' + t)) +
+                          std::to_string(i));
+        });
+    for (auto& w : writers)
+        w.join();
+    reader.join();
+    std::array<std::size_t, threads> next{};
+    std::istringstream all(text);
+    for (std::string line; std::getline(all, line);) {
+        for (std::size_t t = 0; t < threads; ++t) {
+            const std::size_t i = next[t];
+            if (line != std::string(i * 17 % 5000, static_cast<char>('a' + t)) + std::to_string(i))
+                continue;
+            ++next[t];
+            line.clear();
+            break;
+        }
+        ASSERT_EQ(line, "") << "no thread's next line";
+    }
+    EXPECT_EQ(next, (std::array<std::size_t, threads>{lines, lines, lines, lines}));
 }
 
 TEST(LineWriter, AClosedDescriptorStopsNobody) {
