@@ -142,18 +142,29 @@ def constants(text):
             yield Fault("constant", m.start(), m.end(), f"{value - 1}{m[2]}")
 
 
+NOT_DROPPED = re.compile(r"(return|co_return|break|continue|using|typedef|namespace|case|throw|goto|"
+                         r"const|constexpr|static|inline|auto|class|struct|enum|friend|explicit|"
+                         r"template|virtual|else|if|for|while|do|switch|default|public|private)\b")
+DECLARATION = re.compile(r"[\w:<>,*&]+(?: [\w:<>,*&]+)* [*&]?\w+ ?(?:\(|=|;|\[)")
+
+
 # A call, an assignment or the like, from the end of what is before it to its semicolon.
 def statements(text):
-    for m in re.finditer(r"(?<=[;{})])[ \t]*\n?[ \t]*((?:[\w:]+(?:->|\.|::)?)+[^;{}=()]*"
-                         r"(?:\(|=|\+\+|--)[^;{}]*;)", text):
-        statement = m[1]
-        if re.match(r"(return|co_return|break|continue|using|typedef|namespace|case|throw|goto|const|"
-                    r"constexpr|static|inline|auto|class|struct|enum|friend|explicit|template|"
-                    r"virtual|else|if|for|while|do|switch|default|public|private)\b", statement):
+    for m in re.finditer(r"(?<=[;{}])\s+([A-Za-z_:*(][^;{}]*;)", text):
+        start, statement = m.span(1)[0], m[1]
+        if header := re.match(r"(?:else )?if \(", statement):  # what it guards
+            end = closing(statement, header.end() - 1)
+            if end < 0:
+                continue
+            rest = statement[end + 1:]
+            start += len(statement) - len(rest.lstrip())
+            statement = rest.lstrip()
+        if NOT_DROPPED.match(statement) or not re.search(r"[(=]|\+\+|--", statement):
             continue
-        if re.match(r"[\w:<>,*& ]+[*&]? \w+(?:\(| =|;|\{)", statement):
-            continue  # a declaration: names behind each other
-        yield Fault("statement", m.start(1), m.end(1), ";")
+        # Names behind each other declare something.
+        if DECLARATION.match(statement) and not re.match(r"\w+ [|&+*/^-]?= ", statement):
+            continue
+        yield Fault("statement", start, m.end(1), ";")
 
 
 def arguments(text):
@@ -456,7 +467,7 @@ WANTED = {
                  "for (int i = 0; i < 4; ++i)", "for (int i = 0; i < 2; ++i)",
                  "return a->b == 17 ? 1'000 : b;", "return a->b == 15 ? 1'000 : b;",
                  "return a->b == 0x10 ? 1001 : b;", "return a->b == 0x10 ? 999 : b;"],
-    "statement": [";", ";", ";", ";"],
+    "statement": [";", ";", ";"],
     "arguments": ['h("x, y", a);'],
 }
 
