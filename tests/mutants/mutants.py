@@ -232,6 +232,7 @@ def run(command, **more):
 class Build:
     def __init__(self, folder):
         self.folder = folder
+        self.said = ""  # by the compiler, last
         self.commands = {pathlib.Path(e["file"]).resolve(): e for e in
                          json.loads((folder / "compile_commands.json").read_text())}
         self.links = {}
@@ -250,7 +251,8 @@ class Build:
         original = words[words.index("-o") + 1]
         words[words.index("-o") + 1] = str(output)
         words[words.index(entry["file"])] = str(changed)
-        return run([*words, "-w"], cwd=entry["directory"])[0] == 0, original
+        status, self.said = run([*words, "-w"], cwd=entry["directory"])
+        return status == 0, original
 
     def link(self, program, original, changed, output):
         line = self.links[program]
@@ -326,9 +328,9 @@ def code_of(path):
 class Trial:
     """One folder's sources, tests and faults."""
 
-    def __init__(self, build, folder, limit, work):
+    def __init__(self, build, folders, limit, work):
         self.build, self.limit, self.work = build, limit, work
-        self.programs = [f"{f}_test" for f in (folder, ABOVE[folder]) if f]
+        self.programs = [f"{folder}_test" for folder in folders]
         self.build.make(self.programs)
         self.limits = {}
         self.originals = {}
@@ -344,7 +346,7 @@ class Trial:
         if source not in self.originals:
             output = self.work / f"original-{source.stem}.o"
             if not self.build.compile(source, source, output)[0]:
-                sys.exit(f"{source} does not compile")
+                sys.exit(f"{source} does not compile:\n{self.build.said[-3000:]}")
             self.originals[source] = code_of(output)
         return self.originals[source]
 
@@ -398,7 +400,9 @@ def search(options):
     survivors, noticed, equivalent, tried = [], 0, 0, 0
     with tempfile.TemporaryDirectory() as name, \
             concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        trial = Trial(build, options.folder, options.limit, pathlib.Path(name))
+        above = None if options.alone else ABOVE[options.folder]
+        folders = [folder for folder in (options.folder, above) if folder]
+        trial = Trial(build, folders, options.limit, pathlib.Path(name))
 
         def attempt(number, source, text, fault):
             made = trial.compiled(source, fault.apply(text), number)
@@ -521,6 +525,7 @@ def main():
     parser.add_argument("--count", type=int, default=20, help="faults to try")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--file", action="append", help="only these sources of the folder")
+    parser.add_argument("--alone", action="store_true", help="without the tests of the folder above")
     parser.add_argument("--build", default=str(ROOT / "build/dev"))
     parser.add_argument("--limit", type=float, default=300, help="seconds for one test program")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="faults tried at once")
