@@ -233,8 +233,11 @@ class Build:
     def __init__(self, folder):
         self.folder = folder
         self.said = ""  # by the compiler, last
-        self.commands = {pathlib.Path(e["file"]).resolve(): e for e in
-                         json.loads((folder / "compile_commands.json").read_text())}
+        status, entries = run(["ninja", "-C", str(folder), "-t", "compdb"])
+        if status != 0:
+            sys.exit(f"{folder} is not a build folder of ninja's:\n{entries}")
+        self.commands = {pathlib.Path(e["directory"], e["file"]).resolve(): e
+                         for e in json.loads(entries) if " -c " in e["command"]}
         self.links = {}
 
     def make(self, programs):
