@@ -1,13 +1,27 @@
 #include "sluice/transport/kex.hpp"
 
+#include "sluice/crypto/agreement.hpp"
 #include "sluice/crypto/signature_algorithms.hpp"
 #include "sluice/transport/table.hpp"
 #include "sluice/wire/writer.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace sluice {
 namespace {
+
+using crypto::curve;
+
+template <curve Which>
+std::unique_ptr<crypto::agreement> on(crypto::random_source& random) {
+    return crypto::make_agreement(Which, random);
+}
+
+template <const crypto::dh_group& (*Group)()>
+std::unique_ptr<crypto::agreement> in(crypto::random_source& random) {
+    return crypto::make_agreement(Group(), random);
+}
 
 // The NIST curves and the 2048-bit group are known but not in the default offer: every current peer
 // has something better, and auditors warn of them. Nor is what no peer needs, curve448 and groups
@@ -18,22 +32,35 @@ constexpr std::array table{
     kex_info{"sntrup761x25519-sha512", crypto::hash_kind::sha512, true, make_kex_hybrid},
     kex_info{"sntrup761x25519-sha512@openssh.com", crypto::hash_kind::sha512, true,
              make_kex_hybrid},
-    kex_info{"curve25519-sha256", crypto::hash_kind::sha256, true, make_kex_ecdh},
-    kex_info{"curve25519-sha256@libssh.org", crypto::hash_kind::sha256, true, make_kex_ecdh},
-    kex_info{"diffie-hellman-group16-sha512", crypto::hash_kind::sha512, true, make_kex_dh},
-    kex_info{"diffie-hellman-group18-sha512", crypto::hash_kind::sha512, true, make_kex_dh},
+    kex_info{"curve25519-sha256", crypto::hash_kind::sha256, true, make_kex_ecdh,
+             on<curve::x25519>},
+    kex_info{"curve25519-sha256@libssh.org", crypto::hash_kind::sha256, true, make_kex_ecdh,
+             on<curve::x25519>},
+    kex_info{"diffie-hellman-group16-sha512", crypto::hash_kind::sha512, true, make_kex_dh,
+             in<crypto::modp_group16>},
+    kex_info{"diffie-hellman-group18-sha512", crypto::hash_kind::sha512, true, make_kex_dh,
+             in<crypto::modp_group18>},
     kex_info{"diffie-hellman-group-exchange-sha256", crypto::hash_kind::sha256, true,
-             make_kex_dh_gex, true},
+             make_kex_dh_gex, nullptr, true},
     kex_info{"mlkem1024nistp384-sha384", crypto::hash_kind::sha384, false, make_kex_hybrid},
     kex_info{"mlkem768nistp256-sha256", crypto::hash_kind::sha256, false, make_kex_hybrid},
-    kex_info{"curve448-sha512", crypto::hash_kind::sha512, false, make_kex_ecdh},
-    kex_info{"ecdh-sha2-nistp256", crypto::hash_kind::sha256, false, make_kex_ecdh},
-    kex_info{"ecdh-sha2-nistp384", crypto::hash_kind::sha384, false, make_kex_ecdh},
-    kex_info{"ecdh-sha2-nistp521", crypto::hash_kind::sha512, false, make_kex_ecdh},
-    kex_info{"diffie-hellman-group15-sha512", crypto::hash_kind::sha512, false, make_kex_dh},
-    kex_info{"diffie-hellman-group17-sha512", crypto::hash_kind::sha512, false, make_kex_dh},
-    kex_info{"diffie-hellman-group14-sha256", crypto::hash_kind::sha256, false, make_kex_dh},
+    kex_info{"curve448-sha512", crypto::hash_kind::sha512, false, make_kex_ecdh, on<curve::x448>},
+    kex_info{"ecdh-sha2-nistp256", crypto::hash_kind::sha256, false, make_kex_ecdh,
+             on<curve::nistp256>},
+    kex_info{"ecdh-sha2-nistp384", crypto::hash_kind::sha384, false, make_kex_ecdh,
+             on<curve::nistp384>},
+    kex_info{"ecdh-sha2-nistp521", crypto::hash_kind::sha512, false, make_kex_ecdh,
+             on<curve::nistp521>},
+    kex_info{"diffie-hellman-group15-sha512", crypto::hash_kind::sha512, false, make_kex_dh,
+             in<crypto::modp_group15>},
+    kex_info{"diffie-hellman-group17-sha512", crypto::hash_kind::sha512, false, make_kex_dh,
+             in<crypto::modp_group17>},
+    kex_info{"diffie-hellman-group14-sha256", crypto::hash_kind::sha256, false, make_kex_dh,
+             in<crypto::modp_group14>},
 };
+static_assert(std::ranges::all_of(table, [](const kex_info& row) {
+    return (row.agree != nullptr) == (row.make == make_kex_ecdh || row.make == make_kex_dh);
+}));
 
 class private_host_key final : public host_key {
 public:

@@ -17,6 +17,10 @@
 #include <string_view>
 #include <vector>
 
+namespace sluice::crypto {
+class agreement;  // agreement.hpp
+}
+
 namespace sluice {
 
 /// A key that a server proves itself with: in memory, or wherever `sign` reaches.
@@ -82,6 +86,8 @@ struct kex_info {
     crypto::hash_kind hash;
     bool offered;  // in the default offer
     std::unique_ptr<key_exchange> (*make)(const kex_info& info, const kex_context& context);
+    /// Our side in the method's curve or group; null for methods that are more than one agreement.
+    std::unique_ptr<crypto::agreement> (*agree)(crypto::random_source& random) = nullptr;
     bool by_clients_only = false;  // what is offered by default, servers do not offer
 };
 

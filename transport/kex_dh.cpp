@@ -1,6 +1,5 @@
 // diffie-hellman-group14-sha256 and -group15-sha512 to -group18-sha512 (RFC 4253 §8, RFC 8268).
 
-#include "sluice/crypto/dh_groups.hpp"
 #include "sluice/transport/kex_diffie_hellman.hpp"
 
 namespace sluice {
@@ -28,20 +27,11 @@ struct kexdh_reply {
     }
 };
 
-std::unique_ptr<crypto::agreement> agree(const kex_info& info, crypto::random_source& random) {
-    const auto& group = info.name == "diffie-hellman-group18-sha512"   ? crypto::modp_group18()
-                        : info.name == "diffie-hellman-group17-sha512" ? crypto::modp_group17()
-                        : info.name == "diffie-hellman-group16-sha512" ? crypto::modp_group16()
-                        : info.name == "diffie-hellman-group15-sha512" ? crypto::modp_group15()
-                                                                       : crypto::modp_group14();
-    return crypto::make_agreement(group, random);
-}
-
 }  // namespace
 
 std::unique_ptr<key_exchange> make_kex_dh(const kex_info& info, const kex_context& context) {
     return std::make_unique<diffie_hellman_exchange<kexdh_init, kexdh_reply>>(
-        info, context, [&info, &context] { return agree(info, *context.random); });
+        info, context, [&info, &context] { return info.agree(*context.random); });
 }
 
 }  // namespace sluice

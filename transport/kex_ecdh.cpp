@@ -28,20 +28,11 @@ struct kex_ecdh_reply {
     }
 };
 
-std::unique_ptr<crypto::agreement> agree(const kex_info& info, crypto::random_source& random) {
-    const auto curve = info.name == "ecdh-sha2-nistp256"   ? crypto::curve::nistp256
-                       : info.name == "ecdh-sha2-nistp384" ? crypto::curve::nistp384
-                       : info.name == "ecdh-sha2-nistp521" ? crypto::curve::nistp521
-                       : info.name == "curve448-sha512"    ? crypto::curve::x448
-                                                           : crypto::curve::x25519;
-    return crypto::make_agreement(curve, random);
-}
-
 }  // namespace
 
 std::unique_ptr<key_exchange> make_kex_ecdh(const kex_info& info, const kex_context& context) {
     return std::make_unique<diffie_hellman_exchange<kex_ecdh_init, kex_ecdh_reply>>(
-        info, context, [&info, &context] { return agree(info, *context.random); });
+        info, context, [&info, &context] { return info.agree(*context.random); });
 }
 
 }  // namespace sluice

@@ -281,6 +281,10 @@ TEST(AuthorizedKeys, OptionsThatMakeNoSenseRefuseTheLine) {
                                 "expiry-time=\"tomorrow\"",
                                 "expiry-time=\"20301301Z\"",
                                 "expiry-time=\"20300229Z\"",
+                                "expiry-time=\"21000229Z\"",
+                                "expiry-time=\"20300431Z\"",
+                                "expiry-time=\"20300100Z\"",
+                                "expiry-time=\"20300001Z\"",
                                 "expiry-time=\"203001012400Z\"",
                                 "expiry-time=\"2030010112Z\"",
                                 "expiry-time=\"\"",
@@ -307,6 +311,7 @@ TEST(AuthorizedKeys, KeysExpire) {
         {"19700101Z", 0},
         {"19700102Z", 86'400},
         {"20000229Z", 951'782'400},
+        {"20240229Z", 1'709'164'800},
         {"20000301Z", 951'868'800},
         {"200112312359Z", 1'009'843'140},
         {"20380119031408Z", 2'147'483'648},
@@ -321,9 +326,12 @@ TEST(AuthorizedKeys, KeysExpire) {
         EXPECT_EQ(k->judge("192.0.2.1", c.last), verdict::allowed);
         EXPECT_EQ(k->judge("192.0.2.1", c.last + 1), verdict::expired);
     }
-    const auto both = with("expiry-time=\"20300101Z\",expiry-time=\"20200101Z\"");
-    ASSERT_TRUE(both);
-    EXPECT_EQ(both->options.expires, 1'577'836'800) << "the earlier one";
+    for (const char* const both : {"expiry-time=\"20300101Z\",expiry-time=\"20200101Z\"",
+                                   "expiry-time=\"20200101Z\",expiry-time=\"20300101Z\""}) {
+        const auto k = with(both);
+        ASSERT_TRUE(k);
+        EXPECT_EQ(k->options.expires, 1'577'836'800) << "the earlier one, wherever it stands";
+    }
 
     std::tm local{};
     local.tm_year = 130;

@@ -371,11 +371,7 @@ TEST(KnownHosts, OpenSshsFile) {
         std::ifstream in(folder / name);
         return std::string(std::istreambuf_iterator<char>(in), {});
     };
-    if (!std::filesystem::exists(test::shared_vector_folder())) {
-        std::printf("vectors: absent keys/known-hosts\n");
-        return;
-    }
-    std::printf("vectors: ran keys/known-hosts\n");
+    if (!test::has_shared_vectors("keys/known-hosts")) return;
     const auto list = parsed(read("known_hosts"));
     const auto host_key = [&](const std::string& name) {
         return crypto::public_key::from_line(read(name + ".pub")).value();

@@ -9,7 +9,6 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdio>
 #include <filesystem>
 
 namespace sluice {
@@ -125,10 +124,7 @@ TEST(UserCertificate, WhatASecurityKeyAsserts) {
 // The certificates of OpenSSH's unit tests, those for logins that must fail among them.
 TEST(SharedUserCertificates, LogInAsTheirOptionsSay) {
     const auto folder = test::shared_vector_folder() / "keys/options-certs";
-    if (!std::filesystem::exists(folder)) {
-        std::printf("vectors: absent keys/options-certs (logins)\n");
-        return;
-    }
+    if (!test::has_shared_vectors("keys/options-certs (logins)")) return;
     const auto judged = [&](const char* name, std::string_view address) {
         const auto cert =
             certificate::from_line(test::contents(folder / (std::string(name) + ".cert"))).value();
@@ -143,7 +139,6 @@ TEST(SharedUserCertificates, LogInAsTheirOptionsSay) {
     EXPECT_EQ(judged("unknown_critical", "127.0.0.1"),
               "certificate has a critical option that is not known");
     EXPECT_EQ(judged("host", "127.0.0.1"), "certificate of the wrong kind");
-    std::printf("vectors: ran keys/options-certs (logins)\n");
 }
 
 }  // namespace

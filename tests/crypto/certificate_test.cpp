@@ -408,10 +408,7 @@ TEST(Certificate, LinesThatAreNone) {
 
 TEST(SharedCertificates, ThoseOfKeys) {
     const fs::path folder = test::shared_vector_folder() / "keys/openssh";
-    if (!fs::exists(folder)) {
-        std::printf("vectors: absent keys/openssh certificates\n");
-        return;
-    }
+    if (!test::has_shared_vectors("keys/openssh certificates")) return;
     struct {
         const char* name;
         errc error;  // of those that are refused
@@ -448,15 +445,11 @@ TEST(SharedCertificates, ThoseOfKeys) {
         EXPECT_EQ(read->judge({kind::host, "host2", now}), verdict::expired);
         EXPECT_EQ(read->judge({kind::user, "host2", then}), verdict::wrong_kind);
     }
-    std::printf("vectors: ran keys/openssh certificates\n");
 }
 
 TEST(SharedCertificates, ThoseOfOptions) {
     const fs::path folder = test::shared_vector_folder() / "keys/options-certs";
-    if (!fs::exists(folder)) {
-        std::printf("vectors: absent keys/options-certs\n");
-        return;
-    }
+    if (!test::has_shared_vectors("keys/options-certs")) return;
     struct {
         const char* name;
         bool pty, port, agent, x11, rc;
@@ -504,7 +497,6 @@ TEST(SharedCertificates, ThoseOfOptions) {
             EXPECT_TRUE(address_patterns::parse(*r.source_address));
         }
     }
-    std::printf("vectors: ran keys/options-certs\n");
 }
 
 }  // namespace

@@ -195,6 +195,24 @@ TEST(Identities, NamedOnesOfTheAgentGoFirstAndFilesLast) {
 
 // --- permissions --------------------------------------------------------------------------------
 
+TEST(Identities, EachRightOfOthersToAFileRefusesIt) {
+    test::temp_dir dir;
+    const auto key = new_key();
+    const std::string file = write_key(dir / "id", key);
+    key_server to;
+    to.wanted = key.public_half();
+    to.options.identity_files = {{file}};
+    for (const unsigned mode : {0600u, 0400u, 0700u}) {
+        std::filesystem::permissions(file, std::filesystem::perms(mode));
+        EXPECT_FALSE(to.log_in()) << mode;
+    }
+    for (const unsigned bit : {040u, 020u, 010u, 04u, 02u, 01u}) {
+        std::filesystem::permissions(file, std::filesystem::perms(0600u | bit));
+        EXPECT_EQ(to.log_in(), errc::auth_denied) << bit;
+        EXPECT_TRUE(to.shown.empty());
+    }
+}
+
 TEST(Identities, AFileThatOthersMayReadIsRefusedOnce) {
     test::running_agent agent;
     ASSERT_TRUE(agent.listening()) << "ssh-agent cannot be run";

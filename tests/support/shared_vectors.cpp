@@ -3,22 +3,28 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
 
 namespace sluice::test {
 
-std::filesystem::path shared_vector_folder() { return SLUICE_SHARED_VECTORS; }
+std::filesystem::path shared_vector_folder() {
+    const char* const named = std::getenv("SLUICE_SHARED_VECTORS");
+    return named != nullptr ? named : SLUICE_SHARED_VECTORS;
+}
+
+bool has_shared_vectors(const std::string& what) {
+    const bool there = std::filesystem::exists(shared_vector_folder());
+    std::printf("vectors: %s %s\n", there ? "ran" : "absent", what.c_str());
+    if (!there) [&] { GTEST_SKIP() << "no vectors: " << what; }();
+    return there;
+}
 
 std::optional<std::string> shared_text(const std::string& file) {
-    const auto path = shared_vector_folder() / file;
-    if (!std::filesystem::exists(shared_vector_folder())) {
-        std::printf("vectors: absent %s\n", file.c_str());
-        return std::nullopt;
-    }
-    std::ifstream in(path);
-    EXPECT_TRUE(in.good()) << path;
-    std::printf("vectors: ran %s\n", file.c_str());
+    if (!has_shared_vectors(file)) return std::nullopt;
+    std::ifstream in(shared_vector_folder() / file);
+    EXPECT_TRUE(in.good()) << file;
     return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
