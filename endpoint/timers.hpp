@@ -9,6 +9,7 @@ namespace sluice {
 /// Watches for a peer that has gone silent: asks for a sign of life, and counts.
 class keepalive_timer {
 public:
+    /// `count_max` 0: asks for ever.
     keepalive_timer(duration interval, unsigned count_max)
         : interval_(interval), count_max_(count_max) {}
 
@@ -25,8 +26,7 @@ public:
     enum class verdict { nothing, ask, dead };
     verdict check(time_point now) {
         if (now < deadline_) return verdict::nothing;
-        if (unanswered_ >= count_max_) return verdict::dead;
-        ++unanswered_;
+        if (count_max_ != 0 && unanswered_++ >= count_max_) return verdict::dead;
         deadline_ = now + interval_;
         return verdict::ask;
     }

@@ -5,11 +5,21 @@
 
 namespace sluice {
 
+std::optional<std::string_view> internal_sftp_arguments(std::string_view command) {
+    constexpr std::string_view name = "internal-sftp";
+    if (!command.starts_with(name)) return std::nullopt;
+    command.remove_prefix(name.size());
+    const auto options = std::min(command.find_first_not_of(" \t"), command.size());
+    if (options == 0 && !command.empty()) return std::nullopt;  // of a longer name
+    return command.substr(options);
+}
+
 bool restrict(session_rights& rights, session_rights more) {
     if (rights.forced_command && more.forced_command &&
         *rights.forced_command != *more.forced_command)
         return false;
     if (more.forced_command) rights.forced_command = std::move(more.forced_command);
+    if (!more.home_directory.empty()) rights.home_directory = std::move(more.home_directory);
     std::ranges::move(more.environment, std::back_inserter(rights.environment));
     rights.port_forwarding = rights.port_forwarding && more.port_forwarding;
     if (!rights.permit_open) {

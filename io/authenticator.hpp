@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -26,12 +27,19 @@ struct login_attempt {
 /// all steps of a login hold together; a step is refused that forces another command than one
 /// before it.
 struct session_rights {
-    std::optional<std::string> forced_command;  // runs instead of whatever is asked for
+    /// Runs instead of whatever is asked for. `internal-sftp`, perhaps with options, stands for
+    /// SFTP.
+    std::optional<std::string> forced_command;
+    /// The user's on this machine, where sshd would begin; empty: none is known.
+    std::string home_directory = {};
     std::vector<std::pair<std::string, std::string>> environment;
     bool port_forwarding = true;  // as far as the server permits it
     /// Where connections through the server may go; nothing: anywhere.
     std::optional<std::vector<open_destination>> permit_open;
 };
+
+/// What stands behind `internal-sftp` in a command that is it; nothing where it is another.
+std::optional<std::string_view> internal_sftp_arguments(std::string_view command);
 
 /// Adds what another step of the login, or another part of one, restricts. False where the two
 /// force different commands: then nobody may come in by both.

@@ -73,8 +73,11 @@ public:
     /// There is room to write again.
     virtual void on_writable() = 0;
 
-    /// The peer asked for a signal to be delivered (RFC 4254 §6.9).
-    virtual void on_signal(std::string_view signal_name) { static_cast<void>(signal_name); }
+    /// The peer asked for a signal to be delivered (RFC 4254 §6.9); whether it was.
+    virtual bool on_signal(std::string_view signal_name) {
+        static_cast<void>(signal_name);
+        return false;
+    }
 
     /// The peer reads no more of our data (eow@openssh.com).
     virtual void on_eow() {}

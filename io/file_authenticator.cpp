@@ -11,7 +11,9 @@
 #include "sluice/io/cpu_meter.hpp"
 #include "sluice/io/dialler.hpp"
 #include "sluice/io/on_pool.hpp"
+#include "sluice/io/path_trust.hpp"
 #include "sluice/io/policy_cache.hpp"
+#include "sluice/io/rsa_size.hpp"
 #include "sluice/io/source_pool.hpp"
 #include "sluice/io/text_file.hpp"
 #include "sluice/wire/limits.hpp"
@@ -82,9 +84,9 @@ session_rights rights_of(const crypto::certificate_rights& permitted) {
 
 // The file that a pattern means for a user, or null where it cannot be read.
 std::shared_ptr<const std::string> file_of(policy_cache& files, std::string_view pattern,
-                                           std::string_view user) {
+                                           std::string_view user, bool strict) {
     const auto path = expand(pattern, user);
-    if (!path) return nullptr;
+    if (!path || (strict && !only_we_can_change(*path))) return nullptr;
     auto text = files.text(*path, limits::policy_file_length_max);
     return text ? std::move(*text) : nullptr;
 }
@@ -98,13 +100,14 @@ std::vector<authorized_key> lines_with(const std::shared_ptr<const std::string>&
 }
 
 std::vector<authorized_key> listed_keys(policy_cache& files, std::string_view pattern,
-                                        std::string_view user, const crypto::public_key& key) {
-    return lines_with(file_of(files, pattern, user), key);
+                                        std::string_view user, bool strict,
+                                        const crypto::public_key& key) {
+    return lines_with(file_of(files, pattern, user, strict), key);
 }
 
 std::vector<authorized_principal> listed_principals(policy_cache& files, std::string_view pattern,
-                                                    std::string_view user) {
-    const auto text = file_of(files, pattern, user);
+                                                    std::string_view user, bool strict) {
+    const auto text = file_of(files, pattern, user, strict);
     if (!text) return {};
     auto names = parse_authorized_principals(*text);
     return names ? std::move(*names) : std::vector<authorized_principal>();
@@ -167,6 +170,10 @@ login_verdict file_decision::decide(const login_attempt& attempt) const {
     case auth_question::kind::interactive:
     case auth_question::kind::interactive_responses: return {};
     }
+    if (const auto& key = attempt.question.key) {
+        const auto why = rsa_key_too_small(*key, options_.rsa_bits_min);
+        if (!why.empty()) return refusal(why);
+    }
     if (options_.admits && !options_.admits(attempt.question.user, attempt.peer_address))
         return refusal("user or address is not allowed");
     return verdict;
@@ -194,7 +201,8 @@ login_verdict file_decision::check_key(const login_attempt& attempt) const {
     if (const auto why = revocation(*question.key); !why.empty()) return refusal(why);
     login_verdict verdict = refusal("key is not listed");
     for (const auto& pattern : options_.authorized_keys_files) {
-        const auto keys = listed_keys(files_, pattern, question.user, *question.key);
+        const auto keys =
+            listed_keys(files_, pattern, question.user, options_.strict_modes, *question.key);
         for (const auto& listed : keys) {
             if (listed.options.cert_authority) continue;
             if (!listed.options.principals.empty()) {
@@ -239,13 +247,14 @@ login_verdict file_decision::check_certificate(const login_attempt& attempt) con
         // Whether a touch may be missing is for the line that is nearer to the user to say.
         key_options of_authority = authority.options;
         of_authority.presence_required = false;
-        const auto names =
-            listed_principals(files_, options_.authorized_principals_file, question.user);
+        const auto names = listed_principals(files_, options_.authorized_principals_file,
+                                             question.user, options_.strict_modes);
         for (const authorized_principal& one : names)
             if (try_as({one.name}, {&of_authority, &one.options})) return verdict;
     }
     for (const auto& pattern : options_.authorized_keys_files) {
-        const auto keys = listed_keys(files_, pattern, question.user, cert.signature_key());
+        const auto keys = listed_keys(files_, pattern, question.user, options_.strict_modes,
+                                      cert.signature_key());
         for (const auto& listed : keys) {
             if (!listed.options.cert_authority) continue;
             const auto& named = listed.options.principals;
@@ -315,7 +324,7 @@ login_verdict file_decision::check_host(const login_attempt& attempt) const {
     bool permitted = false;
     for (const auto& pattern : options.shosts_files) {
         const auto path = expand(pattern, question.user);
-        if (!path) continue;
+        if (!path || (options_.strict_modes && !only_we_can_change(*path))) continue;
         const auto text = files_.text(*path, limits::policy_file_length_max);
         if (!text && !is_absent(text.error())) return refusal("trusted hosts cannot be read");
         permitted = permitted || (text && hosts_equiv_permits(**text, question.client_host,

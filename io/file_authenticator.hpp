@@ -53,6 +53,14 @@ struct file_authenticator_options {
     /// What authorities may have signed by (CASignatureAlgorithms); empty: all that we know.
     std::vector<std::string> ca_signature_algorithms = {};
 
+    /// Whether files of keys and of principals count only where nobody but root and this process's
+    /// user can change them or put others in their place (StrictModes; see path_trust.hpp).
+    bool strict_modes = false;
+
+    /// RSA keys of fewer bits let in nobody (RequiredRSASize). Never less than
+    /// limits::rsa_bits_min.
+    unsigned rsa_bits_min = 0;
+
     /// Password hashes (password_file.hpp). Empty: no passwords.
     std::string users_file = {};
 

@@ -93,12 +93,6 @@ std::optional<crypto::public_key> read_public_half(const std::string& path) {
 
 }  // namespace
 
-std::string rsa_key_too_small(const crypto::public_key& key, unsigned bits_min) {
-    if (key.type() != "ssh-rsa" || key.bits() >= bits_min) return {};
-    return "RSA of " + std::to_string(key.bits()) + " bits, less than the " +
-           std::to_string(bits_min) + " of RequiredRSASize";
-}
-
 void identities::add(identity one, const connect_options& options) {
     if (auto why = rsa_key_too_small(one.shown.key, options.rsa_bits_min); !why.empty())
         return unusable(options, one.file.empty() ? one.shown.key.fingerprint() : one.file,

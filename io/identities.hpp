@@ -5,6 +5,7 @@
 #include "sluice/crypto/key.hpp"
 #include "sluice/io/agent_socket.hpp"
 #include "sluice/io/connect_options.hpp"
+#include "sluice/io/rsa_size.hpp"
 
 #include <boost/asio/awaitable.hpp>
 
@@ -14,10 +15,6 @@
 #include <vector>
 
 namespace sluice {
-
-/// Private to io/: what is wrong with an RSA key of fewer bits than that (RequiredRSASize), for
-/// people; empty where nothing is.
-std::string rsa_key_too_small(const crypto::public_key& key, unsigned bits_min);
 
 /// Private to io/: the keys that a client may log in with, wherever their private halves are: in
 /// memory, elsewhere, in an agent, in files that may be encrypted.

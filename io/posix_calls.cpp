@@ -111,6 +111,8 @@ result<file_descriptor> open_file(const posix_root& root, std::string_view path,
     if ((pflags & sftp::fxf_excl) != 0) flags |= O_EXCL;
     auto fd = root.open_file(path, flags, mode, r);
     if (!fd) return fd.error();
+    // A device may have nothing to give for ever: whoever reads it is not made to wait.
+    if (is_device(fd->get())) return fd;
     const int now = ::fcntl(fd->get(), F_GETFL);
     if (now < 0 || ::fcntl(fd->get(), F_SETFL, now & ~O_NONBLOCK) != 0) return last_system_error();
     return fd;
@@ -267,6 +269,11 @@ result<sftp::statvfs_reply> statvfs(int fd) {
                    ((s.f_flag & ST_NOSUID) != 0 ? sftp::statvfs_no_setuid : 0);
     reply.f_namemax = s.f_namemax;
     return reply;
+}
+
+bool is_device(int fd) {
+    struct stat status {};
+    return ::fstat(fd, &status) == 0 && S_ISCHR(status.st_mode);
 }
 
 result<> read_fully(int fd, std::uint64_t offset, std::size_t length, wire::buffer& into) {

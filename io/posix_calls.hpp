@@ -25,7 +25,8 @@ using reach = posix_root::reach;
 sftp::attributes attributes_of(const struct stat& status);
 
 /// A regular file, opened as the fxf_ bits say. Anything else (FIFO, device, socket, directory) is
-/// refused without waiting for it: EISDIR, or EPERM.
+/// refused without waiting for it: EISDIR, or EPERM. A character device, where the root permits
+/// it, stays O_NONBLOCK.
 result<file_descriptor> open_file(const posix_root& root, std::string_view path,
                                   std::uint32_t pflags, mode_t mode, reach r);
 
@@ -50,6 +51,9 @@ result<> symlink(const posix_root& root, const sftp::op::symlink& what, reach r)
 result<> hardlink(const posix_root& root, const sftp::op::hardlink& what, reach r);
 result<std::string> readlink(const posix_root& root, std::string_view path, reach r);
 result<sftp::statvfs_reply> statvfs(int fd);
+
+/// Whether it is a character device.
+bool is_device(int fd);
 
 /// Reads until `length` bytes are there or the file ends.
 result<> read_fully(int fd, std::uint64_t offset, std::size_t length, wire::buffer& into);

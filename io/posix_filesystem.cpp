@@ -30,6 +30,7 @@ struct posix_filesystem::open_file {
     std::unique_ptr<posix::directory_reader> directory;
     storage kept_in = storage::remote;
     bool written = false;
+    bool device = false;
 };
 
 namespace {
@@ -59,6 +60,7 @@ result<std::unique_ptr<posix_filesystem>> posix_filesystem::open(const posix_opt
         if (const auto started = root->start_at(options.start_directory); !started)
             return started.error();
     if (!root) return root.error();
+    if (options.devices) root->permit_devices();
     return std::unique_ptr<posix_filesystem>(new posix_filesystem(
         std::move(*root), std::move(*of_root), options, std::move(executor), pool));
 }
@@ -170,6 +172,8 @@ void posix_filesystem::open(sftp::op::open o, sftp::completion<sftp::file_handle
                   auto f = std::make_unique<open_file>();
                   f->fd = std::move(*fd);
                   f->kept_in = r == reach::all ? storage_of(f->fd.get()) : root_.kept_in();
+                  f->device = posix::is_device(f->fd.get());
+                  if (f->device) f->kept_in = storage::remote;
                   return f;
               });
 }
@@ -180,7 +184,8 @@ void posix_filesystem::close(sftp::op::close o, sftp::completion<> done) {
     const std::shared_ptr<open_file> f = std::move(files_[index]);
     free_.push_back(index);
     // The close of a file that was written may have to wait for the disk, and may fail.
-    const bool here = f->directory == nullptr && (f->kept_in == storage::memory || !f->written);
+    const bool here =
+        f->directory == nullptr && !f->device && (f->kept_in == storage::memory || !f->written);
     answer(here ? attempt::memory : attempt::no, std::move(done), [f](reach) -> result<> {
         f->directory.reset();
         const error_code error = f->fd.close();
@@ -199,9 +204,11 @@ void posix_filesystem::read(sftp::op::read o, sftp::completion<wire::buffer> don
         if (!got) return done(got.error());
         return done(std::move(o.into));
     }
-    const auto got = posix::read_cached(fd, o.offset, o.length, o.into);
-    if (!got) return done(got.error());
-    if (*got == posix::cached_read::complete) return done(std::move(o.into));
+    if (!f.device) {
+        const auto got = posix::read_cached(fd, o.offset, o.length, o.into);
+        if (!got) return done(got.error());
+        if (*got == posix::cached_read::complete) return done(std::move(o.into));
+    }
     answer(attempt::no, std::move(done),
            [fd, start, o = std::move(o)](reach) mutable -> result<wire::buffer> {
                const std::size_t have = o.into.size() - start;

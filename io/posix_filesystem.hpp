@@ -34,6 +34,10 @@ struct posix_options {
     /// fails with set_id_not_permitted.
     bool allow_set_id = false;
 
+    /// Whether character devices are opened, as /dev/null and /dev/zero. They are read and written
+    /// on the pool only.
+    bool devices = false;
+
     /// Whether what is mounted below the root is left out: EACCES.
     bool stay_on_filesystem = false;
 
@@ -49,7 +53,7 @@ struct posix_options {
 ///
 /// Whatever could wait for a disk runs on the thread pool and completes on the executor; what the
 /// page and name caches answer, or a file system in RAM, runs at once. Files are regular files:
-/// FIFOs, devices and sockets are refused, and so is whatever is on a file
+/// FIFOs, devices (unless permitted) and sockets are refused, and so is whatever is on a file
 /// system of the kernel (procfs, sysfs; see speaks_for_the_kernel). New files get the mode the
 /// client asked for (0666, 0777 for a directory), under the process's umask. Names of owners are
 /// the system's where the root is "/", else those of etc/passwd and etc/group below the root, if

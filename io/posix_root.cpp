@@ -60,9 +60,10 @@ result<file_descriptor> unless_of_the_kernel(file_descriptor fd) {
     return fd;
 }
 
-result<> regular(int fd, struct stat& status) {
+result<> fit_to_open(int fd, bool devices, struct stat& status) {
     if (::fstat(fd, &status) != 0) return last_system_error();
     if (S_ISDIR(status.st_mode)) return system_error(EISDIR);
+    if (devices && S_ISCHR(status.st_mode)) return {};
     if (!S_ISREG(status.st_mode)) return system_error(EPERM);
     return {};
 }
@@ -170,7 +171,8 @@ result<file_descriptor> posix_root::open_existing(std::string_view path, int fla
     const auto seen = open(path, O_PATH | (flags & O_NOFOLLOW), r);
     if (!seen) return seen.error();
     struct stat status {};
-    if (const auto ok = regular(seen->get(), status); !ok) return ok.error();
+    if (const auto ok = fit_to_open(seen->get(), devices_, status); !ok) return ok.error();
+    if (S_ISCHR(status.st_mode)) flags &= ~O_TRUNC;  // which means nothing there
 
     // O_NONBLOCK: what was exchanged for a FIFO must not be waited for. No O_TRUNC: it would cut
     // before we have looked.

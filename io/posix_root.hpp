@@ -60,7 +60,8 @@ public:
 
     /// open(2) of a regular file, O_CREAT, O_EXCL and O_TRUNC included. What is there is looked at
     /// before it is opened, since to open can already be to act: EISDIR for a directory, EPERM for
-    /// a FIFO, a device or a socket.
+    /// a FIFO, a device or a socket; but for character devices where they are permitted, which are
+    /// opened O_NONBLOCK.
     result<file_descriptor> open_file(std::string_view path, int flags, mode_t mode,
                                       reach r = reach::all) const;
 
@@ -85,6 +86,9 @@ public:
 
     bool one_mount() const { return one_mount_; }
 
+    /// Whether `open_file` opens character devices.
+    void permit_devices() { devices_ = true; }
+
     /// Whether it is the machine's own "/".
     bool is_whole_system() const;
 
@@ -106,6 +110,7 @@ private:
     file_descriptor fd_;
     std::string start_;  // "" or "/a/b"
     bool one_mount_ = false;
+    bool devices_ = false;
     storage storage_ = storage::remote;
 };
 

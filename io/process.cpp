@@ -42,6 +42,8 @@ constexpr std::array signal_names{
     signal_name{SIGSEGV, "SEGV"}, signal_name{SIGTERM, "TERM"}, signal_name{SIGUSR1, "USR1"},
     signal_name{SIGUSR2, "USR2"},
 };
+// As sshd tells of any signal that has no name there.
+constexpr std::string_view other_signal = "SIG@openssh.com";
 
 result<std::pair<file_descriptor, file_descriptor>> make_pipe() {
     int ends[2];
@@ -142,9 +144,11 @@ public:
         advance();
     }
 
-    void on_signal(std::string_view name) override {
+    bool on_signal(std::string_view name) override {
         const auto known = std::ranges::find(signal_names, name, &signal_name::name);
-        if (known != signal_names.end() && !status_) command_->signal(known->number);
+        if (known == signal_names.end() || status_) return false;
+        command_->signal(known->number);
+        return true;
     }
 
     void on_drain(const drain_policy& policy) override {
@@ -349,7 +353,7 @@ private:
         if (!WIFSIGNALED(status))
             return port_.exit(static_cast<std::uint32_t>(WEXITSTATUS(status)));
         const auto known = std::ranges::find(signal_names, WTERMSIG(status), &signal_name::number);
-        port_.exit_signal(known == signal_names.end() ? "KILL" : known->name,
+        port_.exit_signal(known == signal_names.end() ? other_signal : known->name,
                           WCOREDUMP(status) != 0, {});
     }
 

@@ -52,7 +52,26 @@ server_options with_defaults(server_options options) {
     return options;
 }
 
+// For a log.
+std::string name_of_peer(const connection_ends& ends) {
+    const std::string& address = ends.peer_address;
+    if (ends.peer_port == 0) return address;
+    const bool v6 = address.find(':') != std::string::npos;
+    return (v6 ? "[" + address + "]" : address) + ":" + std::to_string(ends.peer_port);
+}
+
 }  // namespace
+
+// As sshd sets them.
+std::vector<std::pair<std::string, std::string>> connection_ends::variables() const {
+    const auto or_else = [](const std::string& address) {
+        return address.empty() ? std::string("UNKNOWN") : address;
+    };
+    const std::string peer = or_else(peer_address) + " " + std::to_string(peer_port) + " ";
+    const std::string port = std::to_string(local_port);
+    return {{"SSH_CLIENT", peer + port},
+            {"SSH_CONNECTION", peer + or_else(local_address) + " " + port}};
+}
 
 // Lives as long as a connection of its own does: they tell it of their end.
 class server::implementation : public std::enable_shared_from_this<implementation> {
@@ -87,8 +106,9 @@ public:
         return begin(l);
     }
 
-    void serve(std::unique_ptr<byte_stream> stream, const std::string& peer_address) {
-        if (!ending_) admit(std::move(stream), {peer_address, peer_address, 0});
+    void serve(std::unique_ptr<byte_stream> stream, connection_ends ends) {
+        std::string name = name_of_peer(ends);
+        if (!ending_) admit(std::move(stream), {std::move(ends), std::move(name)});
     }
 
     void drain(const drain_options& how, drained_handler done) {
@@ -182,13 +202,11 @@ private:
         error_code e;
         const auto peer = socket.remote_endpoint(e);
         if (e) return;  // gone already
-        const std::string address = peer.address().to_string();
-        const std::string name = (peer.address().is_v6() ? "[" + address + "]" : address) + ":" +
-                                 std::to_string(peer.port());
         socket.set_option(tcp::no_delay(true), e);
         socket.set_option(asio::socket_base::keep_alive(true), e);
-        const std::uint16_t local_port = socket.local_endpoint(e).port();
-        admit(std::make_unique<socket_stream>(std::move(socket)), {address, name, local_port});
+        const auto local = socket.local_endpoint(e);
+        serve(std::make_unique<socket_stream>(std::move(socket)),
+              {peer.address().to_string(), peer.port(), local.address().to_string(), local.port()});
     }
 
     void admit(std::unique_ptr<byte_stream> stream, server_connection::place between) {
@@ -199,7 +217,7 @@ private:
             return tell(*stream, too_many_startups);
         }
         const std::uint64_t number = next_number_++;
-        const std::string address = between.peer_address;
+        const std::string address = between.ends.peer_address;
         server_connection::observer told;
         told.authenticated = [self = shared_from_this(), number] {
             asio::post(self->executor_, [self, number] { self->on_authenticated(number); });
@@ -236,7 +254,7 @@ private:
 
     // A line when a source begins to be refused and one when that is over: those between count.
     bool source_refused(const server_connection::place& from) {
-        const auto verdict = sources_.check(from.peer_address, now());
+        const auto verdict = sources_.check(from.ends.peer_address, now());
         tell_releases();
         const bool full = verdict == source_limits::verdict::table_full;
         if (full && !std::exchange(sources_full_told_, true))
@@ -297,9 +315,11 @@ private:
 
     // A login that was not finished had nothing to lose.
     void add(const close_report& report) {
-        const bool ended_early =
-            report.outcome == close_outcome::deadline || report.outcome == close_outcome::lost;
-        if (ended_early || !report.complete()) ++report_.cut;
+        const bool lost = report.outcome == close_outcome::lost;
+        const bool left = lost || report.outcome == close_outcome::peer_closed;
+        const bool early = lost || report.outcome == close_outcome::deadline;
+        if (early || !report.complete())
+            ++(left && report.tasks_not_returned == 0 ? report_.left : report_.cut);
         report_.total += report.total;
         report_.tasks_not_returned += report.tasks_not_returned;
     }
@@ -354,7 +374,11 @@ result<tcp::endpoint> server::listen(const tcp::endpoint& address) {
 }
 
 void server::serve(std::unique_ptr<byte_stream> stream, std::string peer_address) {
-    implementation_->serve(std::move(stream), peer_address);
+    serve(std::move(stream), connection_ends{.peer_address = std::move(peer_address)});
+}
+
+void server::serve(std::unique_ptr<byte_stream> stream, connection_ends ends) {
+    implementation_->serve(std::move(stream), std::move(ends));
 }
 
 result<tcp::endpoint> server::listen(int listening_socket) {

@@ -12,6 +12,7 @@
 #include "sluice/io/session_handler.hpp"
 #include "sluice/io/source_limits.hpp"
 #include "sluice/sftp/filesystem.hpp"
+#include "sluice/sftp/server.hpp"
 
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
@@ -24,6 +25,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -51,14 +53,32 @@ struct connection_info {
     std::string user;  // empty: nobody logged in
 };
 
+/// Between which addresses and ports a connection is; 0 and empty where that is not known.
+struct connection_ends {
+    std::string peer_address = {};  // numeric
+    std::uint16_t peer_port = 0;
+    std::string local_address = {};  // numeric
+    std::uint16_t local_port = 0;
+
+    /// SSH_CLIENT and SSH_CONNECTION, as of ssh(1), for commands.
+    std::vector<std::pair<std::string, std::string>> variables() const;
+};
+
 /// What became of the connections that a server had when it began to drain or stop.
 struct server_report {
     std::size_t connections = 0;
-    std::size_t cut =
-        0;  // of these, those that lost something, or were ended before they were done
+    std::size_t cut = 0;   // of these, those that the server ended before they were done
+    std::size_t left = 0;  // of these, those that their client left, or lost, with something undone
     close_report::totals total;
     std::size_t tasks_not_returned = 0;
     std::uint64_t refused_by_source = 0;  // connections, ever: see source_options
+};
+
+/// What holds for one SFTP session.
+struct sftp_settings {
+    sftp::server_config protocol;
+    /// Its operations are logged, those that succeed up to this level (see logged_filesystem).
+    std::optional<log_severity> log_operations = {};
 };
 
 struct server_options {
@@ -67,6 +87,10 @@ struct server_options {
 
     filesystem_factory filesystem;  // empty: no SFTP
     bool read_only = false;
+    /// What holds for one's SFTP sessions, in place of `read_only`; nothing refuses them. With it,
+    /// a forced command `internal-sftp` may have options (internal_sftp_arguments), which are its
+    /// and the filesystem's to follow.
+    std::function<std::optional<sftp_settings>(const session_info& session)> sftp_config;
 
     bool exec = false;  // run commands
     /// What starts them; empty: this process itself, as its own user.
@@ -141,6 +165,7 @@ public:
     /// socketpair, a stream in memory. `peer_address` is what authenticators and the log get to
     /// see.
     void serve(std::unique_ptr<byte_stream> stream, std::string peer_address);
+    void serve(std::unique_ptr<byte_stream> stream, connection_ends ends);
 
     /// Accepts connections on a socket that listens already: one that a service manager hands over.
     /// It is the server's from here on. Gives its address.

@@ -20,9 +20,8 @@ namespace sluice {
 
 server_connection::server_connection(std::unique_ptr<byte_stream> stream, place between,
                                      std::shared_ptr<const server_options> options, observer told)
-    : peer_address_(std::move(between.peer_address)),
+    : ends_(std::move(between.ends)),
       peer_name_(std::move(between.peer_name)),
-      local_port_(between.local_port),
       options_(std::move(options)),
       told_(std::move(told)),
       endpoint_(options_->protocol, now()),

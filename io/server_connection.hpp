@@ -43,9 +43,8 @@ public:
 
     /// What a connection is between.
     struct place {
-        std::string peer_address;  // numeric, without a port
-        std::string peer_name;     // with it, for the log
-        std::uint16_t local_port;  // 0: none
+        connection_ends ends;
+        std::string peer_name;  // address and port, for the log
     };
 
     server_connection(std::unique_ptr<byte_stream> stream, place between,
@@ -119,9 +118,8 @@ private:
     void release(session_port& port);
     void close_sessions();
 
-    const std::string peer_address_;
+    const connection_ends ends_;
     const std::string peer_name_;
-    const std::uint16_t local_port_;
     std::shared_ptr<const server_options> options_;
     observer told_;
     server_endpoint endpoint_;

@@ -6,6 +6,7 @@
 #include "sluice/io/cpu_meter.hpp"
 #include "sluice/io/dialler.hpp"
 #include "sluice/io/forwarding.hpp"
+#include "sluice/io/logged_filesystem.hpp"
 #include "sluice/io/login_conversation.hpp"
 #include "sluice/io/process.hpp"
 #include "sluice/io/refusal_time.hpp"
@@ -45,9 +46,6 @@ std::string_view name_of(enum auth_question::kind kind) {
 }
 
 constexpr std::size_t descriptors_of_command = 4;  // its three pipes, and what tells of its end
-
-// Runs a session's forced command in place of SFTP or of what was asked for.
-constexpr std::string_view internal_sftp = "internal-sftp";
 
 // Whose key it was, for a log.
 void add_key(std::vector<std::pair<std::string_view, std::string>>& fields,
@@ -165,7 +163,7 @@ void server_connection::on_question() {
         deciding_->emit(asio::cancellation_type::terminal);
         return;
     }
-    attempt_ = {question, peer_address_, local_port_};
+    attempt_ = {question, ends_.peer_address, ends_.local_port};
     if (question.what == auth_question::kind::user) {
         auto policy = options_->logins->policy(attempt_);
         return answer(policy ? auth_reply(std::move(*policy)) : auth_answer::refuse);
@@ -236,8 +234,8 @@ void server_connection::log_refusal(const std::string& reason) const {
 void server_connection::on_authenticated(const authenticated_user& user) {
     pump_.meter().stop();
     session_.user = user.name();
-    session_.peer_address = peer_address_;
-    session_.local_port = local_port_;
+    session_.peer_address = ends_.peer_address;
+    session_.local_port = ends_.local_port;
     if (options_->descriptors) session_.descriptors = options_->descriptors->account(session_.user);
     std::vector<std::pair<std::string_view, std::string>> fields{
         {"user", session_.user}, {"method", std::string(name_of(attempt_.question.what))}};
@@ -377,8 +375,7 @@ void server_connection::on_request(const channel_request_event& event) {
                       std::ranges::any_of(options_->accepted_environment, accepts) &&
                       port->add_environment(name, env->variable_value);
         } else if (const auto* signal = std::get_if<signal_request>(&event.request)) {
-            success = port->handler() != nullptr;
-            if (success) port->handler()->on_signal(signal->signal_name);
+            success = port->handler() != nullptr && port->handler()->on_signal(signal->signal_name);
         } else if (std::holds_alternative<eow_request>(event.request)) {
             success = port->handler() != nullptr;
             if (success) port->handler()->on_eow();
@@ -409,7 +406,9 @@ bool server_connection::start_session(session_port& port, const channel_request&
         const auto named = options_->subsystems.find(subsystem->subsystem_name);
         if (named != options_->subsystems.end()) coroutine = &named->second;
     }
-    if (forced && *forced == internal_sftp) {
+    const auto forced_sftp = forced ? internal_sftp_arguments(*forced) : std::nullopt;
+    // Options are for who sets up the sessions.
+    if (forced_sftp && (forced_sftp->empty() || options_->sftp_config)) {
         handler = start_sftp(port);
     } else if (forced) {
         handler = start_command(port, *forced, original);
@@ -452,6 +451,19 @@ std::unique_ptr<channel_handler> server_connection::start_sftp(session_port& por
     if (!filesystem) return nullptr;
     sftp::server_config config;
     config.read_only = options_->read_only;
+    if (options_->sftp_config) {
+        auto set = options_->sftp_config(session_);
+        if (!set) return nullptr;
+        config = std::move(set->protocol);
+        if (set->log_operations && options_->log)
+            filesystem = std::make_unique<logged_filesystem>(
+                std::move(filesystem), [this, level = *set->log_operations](
+                                           std::string_view event, logged_filesystem::fields what) {
+                    what.insert(what.begin(),
+                                {{"user", session_.user}, {"operation", std::string(event)}});
+                    log(level, "sftp", std::move(what));
+                });
+    }
     config.habits = sftp::client_habits(endpoint_.lower().peer_identification());
     auto finished = [this, channel = port.id()](const sftp::session_report& r, error_code) {
         served_.add({channel, r.handles_left_open, r.files_committed, r.files_abandoned,
@@ -479,7 +491,8 @@ std::unique_ptr<channel_handler> server_connection::start_command(session_port& 
     for (const auto& variable : session_.rights.environment)
         process.environment.push_back(variable);
     if (!original.empty()) process.environment.emplace_back("SSH_ORIGINAL_COMMAND", original);
-    process.environment.emplace_back("SSH_CLIENT", peer_address_);
+    for (auto& variable : ends_.variables())
+        process.environment.push_back(std::move(variable));
     auto started = process_handler::start(port, *options_->launcher, process);
     if (started) return std::move(*started);
     log(log_severity::error, "exec_failed", {{"reason", started.error().message()}});

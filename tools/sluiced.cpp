@@ -145,6 +145,8 @@ int check(const sluiced_arguments& a) {
     const auto options =
         make_server_options(*settings, std::move(*material), a.exec, files, {logins, logins});
     if (!options) return fail(options.error().text, exit_wrong);
+    for (const auto& note : settings->notes)
+        std::fprintf(stderr, "sluiced: %s\n", note.message().c_str());
     if (!a.print) return 0;
     sluiced_config config = settings->base;
     if (!a.login.empty()) {
@@ -161,6 +163,17 @@ int check(const sluiced_arguments& a) {
             "\n";
     std::fwrite(text.data(), 1, text.size(), stdout);
     return 0;
+}
+
+// Kept open, to be emptied in the end. A file that another has put there is not followed.
+result<file_descriptor> write_pid_file(const std::string& name) {
+    file_descriptor file(::open(
+        name.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644));
+    if (!file) return last_system_error();
+    const std::string text = std::to_string(::getpid()) + "\n";
+    if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+        return last_system_error();
+    return file;
 }
 
 // All are bound while we may still bind to their ports.
@@ -209,15 +222,23 @@ result<int> open_log(const sluiced_arguments& a) {
     return STDERR_FILENO;
 }
 
+// Of a socket on standard input: `name` is getpeername(2) or getsockname(2).
+std::optional<asio::ip::tcp::endpoint> end_of_input(int (*name)(int, sockaddr*, socklen_t*)) {
+    asio::ip::tcp::endpoint end;
+    auto size = static_cast<socklen_t>(end.capacity());
+    if (name(STDIN_FILENO, end.data(), &size) != 0 ||
+        (end.data()->sa_family != AF_INET && end.data()->sa_family != AF_INET6))
+        return std::nullopt;
+    end.resize(size);
+    return end;
+}
+
 // Of the connection on standard input; as sshd calls what has none.
-std::string address_of_peer() {
-    asio::ip::tcp::endpoint peer;
-    auto size = static_cast<socklen_t>(peer.capacity());
-    if (::getpeername(STDIN_FILENO, peer.data(), &size) != 0 ||
-        (peer.data()->sa_family != AF_INET && peer.data()->sa_family != AF_INET6))
-        return "UNKNOWN";
-    peer.resize(size);
-    return peer.address().to_string();
+connection_ends ends_of_input() {
+    const auto peer = end_of_input(::getpeername);
+    const auto local = end_of_input(::getsockname);
+    if (!peer || !local) return {.peer_address = "UNKNOWN"};
+    return {peer->address().to_string(), peer->port(), local->address().to_string(), local->port()};
 }
 
 // The first line of a log.
@@ -233,6 +254,17 @@ void tell_start(const log_sink& log, const restrictions& restricted, bool runs_c
         log({log_severity::info,
              "commands_share_user",
              {{"reason", "commands run as the server's own user: key files must not be its own"}}});
+}
+
+// A line for each setting that is taken without effect, or in part.
+void tell_notes(const log_sink& log, const std::vector<setting_note>& notes) {
+    if (!log) return;
+    for (const auto& note : notes)
+        log({log_severity::info,
+             "setting_without_effect",
+             {{"keyword", note.keyword},
+              {"where", note.file + ":" + std::to_string(note.line)},
+              {"reason", note.text}}});
 }
 
 // SIGTERM drains, a second one cuts.
@@ -282,6 +314,7 @@ private:
                   "stopped",
                   {{"connections", std::to_string(report.connections)},
                    {"cut", std::to_string(report.cut)},
+                   {"left", std::to_string(report.left)},
                    {"files_committed", std::to_string(report.total.files_committed)},
                    {"files_abandoned", std::to_string(report.total.files_abandoned)},
                    {"undelivered_bytes", std::to_string(report.total.bytes_undelivered)},
@@ -331,6 +364,9 @@ int serve(const sluiced_arguments& a) {
         if (!bound.error.empty()) return fail(bound.error);
         listening_sockets = std::move(bound.sockets);
     }
+    // While it may be written; what is wrong with it is no reason not to serve, as for sshd.
+    std::optional<result<file_descriptor>> pid_file;
+    if (!config->pid_file.empty() && !a.one_connection) pid_file = write_pid_file(config->pid_file);
     const std::size_t descriptors = raise_descriptor_limit();
     std::shared_ptr<command_launcher> launcher;
     if (helper) {
@@ -368,6 +404,11 @@ int serve(const sluiced_arguments& a) {
     options->log = make_sluiced_log(form, errors);
     const log_sink log = options->log;
     tell_start(log, restricted, launcher != nullptr);
+    tell_notes(log, settings->notes);
+    if (pid_file && !*pid_file && log)
+        log({log_severity::error,
+             "pid_file_failed",
+             {{"file", config->pid_file}, {"reason", pid_file->error().message()}}});
     options->connection_executor = [&workers] { return workers.next(); };
 
     // One line a connection on standard output, whatever the log is told to leave out.
@@ -394,10 +435,10 @@ int serve(const sluiced_arguments& a) {
         listening(*bound);
     }
     if (a.one_connection) {
-        const std::string peer = address_of_peer();
+        connection_ends ends = ends_of_input();
         auto stream = take_standard_stream(workers.first().get_executor());
         if (!stream) return fail("standard input and output: " + stream.error().message());
-        s.serve(std::move(*stream), peer);
+        s.serve(std::move(*stream), std::move(ends));
         if (s.connections() == 0) return exit_cut;  // refused
     }
     if (const error_code e = notify_service_manager("READY=1"); e && log)
@@ -410,6 +451,9 @@ int serve(const sluiced_arguments& a) {
         // What libpam may do on its own threads. Not to go on unrestricted.
         if (filtered && config->use_pam && restrict_network_thread()) std::abort();
     });
+    // It cannot be removed from where it is by who we have become; that it is empty says as much.
+    if (pid_file && *pid_file)
+        asio::post(files, [&] { static_cast<void>(::ftruncate((*pid_file)->get(), 0)); });
     files.join();
     logins.join();
     pam.join();

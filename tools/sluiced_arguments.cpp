@@ -7,9 +7,24 @@
 
 #include <CLI/CLI.hpp>
 
+#include <unistd.h>
+
 #include <utility>
 
 namespace sluice {
+namespace {
+
+// Those that sshd takes where its file names none, as far as they are there to be read.
+std::vector<std::string> host_keys_of_system() {
+    std::vector<std::string> files;
+    for (const char* type : {"rsa", "ecdsa", "ed25519"}) {
+        std::string file = std::string("/etc/ssh/ssh_host_") + type + "_key";
+        if (::access(file.c_str(), R_OK) == 0) files.push_back(std::move(file));
+    }
+    return files;
+}
+
+}  // namespace
 
 void declare(CLI::App& app, sluiced_arguments& a) {
     app.set_version_flag("--version,-V", std::string("sluiced 0.1.0"));
@@ -111,10 +126,11 @@ boost::system::result<sluiced_settings, std::string> read_settings(const sluiced
         config.listen_addresses = {{"127.0.0.1", std::uint16_t{2222}}};
     }
     if (!a.host_keys.empty()) config.host_keys = a.host_keys;
+    if (config.host_keys.empty() && !a.config.empty()) config.host_keys = host_keys_of_system();
     if (!a.root.empty()) config.root = a.root;
     if (!a.users.empty()) config.users_file = a.users;
     if (!a.authorized_keys.empty()) config.authorized_keys_files = a.authorized_keys;
-    if (a.read_only) config.sftp_read_only = true;
+    if (a.read_only) config.sftp.read_only = true;
     if (a.atomic_uploads) config.atomic_uploads = true;
     return std::move(*settings);
 }

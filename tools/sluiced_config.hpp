@@ -3,6 +3,7 @@
 #include "sluice/io/connect_answer.hpp"
 #include "sluice/io/source_limits.hpp"
 #include "sluice/sftp/drain_policy.hpp"
+#include "sluice/tools/sluiced_sftp_options.hpp"
 #include "sluice/wire/error.hpp"
 #include "sluice/wire/limits.hpp"
 
@@ -102,8 +103,9 @@ enum class address_family { any, inet, inet6 };
 enum class root_login { yes, prohibit_password, no };
 
 /// Defaults are those of sshd_config(5) where the keyword is from there, but for
-/// KbdInteractiveAuthentication (no), PermitRootLogin (yes: root is a name like others) and
-/// AcceptEnv (LANG LC_*, as Debian's sshd_config has it).
+/// KbdInteractiveAuthentication (no), PermitRootLogin (yes: root is a name like others),
+/// ClientAliveInterval (2 minutes: a peer that is gone is noticed) and AcceptEnv (LANG LC_*, as
+/// Debian's sshd_config has it).
 struct sluiced_config {
     // Listening
     std::vector<std::uint16_t> ports;  // empty: 22, or what the command line says
@@ -132,8 +134,10 @@ struct sluiced_config {
     rekey_limit rekey;
 
     // The process itself
-    std::string user;   // that it becomes; empty: the one that starts it
-    std::string group;  // empty: the user's own
+    std::string user;              // that it becomes; empty: the one that starts it
+    std::string group;             // empty: the user's own
+    std::string pid_file;          // empty: none
+    std::string version_addendum;  // behind the identification
     bool landlock = true;
     bool seccomp = true;
 
@@ -142,7 +146,9 @@ struct sluiced_config {
     std::string trusted_user_ca_keys;                // this and those below: files; empty: none
     std::string authorized_principals_file;
     std::string revoked_keys;
-    std::string users_file;  // password hashes
+    bool strict_modes = false;       // files that let in are writable by root and us alone
+    unsigned required_rsa_size = 0;  // bits; never fewer than limits::rsa_bits_min
+    std::string users_file;          // password hashes
     std::vector<std::string> hostbased_known_hosts_files;
     std::vector<std::string> shosts_files;
     bool password_authentication = true;
@@ -162,14 +168,15 @@ struct sluiced_config {
     std::string banner;                          // file; empty: none
 
     // Sessions
-    std::size_t max_sessions = 10;                  // session channels a connection
-    std::chrono::seconds client_alive_interval{0};  // 0: off
-    unsigned client_alive_count_max = 3;            // 0: never ends a connection
-    std::string root;                               // ChrootDirectory; empty: not given
-    bool sftp_read_only = false;                    // Subsystem sftp internal-sftp -R
-    bool stay_on_filesystem = false;                // SFTPStayOnFilesystem: no mount below the root
-    bool atomic_uploads = false;                    // files appear when they are whole
-    std::string force_command;                      // empty: none
+    std::size_t max_sessions = 10;                    // session channels a connection
+    std::chrono::seconds client_alive_interval{120};  // 0: off
+    unsigned client_alive_count_max = 3;              // 0: never ends a connection
+    std::string root;                                 // ChrootDirectory; empty: not given
+    sftp_options sftp;                                // Subsystem sftp internal-sftp ...
+    bool stay_on_filesystem = false;  // SFTPStayOnFilesystem: no mount below the root
+    bool devices = false;             // SFTPDevices: character devices are opened
+    bool atomic_uploads = false;      // files appear when they are whole
+    std::string force_command;        // empty: none
     std::vector<std::string> accepted_environment{"LANG", "LC_*"};  // patterns
     std::vector<std::pair<std::string, std::string>> environment;   // SetEnv
 

@@ -2,6 +2,9 @@
 
 #include "sluice/wire/limits.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace sluice::settings {
 namespace {
 
@@ -11,8 +14,9 @@ using choices = algorithm_choices;
 // --- words that stand for values -----------------------------------------------------------------
 
 constexpr word_table<bool, 2> yes_no_words{"yes or no", {{{"no", false}, {"yes", true}}}};
-constexpr word_table<bool, 2> forwarding_words{"local or no (remote forwarding is not served)",
-                                               {{{"no", false}, {"local", true}}}};
+constexpr word_table<bool, 5> forwarding_words{
+    "yes, all, local, remote or no",
+    {{{"no", false}, {"local", true}, {"yes", true}, {"all", true}, {"remote", false}}}};
 // As sshd: "yes" has meant "delayed" since compression before authentication went away.
 constexpr word_table<compression_setting, 3> compression_words{
     "yes, delayed or no",
@@ -49,6 +53,15 @@ constexpr word_table<root_login, 4> root_words{
       {"no", root_login::no}}}};
 
 using yes_or_no = one_of<yes_no_words>;
+
+bool is_one_of(std::string_view word, std::string_view list) {
+    while (!list.empty()) {
+        const auto end = std::min(list.find(' '), list.size());
+        if (equal_ignoring_case(word, list.substr(0, end))) return true;
+        list.remove_prefix(std::min(end + 1, list.size()));
+    }
+    return false;
+}
 
 // --- kinds of rows -------------------------------------------------------------------------------
 
@@ -94,7 +107,30 @@ constexpr keyword_row algorithms_of(std::string_view keyword, bool match = false
                 return read_algorithms(w, all.*Choice, c.*Member);
             },
             [](config& c) { (c.*Member).clear(); },
-            [](const config& c) { return write_algorithms(c.*Member); }};
+            [](const config& c) { return write_algorithms(c.*Member); },
+            [](const words& w, const choices& all) { return note_on_algorithms(w, all.*Choice); }};
+}
+
+// --- what is taken in part -----------------------------------------------------------------------
+
+template <std::string_view (*Note)(const words&, const algorithm_choices&)>
+constexpr keyword_row noting(keyword_row row) {
+    row.note = Note;
+    return row;
+}
+
+std::string_view note_on_forwarding(const words& w, const choices&) {
+    const bool remote_too = is_one_of(w[0], "yes all remote");
+    return remote_too ? "remote forwarding is not served, local forwarding is" : "";
+}
+
+std::string_view note_on_subsystem(const words& w, const choices&) {
+    return w[0] == sftp_subsystem::name ? "" : "there is no subsystem but sftp";
+}
+
+std::string_view note_on_rsa_size(const words& w, const choices&) {
+    const auto bits = number_from<unsigned>(w[0]);
+    return bits && *bits < limits::rsa_bits_min ? "RSA keys below 2048 bits are never taken" : "";
 }
 
 // --- the tables ----------------------------------------------------------------------------------
@@ -102,7 +138,8 @@ constexpr keyword_row algorithms_of(std::string_view keyword, bool match = false
 constexpr std::array keyword_rows{
     all_of<variable_patterns, &config::accepted_environment>("AcceptEnv", false, any_number),
     first_of<one_of<family_words>, &config::family>("AddressFamily"),
-    first_of<one_of<forwarding_words>, &config::local_forwarding>("AllowTcpForwarding", in_match),
+    noting<note_on_forwarding>(first_of<one_of<forwarding_words>, &config::local_forwarding>(
+        "AllowTcpForwarding", in_match)),
     all_of<user_lines, &config::allow_users>("AllowUsers", in_match, any_number),
     first_of<yes_or_no, &config::atomic_uploads>("AtomicUploads"),
     first_of<method_lists, &config::authentication_methods>("AuthenticationMethods", in_match,
@@ -154,49 +191,149 @@ constexpr std::array keyword_rows{
     first_of<address_list, &config::per_source_penalty_exempt>("PerSourcePenaltyExemptList"),
     first_of<open_patterns, &config::permit_open>("PermitOpen", in_match, any_number),
     first_of<one_of<root_words>, &config::permit_root_login>("PermitRootLogin", in_match),
+    first_of<file, &config::pid_file>("PidFile"),
     all_of<port_lines, &config::ports>("Port"),
     algorithms_of<&choices::pubkey, &config::pubkey_accepted_algorithms>("PubkeyAcceptedAlgorithms",
                                                                          in_match),
     first_of<yes_or_no, &config::pubkey_authentication>("PubkeyAuthentication", in_match),
     first_of<rekeying, &config::rekey>("RekeyLimit", false, 2),
+    noting<note_on_rsa_size>(first_of<number<0, 2'147'483'647>, &config::required_rsa_size>(
+        "RequiredRSASize", in_match)),
     first_of<file, &config::revoked_keys>("RevokedKeys", in_match),
     first_of<yes_or_no, &config::seccomp>("Seccomp"),
     first_of<variables, &config::environment>("SetEnv", in_match, any_number),
+    first_of<yes_or_no, &config::devices>("SFTPDevices", in_match),
     first_of<yes_or_no, &config::stay_on_filesystem>("SFTPStayOnFilesystem", in_match),
     first_of<files, &config::shosts_files>("ShostsFile", in_match, any_number),
-    all_of<sftp_subsystem, &config::sftp_read_only>("Subsystem", false, any_number),
+    first_of<yes_or_no, &config::strict_modes>("StrictModes"),
+    noting<note_on_subsystem>(
+        all_of<sftp_subsystem, &config::sftp>("Subsystem", false, any_number)),
     first_of<file, &config::trusted_user_ca_keys>("TrustedUserCAKeys", in_match),
     first_of<yes_or_no, &config::use_pam>("UsePAM"),
     first_of<account_name, &config::user>("User"),
     first_of<file, &config::users_file>("UsersFile", in_match),
+    rest_of_line<addendum, &config::version_addendum>("VersionAddendum"),
 };
 
+constexpr auto noted = fixed_row::others::noted;
+constexpr auto refused = fixed_row::others::refused;
+constexpr std::string_view yes_or_no_only = "yes no";
+constexpr std::string_view forwarding_only = "yes all no local remote";
+constexpr std::string_view anything{};
+
+constexpr std::string_view no_forwarding = "only connections through the server are served";
+constexpr std::string_view no_terminals = "there are no terminals";
+constexpr std::string_view no_x11 = "X11 is not forwarded";
+constexpr std::string_view no_gssapi = "there are no logins by GSSAPI";
+constexpr std::string_view no_kerberos = "there are no logins by Kerberos";
+constexpr std::string_view no_commands_for_keys = "no command is asked for keys or principals";
+constexpr std::string_view obsolete = "obsolete, as for sshd";
+
 constexpr std::array fixed_rows{
-    fixed_row{"AllowAgentForwarding", "no", true},
-    fixed_row{"AllowStreamLocalForwarding", "no", true},
-    fixed_row{"AuthorizedKeysCommand", "none", true},
-    fixed_row{"AuthorizedPrincipalsCommand", "none", true},
-    fixed_row{"ExposeAuthInfo", "no", true},
-    fixed_row{"FingerprintHash", "sha256", false},
-    fixed_row{"GatewayPorts", "no", true},
-    fixed_row{"GSSAPIAuthentication", "no", true},
-    fixed_row{"HostKeyAgent", "none", false},
-    fixed_row{"IgnoreRhosts", "yes", true},
-    fixed_row{"IgnoreUserKnownHosts", "yes", false},
-    fixed_row{"KerberosAuthentication", "no", true},
-    fixed_row{"PermitEmptyPasswords", "no", true},
-    fixed_row{"PermitListen", "none", true},
-    fixed_row{"PermitTTY", "no", true},
-    fixed_row{"PermitTunnel", "no", true},
-    fixed_row{"PermitUserRC", "no", true},
-    fixed_row{"PidFile", "none", false},
-    fixed_row{"PrintLastLog", "no", false},
-    fixed_row{"PrintMotd", "no", false},
-    fixed_row{"StrictModes", "no", false},
-    fixed_row{"TCPKeepAlive", "no", false},
-    fixed_row{"UseDNS", "no", false},
-    fixed_row{"VersionAddendum", "none", false},
-    fixed_row{"X11Forwarding", "no", true},
+    fixed_row{"AllowAgentForwarding", "no", true, noted, yes_or_no_only,
+              "agents are not forwarded"},
+    fixed_row{"AllowStreamLocalForwarding", "no", true, noted, forwarding_only, no_forwarding},
+    fixed_row{"AuthorizedKeysCommand", "none", true, refused, anything,
+              "no command is asked for keys: use AuthorizedKeysFile or TrustedUserCAKeys"},
+    fixed_row{"AuthorizedKeysCommandUser", "none", true, noted, anything, no_commands_for_keys},
+    fixed_row{"AuthorizedPrincipalsCommand", "none", true, refused, anything,
+              "no command is asked for principals: use AuthorizedPrincipalsFile"},
+    fixed_row{"AuthorizedPrincipalsCommandUser", "none", true, noted, anything,
+              no_commands_for_keys},
+    fixed_row{"ChannelTimeout", "none", true, refused, anything,
+              "channels are not closed for being idle"},
+    fixed_row{"DebianBanner", "no", false, noted, yes_or_no_only,
+              "the distribution is not in what the server calls itself"},
+    fixed_row{"ExposeAuthInfo", "no", true, noted, yes_or_no_only, "SSH_USER_AUTH is not set"},
+    fixed_row{"FingerprintHash", "sha256", false, noted, "sha256 md5",
+              "fingerprints in the log are SHA256"},
+    fixed_row{"GatewayPorts", "no", true, noted, "yes no clientspecified", no_forwarding},
+    fixed_row{"GSSAPIAuthentication", "no", true, noted, yes_or_no_only, no_gssapi},
+    fixed_row{"GSSAPICleanupCredentials", {}, false, noted, yes_or_no_only, no_gssapi},
+    fixed_row{"GSSAPIKexAlgorithms", {}, false, noted, anything, no_gssapi},
+    fixed_row{"GSSAPIKeyExchange", "no", false, noted, yes_or_no_only, no_gssapi},
+    fixed_row{"GSSAPIStoreCredentialsOnRekey", "no", false, noted, yes_or_no_only, no_gssapi},
+    fixed_row{"GSSAPIStrictAcceptorCheck", {}, false, noted, yes_or_no_only, no_gssapi},
+    fixed_row{"HostKeyAgent", "none", false, refused, anything, "host keys are read from files"},
+    fixed_row{"IgnoreRhosts", "yes", true, refused, anything,
+              "files of users let in no host: use ShostsFile"},
+    fixed_row{"IgnoreUserKnownHosts", "yes", false, noted, yes_or_no_only,
+              "keys of hosts are those of HostbasedKnownHostsFile alone"},
+    fixed_row{"IPQoS", {}, true, noted, anything, "packets are not marked"},
+    fixed_row{"KerberosAuthentication", "no", true, noted, yes_or_no_only, no_kerberos},
+    fixed_row{"KerberosGetAFSToken", "no", false, noted, yes_or_no_only, no_kerberos},
+    fixed_row{"KerberosOrLocalPasswd", {}, false, noted, yes_or_no_only, no_kerberos},
+    fixed_row{"KerberosTicketCleanup", {}, false, noted, yes_or_no_only, no_kerberos},
+    fixed_row{"LogVerbose", "none", true, noted, anything, "LogLevel alone decides"},
+    fixed_row{"PermitEmptyPasswords", "no", true, refused, anything,
+              "an empty password never opens anything"},
+    fixed_row{"PermitListen", "none", true, noted, anything, no_forwarding},
+    fixed_row{"PermitTTY", "no", true, noted, yes_or_no_only, no_terminals},
+    fixed_row{"PermitTunnel", "no", true, noted, "yes no point-to-point ethernet",
+              "there are no tunnels"},
+    fixed_row{"PermitUserEnvironment", "no", false, refused, anything,
+              "files of users set no variables: use AcceptEnv or SetEnv"},
+    fixed_row{"PermitUserRC", "no", true, noted, yes_or_no_only, "no ~/.ssh/rc is run"},
+    fixed_row{"PrintLastLog", "no", false, noted, yes_or_no_only, no_terminals},
+    fixed_row{"PrintMotd", "no", false, noted, yes_or_no_only, no_terminals},
+    fixed_row{"PubkeyAuthOptions", "none", true, refused, anything,
+              "a touch is asked for unless the key's line has no-touch-required; put "
+              "verify-required there"},
+    fixed_row{"RDomain", "none", true, refused, anything, "there are no routing domains"},
+    fixed_row{"RefuseConnection", "no", true, refused, anything,
+              "who may connect is decided at the login: use DenyUsers or AuthenticationMethods"},
+    fixed_row{"SecurityKeyProvider", "internal", false, noted, anything,
+              "signatures of security keys are verified without a library of their own"},
+    fixed_row{"SshdAuthPath", {}, false, noted, anything, "there is no such program"},
+    fixed_row{"SshdSessionPath", {}, false, noted, anything, "there is no such program"},
+    fixed_row{"StreamLocalBindMask", {}, true, noted, anything, no_forwarding},
+    fixed_row{"StreamLocalBindUnlink", "no", true, noted, yes_or_no_only, no_forwarding},
+    fixed_row{"SyslogFacility",
+              {},
+              false,
+              noted,
+              "DAEMON USER AUTH AUTHPRIV LOCAL0 LOCAL1 LOCAL2 LOCAL3 LOCAL4 LOCAL5 LOCAL6 LOCAL7",
+              "the log goes to standard error, where a service manager takes it"},
+    fixed_row{"TCPKeepAlive", "yes", false, noted, yes_or_no_only,
+              "TCP always looks whether its peer is there"},
+    fixed_row{"UnusedConnectionTimeout", "none", true, refused, anything,
+              "connections are not closed for being idle"},
+    fixed_row{"UseDNS", "no", false, noted, yes_or_no_only,
+              "names of addresses are not looked up: patterns of hosts are for addresses"},
+    fixed_row{"X11DisplayOffset", {}, true, noted, anything, no_x11},
+    fixed_row{"X11Forwarding", "no", true, noted, yes_or_no_only, no_x11},
+    fixed_row{"X11UseLocalhost", {}, true, noted, yes_or_no_only, no_x11},
+    fixed_row{"XAuthLocation", {}, false, noted, anything, no_x11},
+
+    // What sshd still takes and has no use for.
+    fixed_row{"AFSTokenPassing", {}, false, noted, anything, obsolete},
+    fixed_row{"AuthorizedKeysFile2", {}, false, noted, anything, obsolete},
+    fixed_row{"CheckMail", {}, false, noted, anything, obsolete},
+    fixed_row{"GSSAPIUseSessionCredCache", {}, false, noted, anything, obsolete},
+    fixed_row{"GSSUsesSessionCCache", {}, false, noted, anything, obsolete},
+    fixed_row{"KerberosTgtPassing", {}, false, noted, anything, obsolete},
+    fixed_row{"KeyRegenerationInterval", {}, false, noted, anything, obsolete},
+    fixed_row{"PAMAuthenticationViaKbdInt", {}, false, noted, anything, obsolete},
+    fixed_row{"Protocol", {}, false, noted, anything, obsolete},
+    fixed_row{"ReverseMappingCheck", {}, false, noted, anything, obsolete},
+    fixed_row{"RhostsAuthentication", {}, false, noted, anything, obsolete},
+    fixed_row{"RhostsRSAAuthentication", {}, false, noted, anything, obsolete},
+    fixed_row{"RSAAuthentication", {}, false, noted, anything, obsolete},
+    fixed_row{"ServerKeyBits", {}, false, noted, anything, obsolete},
+    fixed_row{"UseLogin", {}, false, noted, anything, obsolete},
+    fixed_row{"UsePrivilegeSeparation", {}, false, noted, anything, obsolete},
+    fixed_row{"VerifyReverseMapping", {}, false, noted, anything, obsolete},
+};
+
+constexpr std::array former_rows{
+    former_row{"ChallengeResponseAuthentication", "KbdInteractiveAuthentication"},
+    former_row{"DSAAuthentication", "PubkeyAuthentication"},
+    former_row{"GSSAPICleanupCreds", "GSSAPICleanupCredentials"},
+    former_row{"HostbasedAcceptedKeyTypes", "HostbasedAcceptedAlgorithms"},
+    former_row{"HostDSAKey", "HostKey"},
+    former_row{"KeepAlive", "TCPKeepAlive"},
+    former_row{"PubkeyAcceptedKeyTypes", "PubkeyAcceptedAlgorithms"},
+    former_row{"SkeyAuthentication", "KbdInteractiveAuthentication"},
 };
 
 constexpr std::array refused_rows{
@@ -208,6 +345,21 @@ constexpr std::array refused_rows{
 
 std::span<const keyword_row> keywords() { return keyword_rows; }
 std::span<const fixed_row> fixed_keywords() { return fixed_rows; }
+std::span<const former_row> former_keywords() { return former_rows; }
 std::span<const refused_row> refused_keywords() { return refused_rows; }
+
+config_fault read_fixed(const fixed_row& row, const words& values, std::string_view& note) {
+    note = {};
+    if (values.size() == 1 && !row.value.empty() && equal_ignoring_case(values[0], row.value))
+        return {};
+    if (row.other_values == refused)
+        return "'" + values[0] + "' is not served, only " + std::string(row.value) + ": " +
+               std::string(row.why);
+    if (!row.words.empty() && values.size() > 1) return "too many values";
+    if (!row.words.empty() && !is_one_of(values[0], row.words))
+        return expected("one of " + std::string(row.words), values[0]);
+    note = row.why;
+    return {};
+}
 
 }  // namespace sluice::settings

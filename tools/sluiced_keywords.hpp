@@ -20,23 +20,45 @@ struct keyword_row {
     config_fault (*read)(const words&, const algorithm_choices&, sluiced_config&);
     void (*clear)(sluiced_config&);
     lines (*write)(const sluiced_config&);
+    // What is to be said of values that are taken in part.
+    std::string_view (*note)(const words&, const algorithm_choices&) = nullptr;
 };
 std::span<const keyword_row> keywords();
 
-/// A keyword of sshd_config(5) that has one value here: what we do.
+/// A keyword of sshd_config(5) that changes nothing here: of its values one or more say what is
+/// done anyway.
 struct fixed_row {
+    enum class others {
+        noted,    // they ask for what is not served: nothing is lost by that but it
+        refused,  // they ask for more care than there is, or for less
+    };
+
     std::string_view keyword;
-    std::string_view value;
+    std::string_view value;  // what is done, in the words of sshd -T; empty: -T prints nothing
     bool in_match;
+    others other_values;
+    std::string_view words;  // that it may have, with blanks between; empty: whatever
+    std::string_view why;    // what becomes of the others
 };
 std::span<const fixed_row> fixed_keywords();
 
-/// One that has no meaning here, and why.
+/// A former name of a keyword.
+struct former_row {
+    std::string_view keyword;
+    std::string_view now;
+};
+std::span<const former_row> former_keywords();
+
+/// A keyword that has no meaning here and would bar somebody if it had, and why.
 struct refused_row {
     std::string_view keyword;
     std::string_view why;
 };
 std::span<const refused_row> refused_keywords();
+
+/// Whether the values may stand there. `note`: what is to be said of what is taken without effect;
+/// empty: nothing.
+config_fault read_fixed(const fixed_row& row, const words& values, std::string_view& note);
 
 /// Null where there is none. Case does not matter.
 template <class Row>

@@ -1,5 +1,6 @@
 #include "sluice/tools/sluiced_logins.hpp"
 
+#include "sluice/io/on_pool.hpp"
 #include "sluice/io/policy_cache.hpp"
 #include "sluice/io/source_pool.hpp"
 
@@ -80,6 +81,8 @@ file_authenticator_options file_options(const sluiced_config& config,
         files.authorized_principals_file = config.authorized_principals_file;
     }
     files.revoked_keys_file = config.revoked_keys;
+    files.strict_modes = config.strict_modes;
+    files.rsa_bits_min = config.required_rsa_size;
     files.ca_signature_algorithms = config.ca_signature_algorithms;
     if (config.password_authentication || config.interactive_authentication)
         files.users_file = config.users_file;
@@ -147,6 +150,12 @@ asio::awaitable<login_verdict> sluiced_authenticator::finish(login_verdict verdi
     if (config.use_pam && signed_by_key) {
         auto account = co_await pam_.check_account(attempt);
         if (!accepts(account.answer)) co_return account;
+    }
+    // Looked up only where there is a tree to begin in.
+    if (!config.root.empty()) {
+        auto look = [user = question.user] { return sftp_user_named(user).home; };
+        std::string home = co_await on_pool(pools_.files, std::move(look));
+        if (home != "/") verdict.rights.home_directory = std::move(home);
     }
     co_return with_settings(std::move(verdict), config);
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 namespace sluice {
@@ -179,11 +180,13 @@ private:
     config_fault on_line(const config_error& here, std::string_view rest,
                          const block_conditions& outer) {
         if (in_lower_case(here.keyword) == "match") return on_match(rest, outer);
-        if (const auto* refused =
-                settings::find_keyword(settings::refused_keywords(), here.keyword))
+        std::string_view keyword = here.keyword;
+        if (const auto* former = settings::find_keyword(settings::former_keywords(), keyword))
+            keyword = former->now;
+        if (const auto* refused = settings::find_keyword(settings::refused_keywords(), keyword))
             return config_fault(refused->why);
-        const auto* fixed = settings::find_keyword(settings::fixed_keywords(), here.keyword);
-        const auto* row = settings::find_keyword(keywords(), here.keyword);
+        const auto* fixed = settings::find_keyword(settings::fixed_keywords(), keyword);
+        const auto* row = settings::find_keyword(keywords(), keyword);
         if (fixed == nullptr && row == nullptr) return "unknown keyword";
 
         words values;
@@ -195,14 +198,26 @@ private:
             return wrong;
         }
         if (values.empty()) return "a value is missing";
-        if (values.size() > (row != nullptr ? row->arguments_max : 1)) return "too many values";
+        if (values.size() > (row != nullptr ? row->arguments_max : config_values_max))
+            return "too many values";
         if (conditions_ && !(row != nullptr ? row->in_match : fixed->in_match))
             return "may not stand in a Match block";
-        if (row == nullptr)
-            return equal_ignoring_case(values[0], fixed->value)
-                       ? ""
-                       : "'" + values[0] + "' is not served, only " + std::string(fixed->value);
-        return on_setting(*row, std::move(values), here);
+        std::string_view why;
+        if (row == nullptr) {
+            if (auto wrong = settings::read_fixed(*fixed, values, why); !wrong.empty())
+                return wrong;
+        } else {
+            if (row->note != nullptr) why = row->note(values, read_.algorithms);
+            if (auto wrong = on_setting(*row, std::move(values), here); !wrong.empty())
+                return wrong;
+        }
+        if (!why.empty()) note(here, keyword, why);
+        return {};
+    }
+
+    void note(const config_error& here, std::string_view keyword, std::string_view why) {
+        if (noted_.insert(in_lower_case(keyword)).second)
+            read_.notes.push_back({here.file, here.line, here.keyword, std::string(why)});
     }
 
     config_fault on_setting(const keyword_row& row, words values, const config_error& here) {
@@ -229,6 +244,7 @@ private:
     rows_set set_;
     std::map<std::size_t, std::size_t> values_;  // of the global part, by row
     std::map<std::string, std::pair<std::string, std::size_t>> first_lines_;
+    std::set<std::string> noted_;  // keywords, in lower case
     std::size_t included_ = 0;
 };
 
@@ -239,6 +255,10 @@ std::string config_error::message() const {
     if (line != 0) out += ":" + std::to_string(line);
     if (!keyword.empty()) out += (out.empty() ? "" : ": ") + keyword;
     return out + ": " + text;
+}
+
+std::string setting_note::message() const {
+    return config_error{file, line, keyword, text}.message();
 }
 
 boost::system::result<sluiced_settings, config_error> read_sluiced_settings(
@@ -285,7 +305,8 @@ std::string to_text(const sluiced_config& config) {
         }
     }
     for (const auto& row : settings::fixed_keywords())
-        out += in_lower_case(row.keyword) + " " + std::string(row.value) + "\n";
+        if (!row.value.empty())
+            out += in_lower_case(row.keyword) + " " + std::string(row.value) + "\n";
     return out;
 }
 

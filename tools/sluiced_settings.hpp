@@ -43,6 +43,17 @@ struct match_line {
     std::vector<std::string> values;
 };
 
+/// A line that is taken without effect, or in part. One for each keyword.
+struct setting_note {
+    std::string file;
+    std::size_t line = 0;
+    std::string keyword;  // as it was written
+    std::string text;     // why
+
+    /// "sshd_config:7: X11Forwarding: X11 is not forwarded"
+    std::string message() const;
+};
+
 struct match_block {
     std::vector<match_condition> conditions;  // all must hold; none: `Match all`
     std::vector<match_line> lines;
@@ -52,6 +63,7 @@ struct sluiced_settings {
     sluiced_config base;  // what holds where no block says otherwise
     std::vector<match_block> blocks;
     algorithm_choices algorithms;
+    std::vector<setting_note> notes;
 
     /// What holds for a login: the first value that a matching block has, else that of `base`.
     /// Keywords that add up do so over all matching blocks, in place of `base`.

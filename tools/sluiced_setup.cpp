@@ -8,6 +8,7 @@
 #include "sluice/io/atomic_upload_filesystem.hpp"
 #include "sluice/io/file_descriptor.hpp"
 #include "sluice/io/posix_filesystem.hpp"
+#include "sluice/io/rsa_size.hpp"
 #include "sluice/io/text_file.hpp"
 #include "sluice/tools/sluiced_log.hpp"
 #include "sluice/tools/sluiced_logins.hpp"
@@ -75,6 +76,8 @@ setup_result<std::vector<std::shared_ptr<const host_key>>> load_host_keys(
     for (const auto& file : config.host_keys) {
         auto key = load_host_key(file);
         if (!key) return key.error();
+        const auto too_small = rsa_key_too_small(key->public_half(), config.required_rsa_size);
+        if (!too_small.empty()) return setup_error{file + ": " + too_small};
         shown.push_back(make_host_key(*key));
         keys.push_back(std::move(*key));
     }
@@ -135,6 +138,7 @@ setup_result<server_config> make_protocol(const sluiced_settings& settings) {
     const sluiced_config& config = settings.base;
     server_config protocol;
     auto& transport = protocol.transport;
+    if (!config.version_addendum.empty()) transport.identification += " " + config.version_addendum;
     transport.kex_algorithms = config.kex_algorithms;
     transport.host_key_algorithms = config.host_key_algorithms;
     transport.public_key_algorithms = config.pubkey_accepted_algorithms;
@@ -174,6 +178,45 @@ setup_result<server_config> make_protocol(const sluiced_settings& settings) {
     return protocol;
 }
 
+// The options of internal-sftp that hold for a session: those of its forced command where that has
+// any, else the subsystem's. Nothing for what is none.
+std::optional<sftp_options> sftp_options_of(const sluiced_config& config, const session_info& who) {
+    const auto& forced = who.rights.forced_command;
+    const auto arguments = forced ? internal_sftp_arguments(*forced) : std::nullopt;
+    if (!arguments || arguments->empty()) return config.sftp;
+    std::vector<std::string> words;
+    sftp_options options;
+    if (!split_words(*arguments, words).empty() || !read_sftp_options(words, options).empty())
+        return std::nullopt;
+    options.read_only = options.read_only || config.sftp.read_only;
+    return options;
+}
+
+// Operations are told where -l asks for them, at the level that they have for sftp-server.
+std::optional<log_severity> operations_level(const sftp_options& options) {
+    if (!logs_operations(options)) return std::nullopt;
+    return log_severity::info;
+}
+
+// As sshd's child: in the user's home directory, where the served tree has that; -d goes before.
+result<std::unique_ptr<posix_filesystem>> open_at_start(posix_options options,
+                                                        const sftp_options& sftp,
+                                                        const session_info& who,
+                                                        const asio::any_io_executor& executor,
+                                                        asio::thread_pool& files) {
+    const std::string& home = who.rights.home_directory;
+    const sftp_user user{who.user, home.empty() ? "/" : home};
+    for (const auto& start :
+         {expand_start_directory(sftp.start_directory, user).value_or(""), home}) {
+        options.start_directory = start;
+        if (start.empty()) continue;
+        auto opened = posix_filesystem::open(options, executor, files);
+        if (opened) return opened;
+    }
+    options.start_directory.clear();
+    return posix_filesystem::open(options, executor, files);
+}
+
 login_facts facts_of(const session_info& who) {
     return {who.user, who.peer_address, who.local_port};
 }
@@ -192,7 +235,8 @@ std::optional<setup_error> fault_in(const std::vector<sluiced_config>& configs, 
             return setup_error{
                 "ChrootDirectory of a Match block does not go with --exec: "
                 "commands see all directories"};
-        if (!exec && !config.force_command.empty() && config.force_command != "internal-sftp")
+        if (!exec && !config.force_command.empty() &&
+            !internal_sftp_arguments(config.force_command))
             return setup_error{"ForceCommand runs a command, which --exec permits"};
     }
     return std::nullopt;
@@ -267,16 +311,22 @@ setup_result<server_options> make_server_options(const sluiced_settings& setting
                 asio::any_io_executor executor) -> std::unique_ptr<sftp::filesystem> {
             const sluiced_config holds = kept->effective(facts_of(who));
             const posix_options root{.root = holds.root,
+                                     .devices = holds.devices,
                                      .stay_on_filesystem = holds.stay_on_filesystem,
                                      .descriptors = who.descriptors,
                                      .turns = turns->open(who.user, who.descriptors.get())};
-            if (root.root.empty()) return nullptr;
-            auto opened = posix_filesystem::open(root, std::move(executor), files);
+            const auto sftp = sftp_options_of(holds, who);
+            if (root.root.empty() || !sftp) return nullptr;
+            auto opened = open_at_start(root, *sftp, who, executor, files);
             if (!opened) return nullptr;
             if (!kept->base.atomic_uploads) return std::move(*opened);
             return std::make_unique<atomic_upload_filesystem>(std::move(*opened));
         };
-    options.read_only = config.sftp_read_only;
+    options.sftp_config = [kept](const session_info& who) -> std::optional<sftp_settings> {
+        const auto sftp = sftp_options_of(kept->effective(facts_of(who)), who);
+        if (!sftp) return std::nullopt;
+        return sftp_settings{sftp_config_from(*sftp), operations_level(*sftp)};
+    };
     options.exec = exec;
     options.command_directory = config.root;
     options.accepted_environment = config.accepted_environment;
@@ -299,7 +349,7 @@ landlock_rules rules_for(const sluiced_settings& settings) {
     rules.change = {"/dev/null"};
     rules.connect = false;
     for (const sluiced_config& config : settings.all()) {
-        auto& roots = config.sftp_read_only ? rules.read : rules.change;
+        auto& roots = config.sftp.read_only ? rules.read : rules.change;
         if (!config.root.empty()) roots.push_back(config.root);
         std::vector<std::string> policy = config.authorized_keys_files;
         for (const auto* more : {&config.hostbased_known_hosts_files, &config.shosts_files})

@@ -1,6 +1,7 @@
 #include "sluice/tools/sluiced_values.hpp"
 
 #include "sluice/auth/address_patterns.hpp"
+#include "sluice/io/authenticator.hpp"
 #include "sluice/wire/plain_names.hpp"
 
 #include <algorithm>
@@ -207,9 +208,9 @@ config_fault rekeying::read(const words& w, rekey_limit& out) {
             if (unit != 1) text.remove_suffix(1);
         }
         const auto n = number_from<std::uint32_t>(text);
-        if (!n || *n == 0) return expected(form, w[0]);
-        if (*n * unit < 16) return "a limit below 16 bytes is below one block";
-        out.data = *n * unit;
+        if (!n) return expected(form, w[0]);
+        if (*n != 0 && *n * unit < 16) return "a limit below 16 bytes is below one block";
+        if (*n != 0) out.data = *n * unit;  // 0 is the default
     }
     if (w.size() == 2 && !equal_ignoring_case(w[1], "none")) {
         const auto t = time_from(w[1]);
@@ -321,27 +322,47 @@ lines open_patterns::write(const std::optional<std::vector<open_pattern>>& patte
     return {out};
 }
 
-config_fault sftp_subsystem::read(const words& w, bool& read_only) {
-    if (w[0] != "sftp") return "no subsystem '" + w[0] + "', only sftp";
-    if (w.size() < 2 || w[1] != "internal-sftp") return "sftp is served by internal-sftp only";
-    for (std::size_t i = 2; i < w.size(); ++i) {
-        if (w[i] != "-R") return "internal-sftp has no option '" + w[i] + "', only -R";
-        read_only = true;
-    }
-    return {};
+config_fault sftp_subsystem::read(const words& w, sftp_options& out) {
+    if (w[0].empty()) return "expected the name of a subsystem";
+    if (w.size() < 2 || w[1].empty()) return "a command is missing";
+    if (w[0] != name) return {};  // is asked for in vain
+    // Where sftp-server lies depends on the system; what serves is this program in any case.
+    const auto program = w[1].substr(w[1].rfind('/') + 1);
+    if (program != "sftp-server" && program != "sluice-sftp-server" && w[1] != "internal-sftp")
+        return "sftp is served by internal-sftp only, which sftp-server is taken for";
+    return read_sftp_options(words(w.begin() + 2, w.end()), out);
 }
 
-lines sftp_subsystem::write(bool read_only) {
-    return {read_only ? words{"sftp", "internal-sftp", "-R"} : words{"sftp", "internal-sftp"}};
+lines sftp_subsystem::write(const sftp_options& options) {
+    words line{std::string(name), "internal-sftp"};
+    const auto more = words_of(options);
+    line.insert(line.end(), more.begin(), more.end());
+    return {line};
 }
 
 config_fault command::read(const words& w, std::string& out) {
-    if (w[0].starts_with("internal-sftp ")) return "internal-sftp takes no options here";
+    if (const auto arguments = internal_sftp_arguments(w[0])) {
+        words all;
+        sftp_options options;
+        if (auto wrong = split_words(*arguments, all); !wrong.empty()) return wrong;
+        if (auto wrong = read_sftp_options(all, options); !wrong.empty()) return wrong;
+    }
     out = is_none(w) ? "" : w[0];
     return {};
 }
 
 lines command::write(const std::string& text) { return {{text.empty() ? "none" : text}}; }
+
+config_fault addendum::read(const words& w, std::string& out) {
+    const auto printable = [](char c) { return c >= ' ' && c <= '~'; };
+    if (!std::ranges::all_of(w[0], printable)) return "expected printable ASCII characters";
+    if (w[0].size() > length_max)
+        return "longer than " + std::to_string(length_max) + " characters";
+    out = is_none(w) ? "" : w[0];
+    return {};
+}
+
+lines addendum::write(const std::string& text) { return {{text.empty() ? "none" : text}}; }
 
 config_fault service_name::read(const words& w, std::string& out) {
     if (w[0].empty() || w[0].find('/') != std::string::npos)
@@ -395,8 +416,61 @@ lines variables::write(const pairs& all) {
 
 // --- algorithms ----------------------------------------------------------------------------------
 
+namespace {
+
+// What OpenSSH of 9.2 to 10.0 has, and we have not, or not for all that it has it for.
+constexpr std::array names_of_openssh{
+    std::string_view("3des-cbc"),
+    std::string_view("aes128-cbc"),
+    std::string_view("aes192-cbc"),
+    std::string_view("aes256-cbc"),
+    std::string_view("diffie-hellman-group-exchange-sha1"),
+    std::string_view("diffie-hellman-group1-sha1"),
+    std::string_view("diffie-hellman-group14-sha1"),
+    std::string_view("hmac-md5"),
+    std::string_view("hmac-md5-96"),
+    std::string_view("hmac-md5-96-etm@openssh.com"),
+    std::string_view("hmac-md5-etm@openssh.com"),
+    std::string_view("hmac-sha1-96"),
+    std::string_view("hmac-sha1-96-etm@openssh.com"),
+    std::string_view("rijndael-cbc@lysator.liu.se"),
+    std::string_view("sk-ecdsa-sha2-nistp256-cert-v01@openssh.com"),
+    std::string_view("sk-ecdsa-sha2-nistp256@openssh.com"),
+    std::string_view("sk-ssh-ed25519-cert-v01@openssh.com"),
+    std::string_view("sk-ssh-ed25519@openssh.com"),
+    std::string_view("ssh-dss"),
+    std::string_view("ssh-dss-cert-v01@openssh.com"),
+    std::string_view("ssh-rsa"),
+    std::string_view("ssh-rsa-cert-v01@openssh.com"),
+    std::string_view("webauthn-sk-ecdsa-sha2-nistp256@openssh.com"),
+};
+
+const words& supported_of(const algorithm_choice& choice) {
+    return choice.supported.empty() ? choice.defaults : choice.supported;
+}
+
+bool is_left_out(std::string_view name, const algorithm_choice& choice) {
+    return std::ranges::find(supported_of(choice), name) == supported_of(choice).end() &&
+           std::ranges::find(names_of_openssh, name) != names_of_openssh.end();
+}
+
+}  // namespace
+
+std::string_view note_on_algorithms(const words& w, const algorithm_choice& choice) {
+    std::string_view text = w[0];
+    if (text.starts_with('-')) return {};
+    if (text.starts_with('+') || text.starts_with('^')) text.remove_prefix(1);
+    for (;;) {
+        const auto comma = text.find(',');
+        if (is_left_out(text.substr(0, comma), choice))
+            return "names of OpenSSH's that are not served are left out";
+        if (comma == std::string_view::npos) return {};
+        text.remove_prefix(comma + 1);
+    }
+}
+
 config_fault read_algorithms(const words& w, const algorithm_choice& choice, words& out) {
-    const auto& supported = choice.supported.empty() ? choice.defaults : choice.supported;
+    const auto& supported = supported_of(choice);
     std::string_view text = w[0];
     const char change = text.empty() ? '\0' : text.front();
     const bool is_change = change == '+' || change == '-' || change == '^';
@@ -407,9 +481,10 @@ config_fault read_algorithms(const words& w, const algorithm_choice& choice, wor
         const auto comma = left.find(',');
         const std::string name(left.substr(0, comma));
         if (name.empty()) return expected("names with commas between them", w[0]);
-        if (change != '-' && std::ranges::find(supported, name) == supported.end())
+        const bool left_out = change != '-' && is_left_out(name, choice);
+        if (change != '-' && !left_out && std::ranges::find(supported, name) == supported.end())
             return "unknown algorithm '" + name + "'";
-        if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+        if (!left_out && std::ranges::find(names, name) == names.end()) names.push_back(name);
         if (names.size() > limits::name_list_names_max) return "too many names";
         if (comma == std::string_view::npos) break;
         left.remove_prefix(comma + 1);

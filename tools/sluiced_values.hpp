@@ -134,14 +134,23 @@ struct open_patterns {
     static lines write(const std::optional<std::vector<open_pattern>>& patterns);
 };
 
-/// The only subsystem: sftp internal-sftp [-R].
+/// sftp internal-sftp, or sftp-server wherever it lies, with the options of sftp-server(8). Any
+/// other subsystem is left out.
 struct sftp_subsystem {
-    static config_fault read(const words& w, bool& read_only);
-    static lines write(bool read_only);
+    static constexpr std::string_view name = "sftp";
+    static config_fault read(const words& w, sftp_options& out);
+    static lines write(const sftp_options& options);
 };
 
-/// A command as it was written, or none.
+/// A command as it was written, or none. internal-sftp has good options.
 struct command {
+    static config_fault read(const words& w, std::string& out);
+    static lines write(const std::string& text);
+};
+
+/// What stands behind the name of the program in the identification line, or none.
+struct addendum {
+    static constexpr std::size_t length_max = 200;  // the line has 253 at most (RFC 4253 §4.2)
     static config_fault read(const words& w, std::string& out);
     static lines write(const std::string& text);
 };
@@ -172,7 +181,10 @@ struct variables {
 };
 
 /// A list, or a change of the defaults: '+' appends, '-' removes (wildcards), '^' puts in front.
+/// Names that OpenSSH has and we have not are left out.
 config_fault read_algorithms(const words& w, const algorithm_choice& choice, words& out);
+/// What is to be said where any were; empty: nothing.
+std::string_view note_on_algorithms(const words& w, const algorithm_choice& choice);
 lines write_algorithms(const words& names);
 
 }  // namespace sluice::settings

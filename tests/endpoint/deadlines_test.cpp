@@ -72,6 +72,23 @@ TEST(ServerEndpoint, ASilentPeerIsAskedAndThenLeft) {
     EXPECT_TRUE(l.disconnected);
 }
 
+// ClientAliveCountMax 0: asked for ever, never left.
+TEST(ServerEndpoint, ACountOfNoneNeverEndsTheConnection) {
+    test::linked l;
+    l.server_settings.keepalive_interval = 10s;
+    l.server_settings.keepalive_count_max = 0;
+    l.start();
+    l.log_in();
+    ASSERT_TRUE(l.server->authenticated());
+    for (std::size_t asked = 1; asked <= 20; ++asked) {
+        l.now = l.server->next_deadline();
+        l.run();
+        EXPECT_EQ(keepalives(l), asked);
+        ASSERT_EQ(l.server_error, error_code());
+    }
+    EXPECT_FALSE(l.disconnected);
+}
+
 TEST(ServerEndpoint, AnyByteFromThePeerIsASignOfLife) {
     test::linked l;
     l.server_settings.keepalive_interval = 10s;

@@ -10,6 +10,7 @@ import contextlib
 import os
 import re
 import pathlib
+import pwd
 import subprocess
 import sys
 import tempfile
@@ -37,6 +38,7 @@ Match User e* Address 10.0.0.0/8
   ForceCommand internal-sftp
   Banner {d}/list
 """
+ME = pwd.getpwuid(os.geteuid())
 COMPARED = ("maxauthtries", "permitopen", "x11forwarding", "usedns", "allowusers", "setenv",
             "passwordauthentication", "forcecommand", "banner", "pubkeyauthentication")
 LOGINS = ("user=ada,host=h,addr=10.0.0.1,laddr=::1,lport=22",
@@ -58,6 +60,50 @@ Match User eve
 """
 
 
+# Systems whose files are taken as they stand: this one, and that of tests/debian13 where it is.
+STOCK = (("this system", ""),
+         ("Debian 13", "/var/cache/sluice/debian13"),
+         ("Debian 13", os.path.expanduser("~/.cache/sluice/debian13")))
+# What both say in the same way where the file is stock: settings that mean the same here.
+STOCK_COMPARED = ("acceptenv", "addressfamily", "authenticationmethods", "authorizedkeyscommand",
+                  "authorizedprincipalsfile", "banner", "clientalivecountmax", "disableforwarding",
+                  "forcecommand", "gssapiauthentication", "hostbasedauthentication",
+                  "hostkeyagent", "ignorerhosts", "kbdinteractiveauthentication",
+                  "kerberosauthentication", "logingracetime", "loglevel", "maxauthtries",
+                  "maxsessions", "maxstartups", "passwordauthentication", "permitemptypasswords",
+                  "permitopen", "permituserenvironment", "permittunnel", "printmotd",
+                  "pubkeyauthentication", "pubkeyauthoptions", "revokedkeys", "tcpkeepalive",
+                  "trustedusercakeys", "usedns", "usepam", "versionaddendum")
+# And where ours was made from what sshd printed.
+PRINTED_COMPARED = STOCK_COMPARED + (
+    "authorizedkeysfile", "ciphers", "clientaliveinterval", "kexalgorithms", "macs", "modulifile",
+    "persourcemaxstartups", "persourcenetblocksize", "pidfile", "port", "pubkeyacceptedalgorithms",
+    "requiredrsasize", "strictmodes")
+
+
+# What has an effect that a client, or the machine, can see.
+EFFECTS = """
+HostKey {d}/host
+ChrootDirectory {d}/root
+ListenAddress 127.0.0.1:0
+AuthorizedKeysFile {d}/keys
+PasswordAuthentication no
+PidFile {d}/pid
+VersionAddendum of the house
+X11Forwarding yes
+SFTPDevices yes
+Subsystem sftp /usr/lib/openssh/sftp-server -d /in/%u -l INFO -P rmdir
+Match User eve
+  ForceCommand internal-sftp -R
+Match User {me}
+  ForceCommand internal-sftp -l ERROR
+"""
+
+
+def lines_of(text, keyword):
+    return {" ".join(line.split()) for line in text.splitlines() if line.split(" ")[0] == keyword}
+
+
 def expect(condition, text):
     if not condition:
         raise Failure(text)
@@ -74,7 +120,7 @@ class Settings:
         (folder / "list").write_text("ls /\n")
 
     def write(self, name, text):
-        (self.d / name).write_text(text.format(d=self.d))
+        (self.d / name).write_text(text.format(d=self.d, me=ME.pw_name))
         return str(self.d / name)
 
     def ours(self, file, *more):
@@ -108,10 +154,41 @@ class Settings:
             expect(theirs.returncode == 0, theirs.stderr)
             ours = self.ours(file, "-T", "-C", login)
             for keyword in COMPARED:
-                lines = [{" ".join(line.split()) for line in text.splitlines()
-                          if line.split(" ")[0] == keyword}
-                         for text in (ours.stdout, theirs.stdout)]
+                lines = [lines_of(text, keyword) for text in (ours.stdout, theirs.stdout)]
                 expect(lines[0] == lines[1], f"{login}: ours {lines[0]}, sshd's {lines[1]}")
+
+    # The file that Debian installs, as it stands on this machine, and all that its sshd says of it:
+    # each is taken, and what both know means the same.
+    def takes_stock(self, system):
+        file = f"{system}/etc/ssh/sshd_config"
+        # Host keys are for root to read.
+        mine = ("-h", str(self.d / "host"))
+        ours = self.ours(file, "-T", *mine)
+        expect(ours.returncode == 0, f"{ours}")
+        expect(f"sluiced: {file}:" in ours.stderr and "X11Forwarding: X11 is not forwarded\n"
+               in ours.stderr and len(ours.stderr.splitlines()) == 1, ours.stderr)
+        theirs = self.sshd_says(system)
+        (self.d / "said").write_text(theirs)
+        printed = self.ours(str(self.d / "said"), "-T", *mine)
+        expect(printed.returncode == 0, f"{printed}")
+        for keywords, text in ((STOCK_COMPARED, ours.stdout), (PRINTED_COMPARED, printed.stdout)):
+            for keyword in keywords:
+                lines = [lines_of(one, keyword) for one in (text, theirs)]
+                expect(lines[0] == lines[1], f"ours {lines[0]}, sshd's {lines[1]}")
+
+    def sshd_says(self, system):
+        command = ["/usr/sbin/sshd", "-T", "-h", str(self.d / "host")]
+        if system:
+            # Its programs are run in it, with a folder of ours for what they want to be there.
+            inside = ("mount --bind \"$1\" \"$0/srv\" && mount -t tmpfs none \"$0/run\" && "
+                      "mkdir \"$0/run/sshd\" && exec chroot \"$0\" /usr/sbin/sshd -T -h /srv/host")
+            command = ["unshare", "-m" if os.geteuid() == 0 else "-rm", "sh", "-c", inside, system,
+                       str(self.d)]
+        elif os.geteuid() == 0:
+            os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        expect(done.returncode == 0, f"{done}")
+        return done.stdout
 
     @contextlib.contextmanager
     def serving(self, name):
@@ -132,6 +209,39 @@ class Settings:
              "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", *options,
              "-b", self.d / "list", f"{user}@127.0.0.1"],
             capture_output=True, text=True, timeout=30)
+
+    def effects(self):
+        root = self.d / "root"
+        (root / "in" / "ada").mkdir(parents=True)
+        (root / ME.pw_dir.lstrip("/")).mkdir(parents=True, exist_ok=True)
+        (self.d / "data").write_text("12345")
+        self.write("effects", EFFECTS)
+        with self.serving("effects") as port:
+            expect((self.d / "pid").read_text().strip().isdigit(), "no PidFile")
+            (self.d / "list").write_text('pwd\nput {0} "a b"\nrename "a b" c\n-rmdir x\n'
+                                         "-get absent\nmkdir x\nrm c\n".format(self.d / "data"))
+            done = self.sftp(port, "-v")
+            expect(done.returncode == 0, f"{done}")
+            expect("Remote working directory: /in/ada" in done.stdout, f"-d: {done}")
+            expect((root / "in/ada/x").is_dir() and "Permission denied" in done.stderr, f"-P: {done}")
+            expect(re.search("remote software version .* of the house$", done.stderr, re.M),
+                   f"VersionAddendum: {done}")
+            (self.d / "list").write_text("pwd\n-mkdir y\nput {0} z\n".format(self.d / "data"))
+            done = self.sftp(port, user="eve")
+            expect(done.returncode != 0 and not (root / "y").exists(), f"-R: {done}")
+            expect("Remote working directory: /\n" in done.stdout, f"no account: {done}")
+            (self.d / "list").write_text("pwd\n")
+            done = self.sftp(port, user=ME.pw_name)
+            expect(f"Remote working directory: {ME.pw_dir}\n" in done.stdout, f"home: {done}")
+        expect((self.d / "pid").read_text() == "", "PidFile is not empty in the end")
+        log = (self.d / "log").read_text().splitlines()
+        for line in ('setting_without_effect keyword=X11Forwarding',
+                     r'sftp .*user=ada operation=open path="/in/ada/a b" flags=.*WRITE',
+                     r'operation=close path="/in/ada/a b" read=0 written=5$',
+                     r'operation=(posix-)?rename old="/in/ada/a b" new=/in/ada/c$',
+                     'operation=remove path=/in/ada/c$', 'operation=mkdir path=/in/ada/x mode=0'):
+            expect(any(re.search(line, one) for one in log), f"not logged: {line}\n{log}")
+        expect(not any("user=eve operation" in one for one in log), f"logged without -l: {log}")
 
     # ssh would like 8192 bits, and takes 2048 of who has nothing else.
     def moduli(self):
@@ -191,7 +301,11 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         s = Settings(program, pathlib.Path(folder))
         cases = (("-t", s.checks), ("-T reads back", s.prints_what_reads_back),
-                 ("-T beside sshd", s.says_what_sshd_says), ("groups of ModuliFile", s.moduli),
+                 ("-T beside sshd", s.says_what_sshd_says),
+                 *[(f"stock sshd_config, {name}", lambda system=system: s.takes_stock(system))
+                   for name, system in STOCK if pathlib.Path(f"{system}/usr/sbin/sshd").exists()],
+                 ("groups of ModuliFile", s.moduli),
+                 ("effects", s.effects),
                  ("logins by PAM and Match", s.pam))
         return tell_sum(*run_all(cases, 150))
 

@@ -110,6 +110,23 @@ class SftpServer:
                                   capture_output=True, timeout=PATIENCE)
             check(done.returncode == 255 and done.stderr, f"{wrong}: {done}")
 
+    def operations(self):
+        """-l INFO tells each operation in a line, as OpenSSH's does; --devices opens /dev/null"""
+        commands = ['put data "a b"', 'rename "a b" c', "rm c", "mkdir d", "rmdir d"]
+        there = self.served.resolve()
+        for program in (self.program, THEIRS):
+            done = self.batch(commands, "-e", "-l", "INFO", "-d", there, program=program)
+            for line in (f'open "{there}/a b" flags WRITE,CREATE,TRUNCATE mode 0',
+                         f'close "{there}/a b" ', f'rename old "{there}/a b" new "{there}/c"',
+                         f'remove name "{there}/c"', f'mkdir name "{there}/d" mode 0777',
+                         f'rmdir name "{there}/d"'):
+                check(line in done.stderr, f"{line} is not in {done}")
+        for program, arguments, want in ((self.program, (), 1), (self.program, ("--devices",), 0),
+                                         (THEIRS, (), 0)):
+            self.batch(["put data /dev/null"], *arguments, program=program, want=want)
+        done = self.batch(commands, "-e", "-d", there)
+        check("mkdir" not in done.stderr, f"told without -l: {done}")
+
     def odd_streams(self):
         """a file as standard input, an end in the midst of a request, and what is no SFTP"""
         init = struct.pack(">IBI", 5, 1, 3)
@@ -184,7 +201,8 @@ def main():
         cases = SftpServer(os.path.abspath(sys.argv[1]), pathlib.Path(folder))
         plan = [(case.__doc__, case)
                 for case in (cases.there_and_back, cases.start_directory, cases.restricted,
-                             cases.says, cases.odd_streams, cases.below_sshd)]
+                             cases.says, cases.operations, cases.odd_streams,
+                             cases.below_sshd)]
         return tell_sum(*run_all(plan, 4 * PATIENCE))
 
 

@@ -115,6 +115,18 @@ TEST(CoroutineHandler, ServesShellsAndSubsystems) {
     EXPECT_FALSE(c.client->exec(other, "true"));
 }
 
+// Nobody would hear of it: so success is not told.
+TEST(CoroutineHandler, ASignalFails) {
+    coroutine_server c([](server_options& o) { o.on_exec = shout; });
+    const auto number = c.start("say");
+    for (const char* name : {"TERM", "INT", ""})
+        EXPECT_FALSE(c.client->request(number, signal_request{name})) << name;
+    c.client->write_data(number, "one\n");
+    c.client->send_eof(number);
+    EXPECT_TRUE(c.client->finish(number));
+    EXPECT_EQ(c.client->sessions[number].out, "say: ONE\n");
+}
+
 // Close-and-drain, rule 8.
 TEST(CoroutineHandler, OneThatThrowsEndsItsChannelAndNoOther) {
     coroutine_server c([](server_options& o) {

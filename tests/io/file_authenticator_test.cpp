@@ -16,6 +16,8 @@
 #include <crypt.h>
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <chrono>
 #include <filesystem>
 #include <future>
@@ -423,6 +425,64 @@ TEST(FileAuthenticator, PatternsStandForOneFileEach) {
     EXPECT_TRUE(as("ada", dir.path("keys/%%u"))) << "a percent sign";
     for (const char* bad : {"keys/%h", "keys/%U/list", "keys/%uu/list", "keys/%u/%x"})
         EXPECT_FALSE(as("ada", dir.path(bad))) << bad;
+}
+
+// StrictModes: what others can write to, or put another in the place of, lets nobody in.
+TEST(FileAuthenticator, FilesThatOthersMayChangeAreLeftOut) {
+    const test::key_folder dir;
+    const auto key = crypto::private_key::generate("ssh-ed25519").value().public_half();
+    std::filesystem::create_directories(dir.path("a/b"));
+    dir.write("a/b/keys", key.line());
+    std::filesystem::create_symlink("a/b/keys", dir.path("link"));
+    const auto lets_in = [&](const std::string& file, bool strict) {
+        return accepts(ask({.authorized_keys_files = {dir.path(file)}, .strict_modes = strict},
+                           question(kind::public_key, key))
+                           .answer);
+    };
+    const auto mode = [&](const char* name, unsigned bits) {
+        std::filesystem::permissions(dir.path(name), std::filesystem::perms(bits));
+    };
+    mode("a/b/keys", 0644);
+    mode("a/b", 0755);
+    mode("a", 0755);
+    EXPECT_TRUE(lets_in("a/b/keys", true));
+    EXPECT_TRUE(lets_in("link", true)) << "what it leads to counts";
+    EXPECT_FALSE(lets_in("absent", true));
+    for (const char* name : {"a/b/keys", "a/b", "a"}) {
+        const unsigned good = std::filesystem::is_directory(dir.path(name)) ? 0755 : 0644;
+        for (const unsigned more : {0020u, 0002u}) {
+            mode(name, good | more);
+            EXPECT_FALSE(lets_in("a/b/keys", true)) << name << " " << more;
+            EXPECT_FALSE(lets_in("link", true)) << name << " " << more;
+            EXPECT_TRUE(lets_in("a/b/keys", false));
+        }
+        mode(name, good);
+    }
+    mode("a", 01777);
+    EXPECT_TRUE(lets_in("a/b/keys", true)) << "what is ours stays in a sticky folder";
+    mode("a", 0755);
+    if (::geteuid() != 0) return;
+    ASSERT_EQ(::chown(dir.path("a/b/keys").c_str(), 12345, 12345), 0);
+    EXPECT_FALSE(lets_in("a/b/keys", true)) << "another's";
+}
+
+// RequiredRSASize counts for whatever key logs in.
+TEST(FileAuthenticator, SmallRsaKeysLetNobodyIn) {
+    const test::key_folder dir;
+    const auto small = crypto::private_key::generate("ssh-rsa", 2048).value().public_half();
+    const auto other = crypto::private_key::generate("ssh-ed25519").value().public_half();
+    const auto file = dir.write("keys", small.line() + "\n" + other.line() + "\n");
+    for (const auto what : {kind::public_key_query, kind::public_key}) {
+        const auto by = [&](const crypto::public_key& key, unsigned bits) {
+            return ask({.authorized_keys_files = {file}, .rsa_bits_min = bits},
+                       question(what, key));
+        };
+        EXPECT_TRUE(accepts(by(small, 2048).answer));
+        EXPECT_TRUE(accepts(by(other, 4096).answer)) << "it is for RSA";
+        const auto refused = by(small, 2049);
+        EXPECT_FALSE(accepts(refused.answer));
+        EXPECT_EQ(refused.reason, "RSA of 2048 bits, less than the 2049 of RequiredRSASize");
+    }
 }
 
 TEST_F(CertificateLogins, KeysDoNotWaitBehindPasswords) {

@@ -478,6 +478,58 @@ TEST_F(PosixFilesystem, FifosDevicesAndSocketsAreRefusedAtOnce) {
     });
 }
 
+// Where they are permitted, and never on the caller's thread.
+TEST_F(PosixFilesystem, CharacterDevicesAreOpenedWherePermitted) {
+    test::temp_dir dir;
+    served refuses(dir.path(), {.root = "/dev"});
+    EXPECT_EQ(refuses.open("null", sftp::fxf_read).error(), system_error(EPERM));
+    test::temp_dir another;
+    served s(another.path(), {.root = "/dev", .devices = true});
+    const auto null = s.open("null", create | sftp::fxf_read);
+    ASSERT_TRUE(null.has_value()) << null.error().message();
+    EXPECT_TRUE(s.write(*null, 0, "gone").has_value());
+    EXPECT_FALSE(s.at_once);
+    EXPECT_EQ(*s.read(*null, 0, 10), "");
+    EXPECT_FALSE(s.at_once);
+    EXPECT_TRUE(s.close(*null).has_value());
+    EXPECT_FALSE(s.at_once);
+    const auto zero = s.open("zero", sftp::fxf_read);
+    ASSERT_TRUE(zero.has_value());
+    EXPECT_EQ(*s.read(*zero, 1'000'000, 3), std::string(3, '\0'));
+    EXPECT_FALSE(s.at_once);
+    EXPECT_TRUE(s.close(*zero).has_value());
+    const auto full = s.open("full", sftp::fxf_write);
+    ASSERT_TRUE(full.has_value());
+    EXPECT_EQ(s.write(*full, 0, "x").error(), system_error(ENOSPC));
+    EXPECT_TRUE(s.close(*full).has_value());
+}
+
+// Neither of these is a character device; and one that has nothing to give makes nobody wait.
+TEST_F(PosixFilesystem, WithDevicesOthersAreRefusedAllTheSame) {
+    everywhere(
+        [](served& s) {
+            ASSERT_EQ(::mkfifo(s.at("fifo").c_str(), 0666), 0);
+            EXPECT_EQ(s.open("fifo", sftp::fxf_read).error(), system_error(EPERM));
+            EXPECT_EQ(s.open("fifo", sftp::fxf_write).error(), system_error(EPERM));
+            fs::create_directory(s.at("d"));
+            EXPECT_EQ(s.open("d", sftp::fxf_read).error(), system_error(EISDIR));
+            s.put("f", "text");
+            EXPECT_EQ(*s.content("f"), "text");
+        },
+        {.devices = true});
+    const int master = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (master < 0 || ::grantpt(master) != 0 || ::unlockpt(master) != 0) return;
+    const std::string name = ::ptsname(master);
+    test::temp_dir dir;
+    served s(dir.path(), {.root = "/dev", .devices = true});
+    const auto terminal = s.open(name.substr(std::string("/dev").size()), sftp::fxf_read);
+    if (terminal.has_value()) {
+        EXPECT_FALSE(s.read(*terminal, 0, 10).has_value()) << "no data, and no wait";
+        EXPECT_TRUE(s.close(*terminal).has_value());
+    }
+    ::close(master);
+}
+
 TEST_F(PosixFilesystem, AttributesAreSetOnWhatThePathNames) {
     everywhere([](served& s) {
         s.put("f", "0123456789");

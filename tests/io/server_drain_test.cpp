@@ -270,6 +270,28 @@ TEST(ServerDrain, AnSftpSessionIsStoppedBetweenFiles) {
     EXPECT_EQ(session.requests_refused, 1u);
 }
 
+// Whoever leaves by himself was not cut, whatever he leaves behind.
+TEST(ServerDrain, AClientThatLeavesByItselfIsNotCut) {
+    for (const bool with_goodbye : {false, true}) {
+        SCOPED_TRACE(with_goodbye);
+        draining_sftp d;
+        d.say(sftp::fxp_open{1, "upload", sftp::fxf_write | sftp::fxf_creat, {}});
+        ASSERT_EQ(d.reply(1).at(0), 102) << "HANDLE";
+        d.drain(60s);
+        d.s.context.run_for(20ms);
+        if (with_goodbye) {
+            d.client->leave();
+            EXPECT_TRUE(d.client->ends_with_fin());
+        }
+        d.client->close();
+        ASSERT_TRUE(d.done());
+        EXPECT_EQ(d.report->connections, 1u);
+        EXPECT_EQ(d.report->cut, 0u);
+        EXPECT_EQ(d.report->left, 1u);
+        EXPECT_EQ(d.report->total.files_abandoned, 1u);
+    }
+}
+
 TEST(ServerDrain, AFileThatIsOpenAtTheDeadlineIsAbandoned) {
     draining_sftp d;
     d.say(sftp::fxp_open{1, "upload", sftp::fxf_write | sftp::fxf_creat | sftp::fxf_trunc, {}});

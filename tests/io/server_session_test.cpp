@@ -149,7 +149,87 @@ TEST(ServerSession, OnlyListedVariablesAreSet) {
     EXPECT_EQ(out.find("LANGU="), std::string::npos);
     EXPECT_EQ(out.find("LD_PRELOAD="), std::string::npos);
     EXPECT_EQ(out.find("PATH=value"), std::string::npos);
-    EXPECT_NE(out.find("SSH_CLIENT=127.0.0.1"), std::string::npos);
+}
+
+// With addresses and ports, as sshd has them.
+TEST(ServerSession, ACommandLearnsWhereItsClientIs) {
+    one_client c;
+    const std::string out = "\n" + c.run("env").out;
+    const std::string peer = "127.0.0.1 " + std::to_string(c.client->local_port());
+    const std::string port = " " + std::to_string(c.s.address.port()) + "\n";
+    EXPECT_NE(out.find("\nSSH_CLIENT=" + peer + port), std::string::npos) << out;
+    EXPECT_NE(out.find("\nSSH_CONNECTION=" + peer + " 127.0.0.1" + port), std::string::npos) << out;
+    EXPECT_EQ(out.find("\nSSH_TTY="), std::string::npos) << "there is no terminal";
+    EXPECT_EQ(out.find("\nSSH_ORIGINAL_COMMAND="), std::string::npos);
+}
+
+TEST(ServerSession, WhereNothingIsKnownOfTheEndsIsSaid) {
+    using pairs = std::vector<std::pair<std::string, std::string>>;
+    EXPECT_EQ(connection_ends().variables(),
+              (pairs{{"SSH_CLIENT", "UNKNOWN 0 0"}, {"SSH_CONNECTION", "UNKNOWN 0 UNKNOWN 0"}}));
+    const connection_ends v6{"2001:db8::1", 4000, "::1", 22};
+    EXPECT_EQ(v6.variables(), (pairs{{"SSH_CLIENT", "2001:db8::1 4000 22"},
+                                     {"SSH_CONNECTION", "2001:db8::1 4000 ::1 22"}}));
+}
+
+class forcing final : public authenticator {
+public:
+    explicit forcing(std::string command) : command_(std::move(command)) {}
+    boost::asio::awaitable<login_verdict> check(login_attempt) override {
+        login_verdict verdict{.answer = auth_answer::accept};
+        verdict.rights.forced_command = command_;
+        co_return verdict;
+    }
+
+private:
+    const std::string command_;
+};
+
+TEST(ServerSession, AForcedCommandLearnsWhatWasAskedFor) {
+    const auto asked = [](const channel_request& request) {
+        one_client c([](server_options& o) {
+            o.logins =
+                std::make_shared<forcing>("echo \"[${SSH_ORIGINAL_COMMAND-nothing}]\"; true");
+        });
+        const auto number = c.client->open();
+        EXPECT_TRUE(c.client->request(number, request));
+        c.client->send_eof(number);
+        EXPECT_TRUE(c.client->finish(number));
+        return c.client->sessions[number].out;
+    };
+    EXPECT_EQ(asked(exec_request{"rm -r  \"$HOME\""}), "[rm -r  \"$HOME\"]\n");
+    EXPECT_EQ(asked(subsystem_request{"sftp"}), "[sftp]\n");
+    EXPECT_EQ(asked(shell_request{}), "[nothing]\n");
+}
+
+// What an SFTP session may do is its set-up's to say, which refuses it by saying nothing.
+TEST(ServerSession, AForcedSftpMayHaveOptions) {
+    std::string seen;
+    bool set_up = true;
+    const auto starts = [&](const std::string& forced, bool with_set_up) {
+        one_client c([&](server_options& o) {
+            o.logins = std::make_shared<forcing>(forced);
+            o.exec = false;
+            o.filesystem = [](const session_info&, boost::asio::any_io_executor) {
+                return std::make_unique<test::memory_filesystem>();
+            };
+            if (with_set_up)
+                o.sftp_config = [&](const session_info& who) -> std::optional<sftp_settings> {
+                    seen = std::string(
+                        internal_sftp_arguments(*who.rights.forced_command).value_or("none"));
+                    if (!set_up) return std::nullopt;
+                    return sftp_settings{};
+                };
+        });
+        return c.client->request(c.client->open(), subsystem_request{"sftp"});
+    };
+    EXPECT_TRUE(starts("internal-sftp", false));
+    EXPECT_FALSE(starts("internal-sftp -R", false)) << "nobody would follow the option";
+    EXPECT_TRUE(starts("internal-sftp \t -R -d /x", true));
+    EXPECT_EQ(seen, "-R -d /x");
+    EXPECT_FALSE(starts("internal-sftpx", true)) << "another command";
+    set_up = false;
+    EXPECT_FALSE(starts("internal-sftp", true));
 }
 
 // As a line of authorized_keys with environment="OF_KEY=key".
@@ -237,6 +317,17 @@ TEST(Rfc4254s6_10, ACommandThatIsKilledEndsWithItsSignal) {
     }
 }
 
+// RFC 4254 §6.10 has no names for these; sshd's is one of its own.
+TEST(Rfc4254s6_10, ASignalWithoutANameIsToldAsSshdTellsIt) {
+    for (const std::string name : {"BUS", "SYS", "XCPU", "TRAP"}) {
+        SCOPED_TRACE(name);
+        one_client c;
+        const auto& s = c.run("kill -" + name + " $$");
+        EXPECT_EQ(s.exit_signal, "SIG@openssh.com");
+        EXPECT_FALSE(s.exit_status);
+    }
+}
+
 TEST(Rfc4254s6_9, ASignalReachesTheCommand) {
     one_client c;
     const auto number = c.client->open();
@@ -248,6 +339,9 @@ TEST(Rfc4254s6_9, ASignalReachesTheCommand) {
     encode_channel_request(c.client->sessions[number].server_number, signal_request{"NONSENSE"},
                            false, unknown);
     c.client->send(unknown);
+    EXPECT_FALSE(c.client->request(number, signal_request{"NONSENSE"}));
+    EXPECT_FALSE(c.client->request(number, signal_request{""}));
+    EXPECT_FALSE(c.client->request(number, signal_request{"SIGUSR1"})) << "it has no SIG";
     EXPECT_TRUE(c.client->request(number, signal_request{"USR1"}));
     EXPECT_TRUE(c.client->finish(number));
     EXPECT_EQ(c.client->sessions[number].out, "ready\ngot it\n");

@@ -229,10 +229,16 @@ public:
         transport_->send(payload);
         write();
     }
+    /// DISCONNECT, and no more is sent.
+    void leave() {
+        transport_->disconnect(disconnect_reason::by_application, "enough");
+        write();
+    }
     void close() {
         error_code ignored;
         socket_.close(ignored);
     }
+    std::uint16_t local_port() const { return socket_.local_endpoint().port(); }
 
     /// Ends the stream with RST.
     void reset() {

@@ -72,9 +72,9 @@ TEST(SluicedConfig, WhereConnectionsMayGo) {
     EXPECT_EQ(may_open(addresses, "10.0.0.7", 80), connect_answer::permit);
     EXPECT_EQ(may_open(addresses, "10.0.1.7", 80), connect_answer::refuse);
     EXPECT_EQ(may_open(addresses, "::1", 80), connect_answer::permit) << "in whatever form";
-    EXPECT_EQ(wrong("AllowTcpForwarding yes"),
-              "sluiced.conf:1: AllowTcpForwarding: expected local or no (remote forwarding is not "
-              "served), not 'yes'");
+    EXPECT_EQ(wrong("AllowTcpForwarding maybe"),
+              "sluiced.conf:1: AllowTcpForwarding: expected yes, all, local, remote or no, not "
+              "'maybe'");
     for (const char* text :
          {"db", "db:", ":80", "db:0", "db:70000", "::1:80", "[]:80", "db:80 any"})
         EXPECT_FALSE(parse(std::string("PermitOpen ") + text)) << text;
@@ -162,7 +162,7 @@ TEST(SluicedConfig, EveryKeyword) {
     EXPECT_EQ(c.banner, "/etc/banner");
     EXPECT_EQ(c.level, log_level::debug2);
     EXPECT_EQ(c.format, log_format::json);
-    EXPECT_TRUE(c.sftp_read_only);
+    EXPECT_TRUE(c.sftp.read_only);
     EXPECT_EQ(c.root, "/srv");
 }
 
@@ -178,7 +178,7 @@ TEST(SluicedConfig, SpellingIsFree) {
     EXPECT_EQ(good("Banner none").banner, "");
     EXPECT_TRUE(good("AuthorizedKeysFile none").authorized_keys_files.empty());
     EXPECT_TRUE(good("AuthenticationMethods any").authentication_methods.empty());
-    EXPECT_FALSE(good("Subsystem sftp internal-sftp").sftp_read_only);
+    EXPECT_FALSE(good("Subsystem sftp internal-sftp").sftp.read_only);
     EXPECT_EQ(good("Compression yes").compression, compression_setting::delayed);
 }
 
@@ -211,6 +211,8 @@ TEST(SluicedConfig, RekeyLimits) {
         rekey_limit want;
     } cases[] = {{"default", {}},
                  {"default none", {}},
+                 {"0 0", {}},
+                 {"0 1h", {{}, seconds(3600)}},
                  {"1K", {1024, {}}},
                  {"16", {16, {}}},
                  {"1m none", {1 << 20, {}}},
@@ -296,12 +298,14 @@ TEST(SluicedConfig, ErrorsNameFileLineAndKeyword) {
          "sluiced.conf:1: AllowGroups: there are no system accounts, so no groups; use AllowUsers"},
         {"PerSourceMaxStartups 0",
          "sluiced.conf:1: PerSourceMaxStartups: expected a number from 1 to 2147483647, not '0'"},
-        {"X11Forwarding yes", "sluiced.conf:1: X11Forwarding: 'yes' is not served, only no"},
-        {"UseDNS yes", "sluiced.conf:1: UseDNS: 'yes' is not served, only no"},
+        {"HostKeyAgent x",
+         "sluiced.conf:1: HostKeyAgent: 'x' is not served, only none: host keys are read from "
+         "files"},
         {"PermitTTY no no", "sluiced.conf:1: PermitTTY: too many values"},
         {"ForceCommand", "sluiced.conf:1: ForceCommand: a value is missing"},
-        {"ForceCommand internal-sftp -R",
-         "sluiced.conf:1: ForceCommand: internal-sftp takes no options here"},
+        {"ForceCommand internal-sftp -X",
+         "sluiced.conf:1: ForceCommand: internal-sftp: The following argument was not expected: "
+         "-X"},
         {"SetEnv A", "sluiced.conf:1: SetEnv: expected NAME=value, not 'A'"},
         {"AcceptEnv A=b",
          "sluiced.conf:1: AcceptEnv: expected names of variables, with wildcards, not 'A=b'"},
@@ -319,11 +323,11 @@ TEST(SluicedConfig, ErrorsNameFileLineAndKeyword) {
          "sluiced.conf:1: LogLevel: expected QUIET, FATAL, ERROR, INFO, VERBOSE "
          "or DEBUG to DEBUG3, not 'LOUD'"},
         {"LogFormat xml", "sluiced.conf:1: LogFormat: expected text or json, not 'xml'"},
-        {"Subsystem netconf x", "sluiced.conf:1: Subsystem: no subsystem 'netconf', only sftp"},
-        {"Subsystem sftp /usr/lib/sftp-server",
-         "sluiced.conf:1: Subsystem: sftp is served by internal-sftp only"},
+        {"Subsystem sftp /bin/x",
+         "sluiced.conf:1: Subsystem: sftp is served by internal-sftp only, which sftp-server is "
+         "taken for"},
         {"Subsystem sftp internal-sftp -X",
-         "sluiced.conf:1: Subsystem: internal-sftp has no option '-X', only -R"},
+         "sluiced.conf:1: Subsystem: internal-sftp: The following argument was not expected: -X"},
         {"AuthorizedKeysFile a none", "sluiced.conf:1: AuthorizedKeysFile: 'none' stands alone"},
     };
     for (const auto& k : cases) {

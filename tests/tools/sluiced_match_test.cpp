@@ -94,7 +94,8 @@ TEST(SluicedMatch, WhatIsWrongIsSaidWithFileAndLine) {
         {"Match LocalPort 22,23", "main:1: Match: expected a port, not '22,23'"},
         {"Match all\n\nMaxAuthTries x",
          "main:3: MaxAuthTries: expected a number from 1 to 1000, not 'x'"},
-        {"Match all\nX11Forwarding yes", "main:2: X11Forwarding: 'yes' is not served, only no"},
+        {"Match all\nX11Forwarding maybe",
+         "main:2: X11Forwarding: expected one of yes no, not 'maybe'"},
     };
     for (const auto& k : cases) {
         SCOPED_TRACE(k.text);

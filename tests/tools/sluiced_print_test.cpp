@@ -41,6 +41,9 @@ TEST(SluicedPrint, ReadsBackToTheSame) {
              "PerSourcePenaltyExemptList 10.0.0.0/8,::1,!10.0.0.1",
              "PerSourcePenalties overflow6:deny-all max-sources6:1",
              "SFTPStayOnFilesystem yes",
+             "Subsystem sftp internal-sftp -d \"/a b/%u\" -e -f LOCAL1 -l INFO -P remove,rmdir "
+             "-p realpath -R -u 027",
+             "PidFile /run/x.pid\nVersionAddendum a b\nRequiredRSASize 3072\nStrictModes yes",
              "AddressFamily inet\nPermitRootLogin without-password\nDisableForwarding yes",
          }) {
         SCOPED_TRACE(text);
@@ -73,6 +76,8 @@ TEST(SluicedPrint, NoKeywordIsThereTwice) {
     for (const auto& row : settings::fixed_keywords())
         all.push_back(row.keyword);
     for (const auto& row : settings::refused_keywords())
+        all.push_back(row.keyword);
+    for (const auto& row : settings::former_keywords())
         all.push_back(row.keyword);
     for (std::size_t i = 0; i < all.size(); ++i)
         for (std::size_t j = 0; j < i; ++j)

@@ -88,7 +88,7 @@ TEST_F(SluicedSetup, SettingsReachTheServer) {
     EXPECT_TRUE(auth.asks_for_policy);
     EXPECT_EQ(made->accepted_environment, std::vector<std::string>{"X*"});
     EXPECT_EQ(made->sessions_max, 2U);
-    EXPECT_TRUE(made->read_only);
+    EXPECT_TRUE(made->sftp_config({})->protocol.read_only);
     const auto may = [&](std::string user, std::string host, std::uint16_t port) {
         session_info who;
         who.user = std::move(user);
