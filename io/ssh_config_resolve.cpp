@@ -238,13 +238,17 @@ std::vector<ssh_config_file> ssh_config_query::usual_files(const ssh_config_syst
     return files;
 }
 
-std::string ssh_config_setting(std::string_view keyword, std::string_view value) {
-    std::string out = std::string(keyword) + "=\"";
+std::string ssh_config_quoted(std::string_view value) {
+    std::string out = "\"";
     for (const char c : value) {
         if (c == '"' || c == '\\') out += '\\';
         out += c;
     }
     return out + '"';
+}
+
+std::string ssh_config_setting(std::string_view keyword, std::string_view value) {
+    return std::string(keyword) + "=" + ssh_config_quoted(value);
 }
 
 boost::system::result<ssh_config, ssh_config_error> resolve_ssh_config(

@@ -47,6 +47,9 @@ struct ssh_config_query {
     static std::vector<ssh_config_file> usual_files(const ssh_config_system& system);
 };
 
+/// One word of a value, whatever is in it.
+std::string ssh_config_quoted(std::string_view value);
+
 /// A setting whose value is one word, whatever is in it.
 std::string ssh_config_setting(std::string_view keyword, std::string_view value);
 

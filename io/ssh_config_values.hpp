@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-/// Private to io/: one parser a kind of value of ssh_config(5).
+/// For io/ and the programs: one parser a kind of value of ssh_config(5).
 namespace sluice {
 
 /// A word that may be said, and the one that stands for it; in any case of letters.
