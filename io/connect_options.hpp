@@ -214,7 +214,7 @@ struct connect_options {
     std::optional<secret_bytes> password = {};
 
     /// For an encrypted key file, by its path; asked up to three times when the server would accept
-    /// the key (or before, where there is no .pub file beside it).
+    /// the key (or before, where neither FILE.pub nor the file itself shows its public half).
     asked<std::optional<secret_bytes>, std::string> on_passphrase = {};
     /// For kinds `password` and `new_password`.
     asked<std::optional<secret_bytes>, client_auth_question> on_password = {};
