@@ -43,6 +43,9 @@ struct ssh_config_query {
     /// In this order; the first value of a keyword counts.
     std::vector<ssh_config_file> files = {};
 
+    /// To be run, or a subsystem's name, for Match; empty: a shell.
+    std::string command = {};
+
     /// ~/.ssh/config and /etc/ssh/ssh_config.
     static std::vector<ssh_config_file> usual_files(const ssh_config_system& system);
 };

@@ -169,6 +169,13 @@ int main(int argc, char** argv) {
         holding.command = agent.remaining();
         return sluice::run_agent(holding);
     }
+    // For Match, as where ssh(1) is called for it.
+    common.command = running.command;
+    if (forward.parsed()) common.settings.insert(common.settings.begin(), "SessionType=none");
+    if (get.parsed() || put.parsed() || ls.parsed()) {
+        common.command = "sftp";
+        common.settings.insert(common.settings.begin(), "SessionType=subsystem");
+    }
     const auto system = sluice::ssh_config_system::here(true);
     if (config.parsed()) return sluice::print_config(common, system);
     if (!run.parsed() && !forward.parsed()) {

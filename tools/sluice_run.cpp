@@ -155,16 +155,4 @@ asio::awaitable<int> run_streams(session channel) {
     co_return 0;
 }
 
-int run_command(client_settings settings, run_arguments arguments) {
-    const auto& configured = settings.config.remote_command;
-    if (configured && !arguments.command.empty())
-        return fail("a command and RemoteCommand: one of them is too many");
-    if (configured) arguments.command = *configured;
-    if (arguments.command.empty()) return fail("no command");
-    arguments.no_input = arguments.no_input || *settings.config.stdin_null;
-    return with_connection(settings, arguments.verbose,
-                           [&](connection& c) { return run_session(c, settings, arguments); })
-        .status;
-}
-
 }  // namespace sluice

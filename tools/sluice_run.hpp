@@ -37,7 +37,4 @@ boost::asio::awaitable<int> run_session(connection& c, const client_settings& se
 /// channel is closed. Gives the exit status: 0, 255 where something broke.
 boost::asio::awaitable<int> run_streams(session channel);
 
-/// `sluice run`: a command on a server, RemoteCommand where none is given.
-int run_command(client_settings settings, run_arguments arguments);
-
 }  // namespace sluice

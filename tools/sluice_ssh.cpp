@@ -68,49 +68,44 @@ void tell_of_terminal(const ssh_config& c, const plan& p) {
         complain("Pseudo-terminal will not be allocated because stdin is not a terminal.");
 }
 
-// Ways through the connection that are not served: each is told, and counts as one that failed.
-std::vector<std::string> unserved(const ssh_config& c) {
+// What is wanted beside the session: forwards, and what of it is not served.
+std::string add_forwards(plan& p, const ssh_config& c) {
     std::vector<std::string> faults;
     if (!c.remote_forward.empty()) faults.emplace_back("remote forwards (-R) are not served");
     if (!c.dynamic_forward.empty()) faults.emplace_back("SOCKS (-D) is not served");
+    p.forwards = local_forwards_of(c, faults);
+    if (p.forwards_must_work && !faults.empty()) return faults.front();
     if (*c.forward_x11) faults.emplace_back("X11 (-X, -Y) is not served");
     if (*c.tunnel != "false") faults.emplace_back("tunnels (-w) are not served");
-    return faults;
+    for (const std::string& one : faults)
+        if (!is_quiet(c)) complain(one);
+    return {};
 }
 
-// The error is a text for people.
-boost::system::result<plan, std::string> plan_of(const ssh_arguments& a,
-                                                 const client_settings& settings) {
+// The error is a text for people. `p` has the command and what else was asked for.
+boost::system::result<plan, std::string> completed(plan p, const client_settings& settings) {
     const ssh_config& c = settings.config;
-    plan p;
-    p.stdio = a.stdio;
-    p.run.command = a.command;
+    const bool commanded = !p.run.command.empty();
     p.run.tells_end = !is_quiet(c);
-    p.run.no_input = *c.stdin_null || *c.fork_after_authentication;
+    p.run.no_input = p.run.no_input || *c.stdin_null || *c.fork_after_authentication;
     p.background = *c.fork_after_authentication;
     p.forwards_must_work = *c.exit_on_forward_failure;
     if (c.remote_command) {
-        if (!a.command.empty()) return std::string("a command and RemoteCommand: one is too many");
+        if (commanded) return std::string("a command and RemoteCommand: one is too many");
         p.run.command = *c.remote_command;
     }
-    p.session = *c.session_type != "none" && !a.stdio;
+    p.session = *c.session_type != "none" && !p.stdio;
     if (*c.session_type == "subsystem") {
         p.run.kind = session_kind::subsystem;
         if (p.run.command.empty()) return std::string("-s: the name of a subsystem is missing");
     } else if (p.run.command.empty()) {
         p.run.kind = session_kind::shell;
     }
-    if (!p.session && !a.command.empty())
-        return std::string("a command where no session is opened");
+    if (!p.session && commanded) return std::string("a command where no session is opened");
     if (p.background && p.session && p.run.kind == session_kind::shell)
         return std::string("-f: there is nothing to run in the background");
     if (*c.clear_all_forwardings) return p;
-    std::vector<std::string> faults = unserved(c);
-    p.forwards = local_forwards_of(c, faults);
-    for (const std::string& one : faults) {
-        if (p.forwards_must_work && one.find("forward") != one.npos) return one;
-        if (!is_quiet(c)) complain(one);
-    }
+    if (std::string wrong = add_forwards(p, c); !wrong.empty()) return wrong;
     return p;
 }
 
@@ -150,9 +145,19 @@ int connect_and_serve(client_settings settings, plan p, const std::function<void
     const client_settings kept = settings;
     std::function<void()> left;
     if (leave) left = [&p, leave] { leave_foreground(p, leave); };
-    return with_connection(std::move(settings), false,
+    return with_connection(std::move(settings), p.run.verbose,
                            [&](connection& c) { return serve(c, kept, p, left); })
         .status;
+}
+
+int follow(plan asked_for, client_settings settings) {
+    auto p = completed(std::move(asked_for), settings);
+    if (!p) return fail(p.error());
+    tell_of_terminal(settings.config, *p);
+    if (!p->background) return connect_and_serve(std::move(settings), std::move(*p), {});
+    return in_background([&](const std::function<void()>& leave) {
+        return connect_and_serve(std::move(settings), std::move(*p), leave);
+    });
 }
 
 int tell_version() {
@@ -190,15 +195,19 @@ int run_ssh(std::span<const std::string> words) {
     auto settings = understand(a->client, system);
     if (!settings) return fail(settings.error());
     settings->config.notes.insert(settings->config.notes.end(), a->notes.begin(), a->notes.end());
-    auto p = plan_of(*a, *settings);
-    if (!p) return fail(p.error());
-    p->run.errors = errors;
-    tell_of_terminal(settings->config, *p);
+    plan p;
+    p.stdio = a->stdio;
+    p.run.command = a->client.command;
+    p.run.errors = errors;
     ask_where_permitted(*settings);
-    if (!p->background) return connect_and_serve(std::move(*settings), std::move(*p), {});
-    return in_background([&](const std::function<void()>& leave) {
-        return connect_and_serve(std::move(*settings), std::move(*p), leave);
-    });
+    return follow(std::move(p), std::move(*settings));
+}
+
+int run_command(client_settings settings, run_arguments arguments) {
+    if (arguments.command.empty() && !settings.config.remote_command) return fail("no command");
+    plan p;
+    p.run = std::move(arguments);
+    return follow(std::move(p), std::move(settings));
 }
 
 }  // namespace sluice

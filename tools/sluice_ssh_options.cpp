@@ -173,10 +173,7 @@ constexpr std::array options{
                a.client.settings.push_back(v);
                return {};
            }},
-    option{'P', true,
-           [](args& a, const text&) {
-               return without_effect(a, "-P has no effect: there is no Tag here");
-           }},
+    option{'P', true, [](args& a, const text& v) { return before_others(a, "Tag", v); }},
     option{'p', true, [](args& a, const text& v) { return after_others(a, "Port", v); }},
     option{'Q', true,
            [](args& a, const text& v) -> fault {
@@ -322,7 +319,7 @@ boost::system::result<ssh_arguments, std::string> ssh_arguments_of(
     if (!ended)
         if (fault f = take_options(words, a, ended); !f.empty()) return f;
     for (const std::string& word : words)
-        a.command += (&word == words.data() ? "" : " ") + word;
+        a.client.command += (&word == words.data() ? "" : " ") + word;
     return a;
 }
 

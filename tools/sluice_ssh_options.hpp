@@ -23,9 +23,9 @@ struct stdio_forward {
 };
 
 struct ssh_arguments {
-    client_arguments
-        client;           // every option that is a setting, in the order in which ssh takes them
-    std::string command;  // the words behind the host, with blanks between
+    // Every option that is a setting, in the order in which ssh(1) takes them. The command is the
+    // words behind the host, with blanks between.
+    client_arguments client;
     std::optional<stdio_forward> stdio;  // -W
     std::string log_file;                // -E; empty: none
     std::optional<std::string> query;    // -Q

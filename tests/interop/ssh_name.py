@@ -104,6 +104,15 @@ class Case:
         done = self("-q", "--", "kill -TERM $$", status=255)
         check(done.stderr == b"", f"-q: {done.stderr}")
 
+    def as_ansible_calls_it(self):
+        done = self("-o", "ControlMaster=auto", "-o", "ControlPersist=60s", "-o", "ConnectTimeout=10",
+                    "-o", "KbdInteractiveAuthentication=no", "-o", "PasswordAuthentication=no", "-o",
+                    "PreferredAuthentications=gssapi-with-mic,gssapi-keyex,hostbased,publickey", "-o",
+                    f'User="{self.user}"', "-o", 'ControlPath="/tmp/ansible-%h-%p-%r"', "-tt", "--",
+                    "/bin/sh -c 'echo ok && sleep 0'")
+        check(done.stdout == b"ok\n", f"came back: {done.stdout}")
+        check(done.stderr.count(b"\n") == 1 and b"no terminal" in done.stderr, f"said {done.stderr}")
+
     def shell(self):
         done = self("-T", stdin=b"echo from $((40 + 2))\nexit 5\n", status=5)
         check(b"from 42\n" in done.stdout, f"a shell without a terminal: {done.stdout}")
@@ -160,7 +169,8 @@ class Case:
         done = self("-R", "1:a:1", "-D", "2", "-X", "--", "true")
         for word in (b"-R", b"-D", b"-X"):
             check(word in done.stderr, f"nothing said of {word}: {done.stderr}")
-        self("-o", "ExitOnForwardFailure=yes", "-R", "1:a:1", "--", "true", status=255)
+        for words in (("-R", "1:a:1"), ("-D", "2"), ("-L", "/s:a:1")):
+            self("-o", "ExitOnForwardFailure=yes", *words, "--", "true", status=255)
 
     def reached(self, port):
         deadline = time.monotonic() + 60
@@ -222,6 +232,42 @@ class Case:
         done = self("-v", "-E", log, "--", "echo err >&2")
         check(done.stderr == b"err\n", f"-E: {done.stderr}")
         check(b"sluice: " in log.read_bytes(), "-E: nothing in the file")
+
+    def settings(self):
+        done = self("-o", "PermitLocalCommand=yes", "-o", "LocalCommand=echo %p; cat", "--", "echo far",
+                    stdin=b"here\n")
+        check(done.stdout == f"{self.server.port}\nhere\nfar\n".encode(), f"came back: {done.stdout}")
+        done = self("-o", "LocalCommand=echo here", "--", "echo far")
+        check(done.stdout == b"far\n", f"not permitted: {done.stdout}")
+        unknown = ("-o", "UserKnownHostsFile=/none", "-o", "StrictHostKeyChecking=yes")
+        self(*unknown, "--", "true", status=255)
+        self(*unknown, "-o", "NoHostAuthenticationForLocalhost=yes", "--", "true")
+        self(*unknown, "-o", "NoHostAuthenticationForLocalhost=yes", "-o", "HostKeyAlias=x", "--",
+             "true", status=255)
+        for setting, flags, said in (("CheckHostIP=yes", (), True), ("CheckHostIP=yes", ("-q",), False),
+                                     ("VisualHostKey=yes", (), False),
+                                     ("VisualHostKey=yes", ("-v",), True)):
+            done = self("-o", setting, *flags, "--", "true")
+            word = setting.split("=")[0].encode() + b" has no effect"
+            check((word in done.stderr) == said, f"{setting} {flags}: {done.stderr}")
+        done = self("-o", "RefuseConnection=elsewhere", "--", "true", status=255)
+        check(b"elsewhere" in done.stderr, f"RefuseConnection: {done.stderr}")
+
+    def run_follows(self):
+        """`sluice run` does what the settings say of sessions and forwards."""
+        def sluice(*words, status=0, stdin=b""):
+            argv = [os.path.realpath(self.ssh), "run", "-F", self.config, *words]
+            return run(argv, CASE_SECONDS, stdin, status, self.environment())
+
+        with socket.create_server((HOST, 0)) as taken:
+            forward = f"LocalForward={taken.getsockname()[1]} {HOST}:1"
+            sluice("-o", forward, "there", "true")
+            sluice("-o", forward, "-o", "ExitOnForwardFailure=yes", "there", "true", status=255)
+        sluice("-o", "SessionType=subsystem", "there", "sftp")
+        done = sluice("-o", "SessionType=subsystem", "there", "true", status=255)
+        check(b"the subsystem was refused" in done.stderr, f"a subsystem true: {done.stderr}")
+        sluice("-o", "SessionType=none", "there", "true", status=255)
+        sluice("there", status=255)
 
     # --- programs ---
 
@@ -346,7 +392,8 @@ class Case:
 
 
 def plan_of(case, kind):
-    plan = ["commands", "shell", "destinations", "background", "words", "scp", "sftp", "rsync", "git",
+    plan = ["commands", "as_ansible_calls_it", "shell", "destinations", "background", "words", "settings",
+            "run_follows", "scp", "sftp", "rsync", "git",
             "sshfs", "streams", "through_itself", "forwards"]
     if kind == "sluiced":
         plan.remove("shell")  # it has none

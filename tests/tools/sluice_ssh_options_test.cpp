@@ -54,7 +54,7 @@ TEST(SluiceSshOptions, HostsAndCommands) {
         const auto a = ssh_arguments_of(c.given);
         ASSERT_TRUE(a) << a.error();
         EXPECT_EQ(a->client.host, c.host);
-        EXPECT_EQ(a->command, c.command);
+        EXPECT_EQ(a->client.command, c.command);
     }
 }
 
@@ -143,6 +143,7 @@ TEST(SluiceSshOptions, AreSettings) {
         {{"-m", "hmac-sha2-256"}, "macs", "hmac-sha2-256"},
         {{"-N"}, "sessiontype", "none"},
         {{"-n"}, "stdinnull", "yes"},
+        {{"-P", "x"}, "tag", "x"},
         {{"-p", "99"}, "port", "99"},
         {{"-p1", "-p2"}, "port", "1"},
         {{"-q"}, "loglevel", "SILENT"},
@@ -191,7 +192,7 @@ TEST(SluiceSshOptions, TheOthers) {
     EXPECT_EQ(a->log_file, "/log");
     EXPECT_EQ(a->client.config_file, "none");
     EXPECT_TRUE(a->print_settings);
-    EXPECT_EQ(a->notes.size(), 2u);
+    EXPECT_EQ(a->notes.size(), 1u);
     EXPECT_TRUE(ssh_arguments_of(words{"-V"})->version);
     EXPECT_EQ(ssh_arguments_of(words{"-Q", "mac"})->query, "mac");
 }
