@@ -120,14 +120,20 @@ secret_bytes derive(const key_file_cipher& cipher, std::string_view passphrase, 
     return secret;
 }
 
+result<public_key> public_half_of(const sealed_file& file) {
+    auto key = public_key::from_blob(file.public_blob);
+    if (!key) return file_error(key.error());
+    return key;
+}
+
 result<key_file_contents> read_openssh(std::string_view body, std::string_view passphrase,
                                        const key_file_costs& costs) {
     const auto data = unwrap(body);
     if (!data) return errc::bad_key_file;
     const auto file = parse_sealed(*data, costs);
     if (!file) return file.error();
-    const auto public_half = public_key::from_blob(file->public_blob);
-    if (!public_half) return file_error(public_half.error());
+    const auto public_half = public_half_of(*file);
+    if (!public_half) return public_half.error();
     const bool encrypted = file->cipher->cipher != nullptr;
     if (file->list.empty() || file->list.size() % file->cipher->block_size != 0)
         return errc::bad_key_file;
@@ -141,14 +147,29 @@ result<key_file_contents> read_openssh(std::string_view body, std::string_view p
     return parse_list(list, encrypted, *public_half);
 }
 
+// Without the blanks before it; empty where there is nothing else, or too much.
+std::string_view trimmed(std::string_view text) {
+    if (text.size() > limits::key_file_length_max) return {};
+    return text.substr(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
+}
+
 }  // namespace
+
+result<public_key> read_public_half(std::string_view text) {
+    text = trimmed(text);
+    if (text.empty()) return errc::bad_key_file;
+    if (!text.starts_with(begin_mark)) return errc::passphrase_required;
+    const auto data = unwrap(text.substr(begin_mark.size()));
+    if (!data) return errc::bad_key_file;
+    const auto file = parse_sealed(*data, {});
+    if (!file) return file.error();
+    return public_half_of(*file);
+}
 
 result<key_file_contents> read_private_key(std::string_view text, std::string_view passphrase,
                                            const key_file_costs& costs) {
-    if (text.size() > limits::key_file_length_max) return errc::bad_key_file;
-    const auto start = text.find_first_not_of(" \t\r\n");
-    if (start == std::string_view::npos) return errc::bad_key_file;
-    text.remove_prefix(start);
+    text = trimmed(text);
+    if (text.empty()) return errc::bad_key_file;
     if (text.starts_with(begin_mark))
         return read_openssh(text.substr(begin_mark.size()), passphrase, costs);
     if (is_ppk(text)) return read_ppk(text, passphrase, costs);

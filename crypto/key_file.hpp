@@ -33,6 +33,11 @@ struct key_file_costs {
 result<key_file_contents> read_private_key(std::string_view text, std::string_view passphrase = {},
                                            const key_file_costs& costs = {});
 
+/// The public half that an openssh-key-v1 file holds in the open, whether its key is encrypted or
+/// not. Errors: passphrase_required for other kinds of files; bad_key_file, unknown_key_type,
+/// key_too_small.
+result<public_key> read_public_half(std::string_view text);
+
 struct key_file_options {
     std::string_view comment = {};
     std::string_view passphrase = {};        // empty: not encrypted

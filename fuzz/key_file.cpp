@@ -11,11 +11,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                        .pbkdf2_rounds_max = 2048,
                                        .argon2_memory_kib_max = 128,
                                        .argon2_work_kib_max = 128};
+    const auto shown = crypto::read_public_half(text);
     for (const std::string_view passphrase : {"", "fuzzing"}) {
         const auto file = crypto::read_private_key(text, passphrase, costs);
         if (!file) continue;
         // A key that was read can sign and be written, and is the same when it is read again.
         const auto& half = file->key.public_half();
+        expects(!shown || *shown == half);
         const std::string_view algorithm =
             half.type() == "ssh-rsa" ? "rsa-sha2-256" : std::string_view(half.type());
         expects(file->key.sign(algorithm, {data, size}).has_value());

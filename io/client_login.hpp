@@ -27,6 +27,9 @@ public:
     const client_config& config() const { return options_.protocol; }
     const connect_options& options() const { return options_; }
 
+    /// The socket leads to this very system.
+    void reached_on_loopback() { on_loopback_ = true; }
+
     boost::asio::awaitable<bool> trusts(crypto::presented_key shown, std::string algorithm);
     /// `binding` is for the agent; its views must last.
     boost::asio::awaitable<client_auth_answer> answer(client_auth_question question,
@@ -72,6 +75,7 @@ private:
     identities identities_;
     std::string host_key_problem_;
     bool host_key_changed_ = false;
+    bool on_loopback_ = false;
     bytes known_key_;  // blob of the host key, if it is in the known hosts; else empty
 };
 

@@ -15,6 +15,8 @@
 #include <boost/asio/strand.hpp>
 #include <boost/asio/this_coro.hpp>
 
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include <chrono>
@@ -46,13 +48,25 @@ asio::awaitable<bool> cancelled() {
 
 using opened_stream = result<std::unique_ptr<byte_stream>>;
 
+void set_type_of_service(tcp::socket& socket, int value) {
+    error_code unknown;
+    const bool v4 = socket.local_endpoint(unknown).protocol() == tcp::v4();
+    // Nothing depends on it: a system that does not take it is none the worse.
+    static_cast<void>(::setsockopt(socket.native_handle(), v4 ? IPPROTO_IP : IPPROTO_IPV6,
+                                   v4 ? IP_TOS : IPV6_TCLASS, &value, sizeof value));
+}
+
 asio::awaitable<opened_stream> connect_socket(asio::any_io_executor strand,
-                                              const connect_options& options, std::string& what) {
+                                              const connect_options& options, std::string& what,
+                                              bool& loopback) {
     auto socket = co_await connect_tcp(strand, options, what);
     if (!socket) co_return socket.error();
     error_code ignored;
     socket->set_option(tcp::no_delay(true), ignored);
     socket->set_option(asio::socket_base::keep_alive(options.tcp_keep_alive), ignored);
+    if (options.type_of_service) set_type_of_service(*socket, *options.type_of_service);
+    const auto there = socket->remote_endpoint(ignored);
+    loopback = !ignored && there.address().is_loopback();
     co_return std::make_unique<socket_stream>(std::move(*socket));
 }
 
@@ -158,10 +172,11 @@ asio::awaitable<opened_stream> connect_by_jumps(asio::any_io_executor strand,
 
 asio::awaitable<opened_stream> connect_stream(asio::any_io_executor strand,
                                               const connect_options& options, std::string& what,
-                                              std::shared_ptr<proxy_ending>& proxy) {
+                                              std::shared_ptr<proxy_ending>& proxy,
+                                              bool& loopback) {
     if (!options.jump_hosts.empty()) co_return co_await connect_by_jumps(strand, options, what);
     if (options.proxy_command.empty()) {
-        auto socket = co_await connect_socket(strand, options, what);
+        auto socket = co_await connect_socket(strand, options, what, loopback);
         if (!socket) what += ": " + socket.error().message();
         co_return socket;
     }
@@ -185,8 +200,10 @@ asio::awaitable<result<connection>> connect_over(std::unique_ptr<byte_stream> st
     std::shared_ptr<proxy_ending> proxy;
     if (!stream) {
         std::string what;
-        auto connected = co_await connect_stream(strand, login->options(), what, proxy);
+        bool loopback = false;
+        auto connected = co_await connect_stream(strand, login->options(), what, proxy, loopback);
         if (!connected) co_return fail(login->options(), {connected.error(), what, {}});
+        if (loopback) login->reached_on_loopback();
         stream = std::move(*connected);
     }
     if (co_await cancelled()) {

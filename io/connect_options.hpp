@@ -138,6 +138,8 @@ struct connect_options {
     std::string bind_interface = {};   // whose address is ours; bind_address goes first
     unsigned connection_attempts = 1;  // rounds of all addresses, a second apart
     bool tcp_keep_alive = true;
+    /// IP_TOS or IPV6_TCLASS of the socket (IPQoS); nullopt: as the system has it.
+    std::optional<int> type_of_service = {};
 
     /// Servers to go through, one after the other (ProxyJump): this one is reached by a channel of
     /// the last. Each says how to log in there and who it is. At most limits::jump_hosts_max. They
@@ -159,6 +161,9 @@ struct connect_options {
     std::vector<crypto::public_key> host_keys = {};  // that are trusted beside the files
     host_key_policy host_keys_unknown = host_key_policy::strict;  // ssh asks
     bool hash_known_hosts = false;
+    /// A server reached at a loopback address, without an alias, is taken for the right one, unless
+    /// `revoked_host_keys` has its key (NoHostAuthenticationForLocalhost).
+    bool trust_loopback = false;
 
     /// UpdateHostKeys, so that a server can change its keys without surprising anybody. Only for
     /// servers that are known by a key in those files.
@@ -214,7 +219,7 @@ struct connect_options {
     std::optional<secret_bytes> password = {};
 
     /// For an encrypted key file, by its path; asked up to three times when the server would accept
-    /// the key (or before, where there is no .pub file beside it).
+    /// the key (or before, where neither FILE.pub nor the file itself shows its public half).
     asked<std::optional<secret_bytes>, std::string> on_passphrase = {};
     /// For kinds `password` and `new_password`.
     asked<std::optional<secret_bytes>, client_auth_question> on_password = {};

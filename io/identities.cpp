@@ -91,6 +91,12 @@ std::optional<crypto::public_key> read_public_half(const std::string& path) {
     return std::move(*key);
 }
 
+std::optional<crypto::public_key> half_in_file(std::string_view text) {
+    auto key = crypto::read_public_half(text);
+    if (!key) return std::nullopt;
+    return std::move(*key);
+}
+
 }  // namespace
 
 void identities::add(identity one, const connect_options& options) {
@@ -185,7 +191,8 @@ void identities::load_public_half(crypto::presented_key half, const std::string&
     }
 }
 
-// With a .pub file beside it a key costs no passphrase before the server wants it.
+// With its public half beside it, or in the open in it, a key costs no passphrase before the server
+// wants it; and none where the agent holds it.
 asio::awaitable<void> identities::load_file(std::string path, bool asked_for,
                                             const connect_options& options) {
     auto half = read_public_half(path);
@@ -216,7 +223,7 @@ asio::awaitable<void> identities::load_file(std::string path, bool asked_for,
         add({found, std::move(contents->key), path}, options);
     } else if (contents.error() != errc::passphrase_required) {
         unusable(options, path, contents.error().message());
-    } else if (half) {
+    } else if (half || (half = half_in_file(as_text(file->text)))) {
         add({std::move(*half), std::nullopt, path}, options);
     } else {
         auto key = co_await unlock(path, options);

@@ -199,11 +199,13 @@ boost::system::result<connect_options, ssh_config_error> connect_options_from(
     o.connection_attempts = unsigned_of(*c.connection_attempts);
     o.connect_timeout = seconds(std::max<std::int64_t>(*c.connect_timeout, 0));
     o.tcp_keep_alive = *c.tcp_keep_alive;
+    o.type_of_service = ssh_type_of_service_number(c.ip_qos->back());  // without terminals: bulk
 
     o.host_key_alias = c.host_key_alias.value_or("");
     o.host_keys_unknown = policy_of(*c.strict_host_key_checking);
     o.known_hosts_files = known_hosts_of(c);
     o.hash_known_hosts = *c.hash_known_hosts;
+    o.trust_loopback = *c.no_host_authentication_for_localhost;
     o.rsa_bits_min = unsigned_of(*c.required_rsa_size);
 
     o.update_host_keys = updates_of(*c.update_host_keys);
@@ -250,6 +252,7 @@ boost::system::result<connect_options, ssh_config_error> connect_options_from(
         o.forward_agent = socket_of(*path, system);
     }
 
+    if (c.refuse_connection) return fail("refused by RefuseConnection: " + *c.refuse_connection);
     if (auth.methods.empty()) return fail("no authentication method is left");
     return o;
 }
@@ -262,8 +265,17 @@ boost::system::result<ssh_client_settings, ssh_config_error> load_ssh_config(
     if (!options) return options.error();
     if (auto wrong = add_jump_hosts(query, system, *config, 0, options->jump_hosts))
         return std::move(*wrong);
+    std::string local_command;
+    if (*config->permit_local_command && config->local_command) {
+        const ssh_config_tokens tokens(*config, *config->host_name, system);
+        const auto command =
+            tokens.percent(*config->local_command, ssh_config_tokens::of_local_command);
+        if (!command) return fail("LocalCommand: " + command.error().text);
+        local_command = *command;
+    }
     auto variables = ssh_config_environment(*config, variables_of_process());
-    return ssh_client_settings{std::move(*options), std::move(*config), std::move(variables)};
+    return ssh_client_settings{std::move(*options), std::move(*config), std::move(variables),
+                               std::move(local_command)};
 }
 
 boost::system::result<connect_options, ssh_config_error> load_ssh_config(const std::string& host) {

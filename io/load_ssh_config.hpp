@@ -16,6 +16,7 @@ struct ssh_client_settings {
     connect_options connect;
     ssh_config config;  // all of it, for what `connect` has no place for
     std::vector<std::pair<std::string, std::string>> environment;  // for sessions to request
+    std::string local_command;  // to be run by the user's shell, once we are logged in; or empty
 };
 
 /// What `ssh host` would do: how to connect by ~/.ssh/config and /etc/ssh/ssh_config. `host` may be
@@ -37,8 +38,7 @@ boost::system::result<ssh_client_settings, ssh_config_error> load_ssh_config(
 /// Applies resolved values: a line a keyword. The servers of ProxyJump are not looked up.
 ///
 /// Departures from ssh(1): a key that was revoked is refused whatever StrictHostKeyChecking says.
-/// CheckHostIP, KnownHostsCommand, VerifyHostKeyDNS, NoHostAuthenticationForLocalhost,
-/// GSSAPI and connection sharing have no effect.
+/// What else has no effect is told by `ssh_config::notes` and `ssh_config::warnings`.
 boost::system::result<connect_options, ssh_config_error> connect_options_from(
     const ssh_config& config, const ssh_config_system& system);
 

@@ -45,8 +45,8 @@ result<pid_t> start_shell_command(const std::string& command, const command_stre
     return pid;
 }
 
-result<int> run_shell_command(const std::string& command) {
-    const auto pid = start_shell_command(command, {});
+result<int> run_shell_command(const std::string& command, const command_streams& streams) {
+    const auto pid = start_shell_command(command, streams);
     if (!pid) return pid.error();
     int status = 0;
     while (::waitpid(*pid, &status, 0) < 0)

@@ -19,8 +19,8 @@ struct command_streams {
 /// Errors: those of the system.
 result<pid_t> start_shell_command(const std::string& command, const command_streams& streams);
 
-/// Runs it to its end, without input or output, and gives its exit status; of one that a signal
-/// ended, 128 and more, as a shell does. Blocks.
-result<int> run_shell_command(const std::string& command);
+/// Runs it to its end and gives its exit status; of one that a signal ended, 128 and more, as a
+/// shell does. Blocks.
+result<int> run_shell_command(const std::string& command, const command_streams& streams = {});
 
 }  // namespace sluice

@@ -162,10 +162,18 @@ struct ssh_config {
     maybe<strings> log_verbose = {};
     maybe<std::string> syslog_facility = {};
     maybe<std::string> ignore_unknown = {};
+    maybe<std::string> tag = {};
+    maybe<std::string> refuse_connection = {};  // what is said in place of connecting
+    maybe<std::string> version_addendum = {};
+    maybe<std::string> obscure_keystroke_timing = {};  // yes, no, interval:MILLISECONDS
+    maybe<strings> channel_timeout = {};               // "type=time"; empty: none
+    maybe<std::string> warn_weak_crypto = {};          // true, false, no-pq-kex
 
-    /// What was passed over, "FILE:LINE: …": keywords of former releases. At most
-    /// limits::policy_errors_max.
+    /// What was passed over, "FILE:LINE: …": keywords of former releases, conditions of Match that
+    /// are not known; and settings without effect here. At most limits::policy_errors_max.
     strings notes = {};
+    /// Settings without effect whose absence makes a connection less safe than was asked for.
+    strings warnings = {};
 
     bool operator==(const ssh_config&) const = default;
 };

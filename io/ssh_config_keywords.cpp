@@ -215,6 +215,9 @@ constexpr std::array tunnels{
 constexpr std::array control_masters{
     word{"yes", "true"},  word{"true", "true"}, word{"no", "false"},       word{"false", "false"},
     word{"auto", "auto"}, word{"ask", "ask"},   word{"autoask", "autoask"}};
+constexpr std::array weakness_warnings{word{"yes", "true"}, word{"true", "true"},
+                                       word{"no", "false"}, word{"false", "false"},
+                                       word{"no-pq-kex", "no-pq-kex"}};
 constexpr std::array hashes{word{"md5", "MD5"}, word{"sha1", "SHA1"}, word{"sha256", "SHA256"},
                             word{"sha384", "SHA384"}, word{"sha512", "SHA512"}};
 constexpr std::array log_levels{
@@ -562,6 +565,40 @@ fault parse_tunnel_device(const arguments& a, config& c) {
     return {};
 }
 
+// yes, no or interval:MILLISECONDS
+fault parse_keystroke_timing(const arguments& a, config& c) {
+    constexpr std::string_view prefix = "interval:";
+    const std::string said = in_lower_case(a.words[0]);
+    std::string meant = said;
+    if (const auto flag = flag_from(said)) {
+        meant = *flag ? "yes" : "no";
+    } else {
+        const auto n =
+            said.starts_with(prefix)
+                ? ssh_config_number(std::string_view(said).substr(prefix.size()), 1, 1000)
+                : std::nullopt;
+        if (!n) return unexpected("yes, no or interval:MILLISECONDS", a.words[0]);
+        meant = std::string(prefix) + std::to_string(*n);
+    }
+    set(c.obscure_keystroke_timing, std::move(meant));
+    return {};
+}
+
+fault parse_channel_timeout(const arguments& a, config& c) {
+    if (fault f = lone_none(a.words); !f.empty()) return f;
+    lines timeouts;
+    for (const std::string& one : a.words) {
+        if (is_none(one)) break;
+        const auto equals = one.find('=');
+        const bool named = equals != one.npos && equals != 0;
+        if (!named || !ssh_config_seconds(std::string_view(one).substr(equals + 1)))
+            return unexpected("type=time", one);
+        timeouts.push_back(one);
+    }
+    set(c.channel_timeout, std::move(timeouts));
+    return {};
+}
+
 // no, yes or a time; no time means for ever
 fault parse_control_persist(const arguments& a, config& c) {
     std::string meant;
@@ -647,6 +684,18 @@ constexpr std::array rows{
     // Off in OpenSSH; see client_config::keepalive_interval.
     seconds<&config::server_alive_interval, 0>("ServerAliveInterval", "30"),
     number<&config::required_rsa_size, 0, int_max>("RequiredRSASize", "2048"),
+    // Later releases than 9.2 have these; what is not said is not printed.
+    ssh_keyword{"ObscureKeystrokeTiming",
+                {},
+                1,
+                parse_keystroke_timing,
+                one_line<&config::obscure_keystroke_timing>},
+    choice<weakness_warnings, &config::warn_weak_crypto>("WarnWeakCrypto", {}),
+    text<&config::tag>("Tag"),
+    text<&config::refuse_connection>("RefuseConnection"),
+    command<&config::version_addendum>("VersionAddendum"),
+    ssh_keyword{
+        "ChannelTimeout", {}, any_number, parse_channel_timeout, joined<&config::channel_timeout>},
     text<&config::bind_address>("BindAddress"),
     text<&config::bind_interface>("BindInterface"),
     algorithms<kind::cipher, &config::ciphers>("Ciphers"),

@@ -3,6 +3,7 @@
 #include "sluice/auth/address_patterns.hpp"
 #include "sluice/io/ssh_config_algorithms.hpp"
 #include "sluice/io/ssh_config_tokens.hpp"
+#include "sluice/transport/identification.hpp"
 
 #include <algorithm>
 #include <array>
@@ -16,6 +17,29 @@ struct facts {
     const ssh_config_system& system;
     std::string host;  // that would be connected to
 };
+
+// What ssh(1) would open a session for.
+std::string_view session_type(const facts& f) {
+    const std::string said = f.so_far.session_type.value_or("default");
+    if (said == "subsystem" || said == "none") return said == "none" ? "none" : "subsystem";
+    return f.pass.command.empty() ? "shell" : "exec";
+}
+
+// Ours, as Match version has OpenSSH's: "OpenSSH_10.0".
+std::string_view own_version() { return own_identification.substr(sizeof("SSH-2.0-") - 1); }
+
+// An empty list stands for what was not said, and nothing else does.
+bool matches_or_is_empty(std::string_view text, std::string_view list) {
+    if (text.empty() || list.empty()) return text.empty() && list.empty();
+    return matches_pattern_list(text, list);
+}
+
+bool is_local_network(const facts& f, std::string_view list) {
+    const auto networks = address_patterns::parse_blocks(list);
+    if (!networks || !f.system.local_addresses) return false;
+    return std::ranges::any_of(f.system.local_addresses(),
+                               [&](const std::string& one) { return networks->allows(one); });
+}
 
 bool hostname_matches(std::string_view host, std::string_view list) {
     return matches_pattern_list(in_lower_case(host), in_lower_case(list));
@@ -40,7 +64,26 @@ constexpr std::array criteria{
               [](const facts& f, std::string_view list) {
                   return matches_pattern_list(f.system.local_user, list);
               }},
+    criterion{"tagged",
+              [](const facts& f, std::string_view list) {
+                  return matches_or_is_empty(f.so_far.tag.value_or(""), list);
+              }},
+    criterion{"command",
+              [](const facts& f, std::string_view list) {
+                  return matches_or_is_empty(f.pass.command, list);
+              }},
+    criterion{"sessiontype",
+              [](const facts& f, std::string_view list) {
+                  return matches_pattern_list(session_type(f), list);
+              }},
+    criterion{"version",
+              [](const facts&, std::string_view list) {
+                  return matches_pattern_list(own_version(), list);
+              }},
+    criterion{"localnetwork", is_local_network},
 };
+
+bool may_be_empty(std::string_view name) { return name == "tagged" || name == "command"; }
 
 ssh_config_fault run_command(const facts& f, std::string_view command, bool& succeeds) {
     if (!f.system.run) return "'exec' is not permitted here";
@@ -80,7 +123,7 @@ ssh_config_fault match_host(const std::vector<std::string>& patterns, std::strin
 
 ssh_config_fault match_conditions(std::string_view conditions, const ssh_config& so_far,
                                   ssh_config_pass& pass, const ssh_config_system& system,
-                                  bool& matches) {
+                                  bool& matches, std::string& unknown) {
     facts f{so_far, pass, system, pass.host};
     if (!pass.final && so_far.host_name) {
         const auto expanded =
@@ -110,14 +153,21 @@ ssh_config_fault match_conditions(std::string_view conditions, const ssh_config&
             if (pass.final == negated) matches = false;
             continue;
         }
-        const auto list = take_ssh_config_word(conditions);
-        if (!list || list->empty() || list->front() == '#') return "no value for '" + name + "'";
         const auto one = std::ranges::find(criteria, name, &criterion::name);
+        if (one == criteria.end() && name != "exec") {
+            unknown = name;  // and so is whether it has a value
+            matches = false;
+            return {};
+        }
+        const bool quoted = conditions.starts_with('"');
+        const auto list = take_ssh_config_word(conditions);
+        const bool is_nothing = !list || (list->empty() && !(quoted && may_be_empty(name)));
+        if (is_nothing || list->starts_with('#')) return "no value for '" + name + "'";
+        if (name == "localnetwork" && !address_patterns::parse_blocks(*list))
+            return "localnetwork: expected addresses as 10.0.0.0/8, not '" + *list + "'";
         bool holds = false;
         if (one != criteria.end()) {
             holds = one->holds(f, *list);
-        } else if (name != "exec") {
-            return "unknown condition '" + name + "'";
         } else if (matches) {  // a command is run only where the others hold
             if (auto wrong = run_command(f, *list, holds); !wrong.empty()) return wrong;
         } else {

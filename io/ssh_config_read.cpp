@@ -77,7 +77,9 @@ std::string ssh_config_reader::read_line(std::string_view text, place& at, probl
         wrong = match_host(line.words, pass_.host, at.active);
         if (line.words.empty()) wrong = "no pattern";
     } else if (line.keyword == "match") {
-        wrong = match_conditions(line.rest, config_, pass_, system_, at.active);
+        std::string unknown;
+        wrong = match_conditions(line.rest, config_, pass_, system_, at.active, unknown);
+        if (!unknown.empty()) note("Match: unknown condition '" + unknown + "', it does not hold");
     } else {
         return read_keyword(line, at.active);
     }
@@ -89,7 +91,7 @@ std::string ssh_config_reader::read_keyword(const ssh_config_line& line, bool ac
     const ssh_keyword* row = find_ssh_keyword(line.keyword);
     if (!row && ignored(config_, line.keyword)) return {};
     if (!row && is_former_ssh_keyword(line.keyword)) {
-        note(line.keyword);
+        note(line.keyword + " has no meaning any more");
         return {};
     }
     if (!row) return "unknown keyword '" + line.keyword + "'";
@@ -103,8 +105,8 @@ std::string ssh_config_reader::read_keyword(const ssh_config_line& line, bool ac
     return wrong.empty() ? wrong : std::string(row->name) + ": " + wrong;
 }
 
-void ssh_config_reader::note(const std::string& keyword) {
-    const std::string text = where_ + ": " + keyword + " has no meaning any more";
+void ssh_config_reader::note(const std::string& what) {
+    const std::string text = where_ + ": " + what;
     const bool room = config_.notes.size() < limits::policy_errors_max;
     if (room && std::ranges::find(config_.notes, text) == config_.notes.end())
         config_.notes.push_back(text);

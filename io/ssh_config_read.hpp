@@ -36,7 +36,7 @@ private:
     problem read_file(const ssh_config_file& file, place& at);
     std::string read_line(std::string_view line, place& at, problem& inside);
     std::string read_keyword(const ssh_config_line& line, bool active);
-    void note(const std::string& keyword);
+    void note(const std::string& what);
     std::string include(const ssh_config_line& line, place& at, problem& inside);
 
     const ssh_config_system& system_;

@@ -5,6 +5,7 @@
 #include "sluice/io/ssh_config_keywords.hpp"
 #include "sluice/io/ssh_config_read.hpp"
 #include "sluice/io/ssh_config_tokens.hpp"
+#include "sluice/io/ssh_config_unserved.hpp"
 #include "sluice/io/ssh_config_values.hpp"
 
 #include <algorithm>
@@ -212,6 +213,7 @@ problem settle(ssh_config& c, const ssh_config_system& system) {
     if (problem p = settle_known_hosts(c)) return p;
     if (problem p = resolve_lists(c)) return p;
     if (problem p = check(c)) return p;
+    note_unserved_settings(c);
     return expand(c, system);
 }
 
@@ -238,13 +240,17 @@ std::vector<ssh_config_file> ssh_config_query::usual_files(const ssh_config_syst
     return files;
 }
 
-std::string ssh_config_setting(std::string_view keyword, std::string_view value) {
-    std::string out = std::string(keyword) + "=\"";
+std::string ssh_config_quoted(std::string_view value) {
+    std::string out = "\"";
     for (const char c : value) {
         if (c == '"' || c == '\\') out += '\\';
         out += c;
     }
     return out + '"';
+}
+
+std::string ssh_config_setting(std::string_view keyword, std::string_view value) {
+    return std::string(keyword) + "=" + ssh_config_quoted(value);
 }
 
 boost::system::result<ssh_config, ssh_config_error> resolve_ssh_config(
@@ -255,7 +261,7 @@ boost::system::result<ssh_config, ssh_config_error> resolve_ssh_config(
     ssh_config c;
     c.host = query.host;
     if (!query.user.empty()) c.user = query.user;
-    ssh_config_pass pass{query.host};
+    ssh_config_pass pass{query.host, query.command};
     ssh_config_reader settings(system, pass, c);
     for (const std::string& setting : query.settings)
         if (problem p = settings.read_setting(setting)) return std::move(*p);

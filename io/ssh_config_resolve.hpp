@@ -43,9 +43,15 @@ struct ssh_config_query {
     /// In this order; the first value of a keyword counts.
     std::vector<ssh_config_file> files = {};
 
+    /// To be run, or a subsystem's name, for Match; empty: a shell.
+    std::string command = {};
+
     /// ~/.ssh/config and /etc/ssh/ssh_config.
     static std::vector<ssh_config_file> usual_files(const ssh_config_system& system);
 };
+
+/// One word of a value, whatever is in it.
+std::string ssh_config_quoted(std::string_view value);
 
 /// A setting whose value is one word, whatever is in it.
 std::string ssh_config_setting(std::string_view keyword, std::string_view value);

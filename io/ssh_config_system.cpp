@@ -6,7 +6,9 @@
 
 #include <fcntl.h>
 #include <glob.h>
+#include <ifaddrs.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -82,20 +84,38 @@ std::unique_ptr<addrinfo, void (*)(addrinfo*)> look_up(const std::string& name, 
             }};
 }
 
+std::optional<std::string> numeric(const sockaddr* address, socklen_t length) {
+    std::array<char, 256> shown{};
+    if (::getnameinfo(address, length, shown.data(), shown.size(), nullptr, 0, NI_NUMERICHOST) != 0)
+        return std::nullopt;
+    return std::string(shown.data());
+}
+
 std::optional<std::string> address_of(const std::string& text) {
     const auto found = look_up(text, AI_NUMERICHOST);
     if (!found) return std::nullopt;
-    std::array<char, 256> shown{};
-    if (::getnameinfo(found->ai_addr, found->ai_addrlen, shown.data(), shown.size(), nullptr, 0,
-                      NI_NUMERICHOST) != 0)
-        return std::nullopt;
-    return std::string(shown.data());
+    return numeric(found->ai_addr, found->ai_addrlen);
 }
 
 std::optional<std::string> name_of(const std::string& name) {
     const auto found = look_up(name, AI_CANONNAME);
     if (!found) return std::nullopt;
     return std::string(found->ai_canonname != nullptr ? found->ai_canonname : name.c_str());
+}
+
+std::vector<std::string> interface_addresses() {
+    ifaddrs* list = nullptr;
+    if (::getifaddrs(&list) != 0) return {};
+    const std::unique_ptr<ifaddrs, void (*)(ifaddrs*)> freed(list, ::freeifaddrs);
+    std::vector<std::string> addresses;
+    for (const ifaddrs* one = list; one != nullptr; one = one->ifa_next) {
+        if (one->ifa_addr == nullptr) continue;
+        const bool v4 = one->ifa_addr->sa_family == AF_INET;
+        if (!v4 && one->ifa_addr->sa_family != AF_INET6) continue;
+        if (auto text = numeric(one->ifa_addr, v4 ? sizeof(sockaddr_in) : sizeof(sockaddr_in6)))
+            addresses.push_back(std::move(*text));
+    }
+    return addresses;
 }
 
 }  // namespace
@@ -122,9 +142,10 @@ ssh_config_system ssh_config_system::here(bool run_commands) {
     };
     s.read = read_file;
     s.glob = find_files;
-    if (run_commands) s.run = run_shell_command;
+    if (run_commands) s.run = [](const std::string& c) { return run_shell_command(c); };
     s.canonical_address = address_of;
     s.canonical_name = name_of;
+    s.local_addresses = interface_addresses;
     return s;
 }
 

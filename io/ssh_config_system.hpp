@@ -35,6 +35,9 @@ struct ssh_config_system {
     /// An address as it is usually written, or nothing where the text is no address.
     std::function<std::optional<std::string>(const std::string& text)> canonical_address = {};
 
+    /// Those of this system's network interfaces, as text.
+    std::function<std::vector<std::string>()> local_addresses = {};
+
     /// Looks a name up: what it is called in the end (CNAME), or nothing where it is not there.
     std::function<std::optional<std::string>(const std::string& name)> canonical_name = {};
 

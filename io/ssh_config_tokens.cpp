@@ -53,6 +53,7 @@ ssh_config_tokens::ssh_config_tokens(const ssh_config& config, std::string_view 
         {'n', config.host},
         {'p', port},
         {'r', user},
+        {'T', "NONE"},  // the interface of a tunnel
         {'u', system.local_user},
     };
 }

@@ -29,6 +29,7 @@ public:
 
     /// Which tokens a keyword knows, beside %%.
     static constexpr std::string_view usual = "CdhikLlnpru";
+    static constexpr std::string_view of_local_command = "CdhikLlnpruT";
     static constexpr std::string_view of_proxies = "hknpr";
 
     expanded_text percent(std::string_view text, std::string_view known = usual) const;

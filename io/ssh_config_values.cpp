@@ -54,6 +54,24 @@ constexpr std::array types_of_service{
     named_number{"reliability", 0x04}, named_number{"none", -1},
 };
 
+// -1: none
+std::optional<int> type_of_service_from(std::string_view text) {
+    const std::string word = in_lower_case(text);
+    const auto named = std::ranges::find(types_of_service, word, &named_number::name);
+    if (named != types_of_service.end()) return named->value;
+    const bool hexadecimal = word.starts_with("0x");
+    const bool octal = !hexadecimal && word.size() > 1 && word.starts_with('0');
+    const std::string_view digits = std::string_view(word).substr(hexadecimal ? 2 : 0);
+    int value = 0;
+    const auto [end, e] = std::from_chars(digits.data(), digits.data() + digits.size(), value,
+                                          hexadecimal ? 16
+                                          : octal     ? 8
+                                                      : 10);
+    const bool whole = e == std::errc() && end == digits.data() + digits.size();
+    if (!whole || value < 0 || value > 255) return std::nullopt;
+    return value;
+}
+
 bool harmless(std::string_view name, std::string_view forbidden) {
     if (name.empty() || name.front() == '-') return false;
     return std::ranges::none_of(name, [&](char c) {
@@ -198,27 +216,18 @@ std::optional<ssh_jump> ssh_jump_from(std::string_view text) {
 }
 
 std::optional<std::string> ssh_type_of_service(std::string_view text) {
-    const std::string word = in_lower_case(text);
-    int value = -2;
-    const auto named = std::ranges::find(types_of_service, word, &named_number::name);
-    if (named != types_of_service.end()) {
-        value = named->value;
-    } else {
-        const bool hexadecimal = word.starts_with("0x");
-        const bool octal = !hexadecimal && word.size() > 1 && word.starts_with('0');
-        const std::string_view digits = std::string_view(word).substr(hexadecimal ? 2 : 0);
-        const auto [end, e] = std::from_chars(digits.data(), digits.data() + digits.size(), value,
-                                              hexadecimal ? 16
-                                              : octal     ? 8
-                                                          : 10);
-        const bool whole = e == std::errc() && end == digits.data() + digits.size();
-        if (!whole || value < 0 || value > 255) return std::nullopt;
-    }
-    const auto known = std::ranges::find(types_of_service, value, &named_number::value);
+    const auto value = type_of_service_from(text);
+    if (!value) return std::nullopt;
+    const auto known = std::ranges::find(types_of_service, *value, &named_number::value);
     if (known != types_of_service.end()) return std::string(known->name);
     constexpr std::string_view digits = "0123456789abcdef";
-    const auto n = static_cast<std::size_t>(value);
+    const auto n = static_cast<std::size_t>(*value);
     return std::string("0x") + digits[n >> 4] + digits[n & 15];
+}
+
+std::optional<int> ssh_type_of_service_number(std::string_view text) {
+    const auto value = type_of_service_from(text);
+    return value && *value >= 0 ? value : std::nullopt;
 }
 
 std::optional<std::string> ssh_escape_character(std::string_view text) {

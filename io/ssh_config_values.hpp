@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-/// Private to io/: one parser a kind of value of ssh_config(5).
+/// For io/ and the programs: one parser a kind of value of ssh_config(5).
 namespace sluice {
 
 /// A word that may be said, and the one that stands for it; in any case of letters.
@@ -41,6 +41,8 @@ std::optional<ssh_jump> ssh_jump_from(std::string_view text);
 
 /// A type of service by its name or number, as it is printed.
 std::optional<std::string> ssh_type_of_service(std::string_view text);
+/// What it is for a socket; nothing for "none", or what is no such type.
+std::optional<int> ssh_type_of_service_number(std::string_view text);
 
 /// "!", "^A" …: how ssh -G writes an escape character.
 std::optional<std::string> ssh_escape_character(std::string_view text);

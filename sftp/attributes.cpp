@@ -7,10 +7,9 @@ namespace sluice::sftp {
 void get(wire::reader& r, attributes& value) {
     std::uint32_t flags = 0;
     r.read(flags);
-    // "It is a protocol error if a packet with unsupported protocol bits is received" (§5).
     constexpr std::uint32_t known =
         attr_size | attr_uidgid | attr_permissions | attr_acmodtime | attr_extended;
-    if ((flags & ~known) != 0) return r.fail(errc::bad_value);
+    value.unknown_flags = flags & ~known;
 
     if ((flags & attr_size) != 0) r.read(value.size.emplace());
     if ((flags & attr_uidgid) != 0) {

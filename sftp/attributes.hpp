@@ -47,6 +47,11 @@ struct attributes {
     std::optional<std::uint32_t> permissions = {};  // mode bits; from a server with the type bits
     std::optional<file_times> times = {};
 
+    /// Flags that version 3 does not have, as they came; never sent. What they announce is behind
+    /// the rest, and passed over. "It is a protocol error" (§5), but sftp(1) takes such replies; a
+    /// request is refused by the server, which would not do what it asks for.
+    std::uint32_t unknown_flags = 0;
+
     bool empty() const { return !size && !owner && !permissions && !times; }
     bool operator==(const attributes&) const = default;
 };
@@ -59,8 +64,8 @@ inline bool is_directory(const attributes& a) {
 /// Whether the permissions are there, with a set_id bit.
 inline bool sets_id(const attributes& a) { return a.permissions && (*a.permissions & set_id_bits); }
 
-/// Reads ATTRS. Errors: truncated; bad_value for flag bits version 3 does not have; too_long for
-/// more than limits::sftp_extended_attributes_max pairs.
+/// Reads ATTRS. Errors: truncated; too_long for more than limits::sftp_extended_attributes_max
+/// pairs.
 void get(wire::reader& r, attributes& value);
 void put(wire::writer& w, const attributes& value);
 

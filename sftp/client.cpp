@@ -317,7 +317,10 @@ error_code client::on_data(const slot& s, wire::buffer& packet, outcome& out) {
     const auto m = decode<fxp_data>(packet.view());
     if (!m) return m.error();
     const std::size_t n = m->data.size();
-    if (n > s.length) return errc::bad_value;
+    if (n > s.length) {  // of no use, and no reason to end what else there is
+        out.error = errc::sftp_bad_message;
+        return {};
+    }
     if (n == 0) {  // for nobody to ask again for ever
         if (s.length != 0) out.error = errc::sftp_eof;
         return {};

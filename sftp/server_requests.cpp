@@ -65,6 +65,8 @@ private:
         if (server_.refuses_new_work() && !is_on_handle<M> && !decides_later)
             return server_.refuse_new_work(id_);
         if (!decides_later && !is_permitted<M>()) return refuse(status_code::permission_denied);
+        if constexpr (requires { m.attrs; })
+            if (m.attrs.unknown_flags != 0) return refuse(errc::bad_value);
         on(m);
     }
 

@@ -7,6 +7,7 @@
 #include "sluice/tools/sluice_forward.hpp"
 #include "sluice/tools/sluice_options.hpp"
 #include "sluice/tools/sluice_run.hpp"
+#include "sluice/tools/sluice_ssh.hpp"
 #include "sluice/tools/sluice_terminal.hpp"
 #include "sluice/tools/sluiced_process.hpp"
 
@@ -14,8 +15,10 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace {
 
@@ -66,6 +69,15 @@ int behind_host(int argc, char** argv) {
     return argc;
 }
 
+// Where the words for `sluice ssh` begin, or for the program that is called by the name ssh.
+std::optional<int> behind_ssh(int argc, char** argv) {
+    const std::string_view path = argc > 0 ? argv[0] : "";
+    const auto slash = path.rfind('/');
+    if (path.substr(slash == path.npos ? 0 : slash + 1) == "ssh") return 1;
+    if (argc > 1 && std::string_view(argv[1]) == "ssh") return 2;
+    return std::nullopt;
+}
+
 // Keys and passphrases are in the memory of most commands.
 sluice::error_code prepare() {
     if (const auto e = sluice::prepare_process()) return e;
@@ -78,6 +90,10 @@ int main(int argc, char** argv) {
     if (const auto e = prepare()) {
         sluice::complain(e.message());
         return exit_error;
+    }
+    if (const auto behind = behind_ssh(argc, argv)) {
+        const std::vector<std::string> words(argv + *behind, argv + argc);
+        return sluice::run_ssh(words);
     }
     CLI::App app{"SSH client"};
     app.set_version_flag("--version,-V", std::string("sluice 0.1.0"));
@@ -133,6 +149,7 @@ int main(int argc, char** argv) {
     agent.footer(
         "COMMAND... is run with the agent, which ends with it. Without one the agent goes "
         "to the background, and what a shell is to evaluate is printed.");
+    app.add_subcommand("ssh", "As ssh(1), with its options, for programs that call it");
     CLI::App& config = *app.add_subcommand("config", "Print what holds for a server, as ssh -G");
     declare(config, common);
     config.add_option("-l", common.user, "User to log in as")->type_name("USER");
@@ -152,6 +169,13 @@ int main(int argc, char** argv) {
         holding.command = agent.remaining();
         return sluice::run_agent(holding);
     }
+    // For Match, as where ssh(1) is called for it.
+    common.command = running.command;
+    if (forward.parsed()) common.settings.insert(common.settings.begin(), "SessionType=none");
+    if (get.parsed() || put.parsed() || ls.parsed()) {
+        common.command = "sftp";
+        common.settings.insert(common.settings.begin(), "SessionType=subsystem");
+    }
     const auto system = sluice::ssh_config_system::here(true);
     if (config.parsed()) return sluice::print_config(common, system);
     if (!run.parsed() && !forward.parsed()) {
@@ -168,11 +192,7 @@ int main(int argc, char** argv) {
         sluice::complain(settings.error());
         return exit_error;
     }
-    if (!settings->batch_mode) {
-        sluice::ask_on_terminal(settings->connect);
-        for (auto& hop : settings->connect.jump_hosts)
-            sluice::ask_on_terminal(hop);
-    }
+    sluice::ask_where_permitted(*settings);
 
     if (forward_agent) settings->connect.forward_agent.emplace();
     if (get.parsed()) return sluice::get_files(std::move(*settings), files);

@@ -1,5 +1,7 @@
 #include "sluice/tools/sluice_connection.hpp"
 
+#include "sluice/io/shell_command.hpp"
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -17,12 +19,19 @@ namespace {
 
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 
+// As ssh(1): all waits until it has ended, and how is nobody's concern.
+void run_local_command(const std::string& command) {
+    const auto ended = run_shell_command(command, {STDIN_FILENO, STDOUT_FILENO});
+    if (!ended) complain("cannot run LocalCommand: " + ended.error().message());
+}
+
 asio::awaitable<work_done> run(client_settings settings, bool verbose,
                                std::function<asio::awaitable<int>(connection&)> work) {
     work_done done;
     auto [e, c] = co_await connect(co_await asio::this_coro::executor, std::move(settings.connect),
                                    as_result);
     if (e) co_return done;  // on_failure has said why
+    if (!settings.local_command.empty()) run_local_command(settings.local_command);
     done.status = co_await work(c);
     const auto [lost, report] = co_await c.close(as_result);
     if (verbose) complain(to_text(report));
@@ -31,7 +40,7 @@ asio::awaitable<work_done> run(client_settings settings, bool verbose,
 }
 
 // As loud as ssh(1) says it.
-void warn_of_changed_key(const log_record&) {
+void warn_of_changed_key() {
     complain("WARNING: THE HOST KEY HAS CHANGED. Somebody may be listening in on what follows.");
     complain("Passwords are not sent, and nothing is forwarded. What was known:");
 }
@@ -48,7 +57,7 @@ void speak_of(connect_options& o, bool tells, bool verbose) {
                        : tells ? log_severity::info
                                : log_severity::error))
             return;
-        if (r.event == "host_key_changed") warn_of_changed_key(r);
+        if (r.event == "host_key_changed") warn_of_changed_key();
         std::string line(r.event);
         for (const auto& [name, value] : r.fields)
             line += ' ' + std::string(name) + '=' + value;
@@ -71,6 +80,9 @@ work_done with_connection(client_settings settings, bool verbose,
     if (verbose)
         for (const std::string& note : settings.config.notes)
             complain(note);
+    if (tells)
+        for (const std::string& warning : settings.config.warnings)
+            complain(warning);
     for (connect_options& hop : settings.connect.jump_hosts)
         speak_of(hop, tells, verbose);
     speak_of(settings.connect, tells, verbose);

@@ -12,6 +12,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <csignal>
 #include <cstdio>
@@ -26,6 +27,7 @@ namespace {
 using namespace asio::experimental::awaitable_operators;
 
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t forward_parts_max = 4;
 
 // The text up to the next colon, or what is in brackets; nothing where there is neither.
 std::optional<std::string> next_part(std::string_view& text) {
@@ -114,20 +116,17 @@ std::shared_ptr<tcp::acceptor> listen(asio::any_io_executor executor, const forw
 asio::awaitable<int> serve(connection& c, const std::vector<forward>& forwards, bool verbose) {
     const auto executor = co_await asio::this_coro::executor;
     asio::signal_set told(executor, SIGINT, SIGTERM);
-    std::vector<std::shared_ptr<tcp::acceptor>> listening;
+    local_forwards listening;
+    std::string ways;
     for (const forward& f : forwards) {
-        listening.push_back(listen(executor, f));
-        if (!listening.back()) co_return exit_no_session;
+        if (!listening.add(c, executor, f, verbose)) co_return exit_no_session;
+        ways += text_of(listening.last()) + " to " + f.host + " port " +
+                std::to_string(f.host_port) + '\n';
     }
-    for (std::size_t i = 0; i < forwards.size(); ++i) {
-        std::printf("%s to %s port %u\n", text_of(listening[i]->local_endpoint()).c_str(),
-                    forwards[i].host.c_str(), unsigned{forwards[i].host_port});
-        asio::co_spawn(executor, accept(c, listening[i], forwards[i], verbose), asio::detached);
-    }
+    std::fputs(ways.c_str(), stdout);
     std::fflush(stdout);
     const auto ended = co_await (told.async_wait(as_result) || c.closed(as_result));
-    for (const auto& one : listening)
-        one->close();
+    listening.close();
     if (ended.index() == 0) co_return 0;
     complain("the connection has ended");
     co_return exit_no_session;
@@ -135,14 +134,37 @@ asio::awaitable<int> serve(connection& c, const std::vector<forward>& forwards, 
 
 }  // namespace
 
-std::optional<forward> forward_of(std::string_view text) {
+bool local_forwards::add(connection& c, asio::any_io_executor executor, const forward& how,
+                         bool verbose) {
+    auto made = listen(executor, how);
+    if (!made) return false;
+    listening_.push_back(std::move(made));
+    asio::co_spawn(executor, accept(c, listening_.back(), how, verbose), asio::detached);
+    return true;
+}
+
+void local_forwards::close() {
+    for (const auto& one : listening_) {
+        error_code ignored;
+        one->close(ignored);
+    }
+}
+
+std::optional<std::vector<std::string>> forward_parts(std::string_view text) {
     std::vector<std::string> parts;
     while (!text.empty()) {
         auto part = next_part(text);
-        if (!part || part->empty() || parts.size() == 4) return std::nullopt;
+        if (!part || parts.size() == forward_parts_max) return std::nullopt;
         parts.push_back(std::move(*part));
     }
-    if (parts.size() < 3) return std::nullopt;
+    return parts;
+}
+
+std::optional<forward> forward_of(std::string_view text) {
+    const auto split = forward_parts(text);
+    if (!split || split->size() < 3) return std::nullopt;
+    const std::vector<std::string>& parts = *split;
+    if (std::ranges::any_of(parts, &std::string::empty)) return std::nullopt;
     forward f;
     const std::size_t at = parts.size() - 3;
     if (at == 1) f.bind = parts[0] == "localhost" ? "127.0.0.1" : parts[0];
@@ -153,6 +175,26 @@ std::optional<forward> forward_of(std::string_view text) {
     f.host = parts[at + 1];
     f.host_port = *host_port;
     return f;
+}
+
+std::vector<forward> local_forwards_of(const ssh_config& config, std::vector<std::string>& faults) {
+    std::vector<forward> all;
+    for (const ssh_forward& one : config.local_forward) {
+        if (!one.listen.path.empty() || !one.connect->path.empty()) {
+            faults.push_back("LocalForward: sockets with a path are not served");
+            continue;
+        }
+        forward f{{}, one.listen.port, one.connect->host.value_or(""), one.connect->port};
+        const std::string bind = one.listen.host.value_or(*config.gateway_ports ? "" : "localhost");
+        if (bind == "localhost")
+            f.bind = "127.0.0.1";
+        else if (bind.empty() || bind == "*")
+            f.bind = "0.0.0.0";
+        else
+            f.bind = bind;
+        all.push_back(std::move(f));
+    }
+    return all;
 }
 
 int forward_connections(client_settings settings, const forward_arguments& arguments) {

@@ -4,8 +4,6 @@
 
 #include <boost/asio/as_tuple.hpp>
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <string>
@@ -19,20 +17,17 @@ namespace {
 
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
 
-// As ls(1): a terminal is shown no control characters; a program gets the name as it is.
-void show(const std::string& line, bool terminal) {
-    std::puts(terminal ? printable(line).c_str() : line.c_str());
-}
+// As sftp(1), to whatever it is written: a name with a newline in it is no two entries.
+void show(const std::string& line) { std::puts(printable(line).c_str()); }
 
 // Entries by their names, until they are too many to be kept; from there on as they come.
 class listing {
 public:
-    listing(std::string path, bool details, bool terminal)
-        : path_(std::move(path)), details_(details), terminal_(terminal) {}
+    listing(std::string path, bool details) : path_(std::move(path)), details_(details) {}
 
     void add(directory_entry& entry) {
         const bool line = details_ && !entry.longname.empty();
-        if (!sorted_) return show(line ? entry.longname : entry.name, terminal_);
+        if (!sorted_) return show(line ? entry.longname : entry.name);
         kept_bytes_ += entry.name.size() + (line ? entry.longname.size() : 0);
         kept_.push_back({std::move(entry.name), line ? std::move(entry.longname) : std::string()});
         if (kept_.size() <= limits::listing_sorted_max &&
@@ -57,12 +52,11 @@ private:
 
     void show_kept() {
         for (const kept& one : std::exchange(kept_, {}))
-            show(one.line.empty() ? one.name : one.line, terminal_);
+            show(one.line.empty() ? one.name : one.line);
     }
 
     std::string path_;
     bool details_;
-    bool terminal_;
     bool sorted_ = true;
     std::vector<kept> kept_;
     std::size_t kept_bytes_ = 0;
@@ -75,16 +69,15 @@ int shown(int status) {
 }
 
 asio::awaitable<int> list(sftp_client& sftp, std::string path, bool details) {
-    const bool terminal = ::isatty(STDOUT_FILENO) == 1;
     const auto [e, found] = co_await sftp.stat(path, as_result);
     const bool file = !e && found.permissions && !sftp::is_directory(found);
     if (file) {
-        show(path, terminal);
+        show(path);
         co_return shown(0);
     }
     auto [unopened, directory] = co_await sftp.open_directory(path, as_result);
     if (unopened) co_return failed_there("open", path, unopened, sftp.error_text());
-    listing entries(path, details, terminal);
+    listing entries(path, details);
     int status = 0;
     for (;;) {
         auto [ended, batch] = co_await directory.next(as_result);

@@ -6,6 +6,7 @@ ssh_config_query query_of(const client_arguments& a, const ssh_config_system& sy
     ssh_config_query query;
     const auto at = a.host.rfind('@');
     query.host = at == std::string::npos ? a.host : a.host.substr(at + 1);
+    query.command = a.command;
     query.user = at == std::string::npos ? "" : a.host.substr(0, at);
     if (!a.user.empty()) query.user = a.user;
     if (a.port) query.settings.push_back("Port=" + std::to_string(*a.port));
@@ -29,6 +30,7 @@ boost::system::result<client_settings, std::string> understand(const client_argu
     s.connect = std::move(loaded->connect);
     s.config = std::move(loaded->config);
     s.environment = std::move(loaded->environment);
+    s.local_command = std::move(loaded->local_command);
     return s;
 }
 

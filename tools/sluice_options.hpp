@@ -23,6 +23,7 @@ struct client_arguments {
     std::vector<std::string> identities;     // -i
     std::string jump;                        // -J
     std::optional<std::string> config_file;  // -F; "none": no file
+    std::string command;                     // to be run, or a subsystem's name; for Match
     std::vector<std::string> settings;       // -o Keyword=value, as in ssh_config(5)
 };
 
@@ -30,7 +31,8 @@ struct client_settings {
     connect_options connect;
     ssh_config config;
     std::vector<std::pair<std::string, std::string>> environment;  // for a command to have
-    bool batch_mode = false;                                       // nothing is asked
+    std::string local_command;  // to be run here when we are logged in; or empty
+    bool batch_mode = false;    // nothing is asked
 };
 
 /// What to look up in the files of ssh_config(5). Arguments of their own come before -o.

@@ -1,5 +1,6 @@
 #include "sluice/tools/sluice_run.hpp"
 
+#include "sluice/io/file_descriptor.hpp"
 #include "sluice/tools/sluice_connection.hpp"
 #include "sluice/tools/sluice_stream.hpp"
 
@@ -10,7 +11,10 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/this_coro.hpp>
 
+#include <fcntl.h>
 #include <unistd.h>
+
+#include <tuple>
 
 namespace asio = boost::asio;
 
@@ -65,13 +69,41 @@ void send_environment(session& channel, const client_settings& settings) {
             [wanted = env_request{name, value}](mux_port& port) { port.request(wanted, false); });
 }
 
-asio::awaitable<int> talk(connection& c, const client_settings& settings,
-                          const run_arguments& arguments) {
+asio::awaitable<error_code> ask_for(session& channel, const run_arguments& arguments) {
+    error_code refused;
+    switch (arguments.kind) {
+    case session_kind::command:
+        std::tie(refused) = co_await channel.request_exec(arguments.command, as_result);
+        break;
+    case session_kind::shell: std::tie(refused) = co_await channel.request_shell(as_result); break;
+    case session_kind::subsystem:
+        std::tie(refused) = co_await channel.request_subsystem(arguments.command, as_result);
+        break;
+    }
+    co_return refused;
+}
+
+std::string_view name_of(session_kind kind) {
+    switch (kind) {
+    case session_kind::command: return "command";
+    case session_kind::shell: return "shell";
+    case session_kind::subsystem: return "subsystem";
+    }
+    return {};
+}
+
+}  // namespace
+
+asio::awaitable<int> run_session(connection& c, const client_settings& settings,
+                                 const run_arguments& arguments) {
     auto [unopened, channel] = co_await c.open_session(as_result);
     if (unopened) co_return fail("cannot open a session: " + unopened.message());
     send_environment(channel, settings);
-    const auto [refused] = co_await channel.request_exec(arguments.command, as_result);
-    if (refused) co_return fail("the command was refused: " + refused.message());
+    const error_code refused = co_await ask_for(channel, arguments);
+    if (refused)
+        co_return fail("the " + std::string(name_of(arguments.kind)) +
+                       " was refused: " + refused.message());
+    if (arguments.on_start) arguments.on_start();
 
     asio::cancellation_signal enough;
     bool reading = !arguments.no_input;
@@ -83,8 +115,8 @@ asio::awaitable<int> talk(connection& c, const client_settings& settings,
                                                     [&](std::exception_ptr) { reading = false; }));
 
     session_stream output(channel.core(), 0);
-    const auto [out, err] =
-        co_await (copy_out(output, STDOUT_FILENO) && copy_out(channel.errors(), STDERR_FILENO));
+    const auto [out, err] = co_await (copy_out(output, arguments.output) &&
+                                      copy_out(channel.errors(), arguments.errors));
     enough.emit(asio::cancellation_type::terminal);
     const auto [unknown, exit] = co_await channel.wait_exit(as_result);
     // Its buffer is ours.
@@ -98,22 +130,29 @@ asio::awaitable<int> talk(connection& c, const client_settings& settings,
         co_return fail("output is not whole: " + ended.message());
     if (unknown) co_return fail(unknown.message());
     if (exit.status) co_return static_cast<int>(*exit.status & 0xff);
+    if (!arguments.tells_end) co_return exit_no_session;
     if (!exit.signal.empty()) co_return fail("the command was ended by signal " + exit.signal);
     co_return fail("the server did not say how the command ended");
 }
 
-}  // namespace
-
-int run_command(client_settings settings, run_arguments arguments) {
-    const auto& configured = settings.config.remote_command;
-    if (configured && !arguments.command.empty())
-        return fail("a command and RemoteCommand: one of them is too many");
-    if (configured) arguments.command = *configured;
-    if (arguments.command.empty()) return fail("no command");
-    arguments.no_input = arguments.no_input || *settings.config.stdin_null;
-    return with_connection(settings, arguments.verbose,
-                           [&](connection& c) { return talk(c, settings, arguments); })
-        .status;
+asio::awaitable<int> run_streams(session channel) {
+    const auto executor = co_await asio::this_coro::executor;
+    asio::cancellation_signal enough;
+    bool reading = true;
+    asio::co_spawn(
+        executor, copy_in(channel),
+        asio::bind_cancellation_slot(enough.slot(), [&](std::exception_ptr) { reading = false; }));
+    const error_code broken = co_await copy_out(session_stream(channel.core(), 0), STDOUT_FILENO);
+    // Whoever reads what we write learns of the end; what is still to be sent may go on.
+    const file_descriptor nowhere(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+    if (!broken && nowhere && ::dup2(nowhere.get(), STDOUT_FILENO) >= 0)
+        static_cast<void>(co_await channel.wait_exit(as_result));
+    enough.emit(asio::cancellation_type::terminal);
+    while (reading)
+        co_await asio::post(executor, asio::use_awaitable);
+    static_cast<void>(co_await channel.close(as_result));
+    if (broken && broken != errc::channel_closed) co_return fail(broken.message());
+    co_return 0;
 }
 
 }  // namespace sluice

@@ -152,4 +152,11 @@ void ask_on_terminal(connect_options& o) {
     };
 }
 
+void ask_where_permitted(client_settings& settings) {
+    if (settings.batch_mode) return;
+    ask_on_terminal(settings.connect);
+    for (connect_options& hop : settings.connect.jump_hosts)
+        ask_on_terminal(hop);
+}
+
 }  // namespace sluice

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sluice/io/connect_options.hpp"
+#include "sluice/tools/sluice_options.hpp"
 
 #include <optional>
 #include <string>
@@ -15,5 +16,8 @@ std::optional<std::string> ask_line(const std::string& prompt);
 
 /// Has passwords, passphrases, prompts and unknown host keys asked for there.
 void ask_on_terminal(connect_options& options);
+
+/// That for a server and those on the way to it, unless BatchMode forbids it.
+void ask_where_permitted(client_settings& settings);
 
 }  // namespace sluice

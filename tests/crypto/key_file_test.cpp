@@ -148,6 +148,23 @@ TEST(Rfc8709, Ed448FilesGoToPuttyAndBack) {
     }
 }
 
+TEST(KeyFile, ShowsItsPublicHalf) {
+    const auto key = private_key::generate("ssh-ed25519").value();
+    auto& random = system_random();
+    const auto plain = write_private_key(key, {}, random).value();
+    const auto sealed = write_private_key(key, {.passphrase = "open", .rounds = 1}, random).value();
+    for (const std::string& text : {plain, sealed, "\n " + sealed})
+        EXPECT_EQ(read_public_half(text).value(), key.public_half());
+    const auto pkcs8 = write_pkcs8(key, {.passphrase = "open", .rounds = 1}, random).value();
+    EXPECT_EQ(read_public_half(pkcs8).error(), errc::passphrase_required);
+    for (const std::string& text :
+         {std::string(), std::string(" \n"), sealed.substr(0, sealed.size() / 2),
+          std::string(limits::key_file_length_max + 1, '\n') + sealed})
+        EXPECT_EQ(read_public_half(text).error(), errc::bad_key_file);
+    for (std::size_t n = 0; n < sealed.size() / 2; ++n)
+        EXPECT_FALSE(read_public_half(sealed.substr(0, n)));
+}
+
 TEST(KeyFile, RefusesKeysOfTypesWeDoNotKnow) {
     const test::key_folder dir;
     run("openssl ecparam -name secp256k1 -genkey -noout -out " + dir.path("koblitz"));

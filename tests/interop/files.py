@@ -8,6 +8,7 @@ line is `N passed, N failed`. The exit status is 0 when nothing failed.
 import os
 import pathlib
 import pwd
+import re
 import shutil
 import subprocess
 import sys
@@ -90,6 +91,31 @@ class Case:
         check(listed == sorted([source.name, "named"]), f"listed {listed}")
         details = self.sluice("ls", "-l", self.at(folder)).stdout.decode()
         check(details.startswith("-rw") and "named" in details, f"listed {details}")
+
+    def odd_names(self):
+        """Wherever a name is shown, it is in one line and controls nothing."""
+        folder = self.fresh("folder")
+        folder.mkdir()
+        names = {"a\nsluice: all is well": "a\\x0asluice: all is well", "b\x1b[2Jx": "b\\x1b[2Jx",
+                 "c\rd": "c\\x0dd", "e\x7f": "e\\x7f"}
+        for name in names:
+            (folder / name).write_bytes(b"x")
+        listed = self.sluice("ls", self.at(folder)).stdout.decode()
+        check(listed.splitlines() == sorted(names.values()), f"listed {listed!r}")
+        listed = self.sluice("ls", "-l", self.at(folder)).stdout.decode()
+        check(len(listed.splitlines()) == len(names) and "\x1b" not in listed, f"-l: {listed!r}")
+        back = self.fresh("back")
+        self.sluice("get", "-r", self.at(folder), back)
+        check(sorted(path.name for path in back.iterdir()) == sorted(names), "other names came")
+        for name, shown in names.items():
+            missing = self.fresh("missing") / name
+            for words in (("get", self.at(missing), self.fresh("x")), ("put", missing, self.at("x")),
+                          ("put", self.file(1), self.at(missing)), ("ls", self.at(missing)),
+                          ("get", self.at(folder / name), missing)):
+                said = self.sluice(*words, status=1).stderr.decode()
+                lines = said.removesuffix("\n").split("\n")
+                check(len(lines) == 1 and lines[0].startswith("sluice: ") and shown in said and
+                      not re.search("[\x00-\x09\x0b-\x1f\x7f]", said), f"{words[0]} said {said!r}")
 
     def preserve(self):
         source, there, back = self.file(10), self.fresh("there"), self.fresh("back")
@@ -251,7 +277,7 @@ def main():
         setup = peers.Setup(folder, pwd.getpwuid(os.geteuid()).pw_name, 0)
         with peers.Server(setup, "sshd", sshd) as server:
             case = Case(program, setup, server)
-            plan = [("sizes", case.sizes), ("names", case.names), ("directories", case.directories),
+            plan = [("sizes", case.sizes), ("names", case.names), ("odd names", case.odd_names), ("directories", case.directories),
                     ("preserve", case.preserve), ("special modes", case.special_modes),
                     ("folder modes", case.folder_modes), ("dates", case.dates),
                     ("links to folders", case.links_to_folders), ("streams", case.streams),

@@ -13,7 +13,12 @@ values. Left out, and nothing else:
 - the DynamicForward that ssh prints a second time for a LocalForward to a socket's path.
 
 A case that ssh refuses, we must refuse. (We also refuse a list that leaves no algorithm, which
-`ssh -G` prints empty and ssh refuses when it connects, and service names as ports.) The last line is `N passed, N failed`.
+`ssh -G` prints empty and ssh refuses when it connects, and service names as ports. Conditions of
+`Match` that are not known do not hold, where ssh refuses the file.)
+
+What `ssh -G` prints is taken as a file, too, by `sluice ssh -F FILE -G`: all that it says is said
+again, but for keywords that we do not print. `--root` names a folder with another release's ssh, to
+be entered by chroot (tests/debian13), which then is asked in place of this system's. The last line is `N passed, N failed`.
 """
 
 import argparse
@@ -30,7 +35,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.dont_write_bytecode = True
 
 import case_runner  # noqa: E402
-from peers import Failure, check  # noqa: E402
+from peers import Absent, Failure, check  # noqa: E402
 
 LISTS = {"ciphers", "macs", "kexalgorithms", "hostkeyalgorithms", "pubkeyacceptedalgorithms",
          "hostbasedacceptedalgorithms", "casignaturealgorithms"}
@@ -121,9 +126,8 @@ case("Match canonical all", "Match canonical all\nPort 2\n")
 case("Match final sees HostName", "Host h.example\nHostName real.example\nMatch final host real.*\n"
      "Port 2\nHost real.example\nUser u\n")
 case("Match ends a Host", "Host x\nPort 2\nMatch all\nUser u\nHost h.example\nPort 3\n")
-for number, line in enumerate(["", "foo bar", "host", "all host x", "host x user y all z", "final final all",
-                               "exec", "host # x", "user", "!all host x", "exec \"x %Z\"",
-                               "tagged x"]):
+for number, line in enumerate(["", "host", "all host x", "host x user y all z", "final final all",
+                               "exec", "host # x", "user", "!all host x", "exec \"x %Z\""]):
     case(f"Match is refused {number}", f"Match {line}\nPort 2\n")
 
 # --- Include --------------------------------------------------------------------------------------------
@@ -355,17 +359,73 @@ def run_case(name, program, folder):
     check(not differ, "; ".join(differ))
 
 
+# What is printed is a file; each of these is read as it was printed.
+PRINTED = {
+    "nothing said": "",
+    "much said": "User u\nPort 99\nHostName other.example\nCiphers aes256-ctr\nMACs hmac-sha2-256\n"
+    "KexAlgorithms curve25519-sha256\nHostKeyAlgorithms ssh-ed25519,rsa-sha2-512\nCompression yes\n"
+    "LocalForward 8080 a:80\nLocalForward [::1]:8081 [::2]:80\nDynamicForward 1080\n"
+    "RemoteForward 9090 b:90\nSendEnv A LC_*\nSetEnv B=1\nIPQoS af21 cs1\nRekeyLimit 1G 1h\n"
+    "IdentityFile ~/one\nIdentityFile ~/two\nCertificateFile ~/c\nIdentitiesOnly yes\n"
+    "ControlMaster auto\nControlPersist 60\nAddKeysToAgent 1h\nForwardAgent yes\nLogLevel VERBOSE\n"
+    "StrictHostKeyChecking accept-new\nUpdateHostKeys ask\nVerifyHostKeyDNS ask\nTunnel ethernet\n"
+    "CanonicalizeHostname no\nCanonicalDomains a b\n"
+    "PubkeyAuthentication host-bound\nRequestTTY force\nServerAliveInterval 7\nConnectTimeout 9\n"
+    "UserKnownHostsFile /a /b\nGlobalKnownHostsFile none\nEscapeChar none\nRequiredRSASize 3072\n",
+    "jumps": "ProxyJump u@a:22,b\n", "command": "ProxyCommand nc %h %p\nRemoteCommand ls\n",
+    # Since OpenSSH 9.5; what it prints of interval:50 is not what it reads.
+    "newer keywords": "Tag x\nObscureKeystrokeTiming no\nChannelTimeout session=5m *=1h\n"
+    "VersionAddendum a b\nMatch tagged x sessiontype shell\nUser tagged\n"
+    "Match command ls\nPort 9\n",
+}
+
+
+def run_printed(name, program, root, folder):
+    text = PRINTED[name]
+    inside = pathlib.Path("/tmp") / f"sluice-{os.getpid()}" if root else folder / "printed"
+    outside = pathlib.Path(f"{root or ''}{inside}")
+    outside.mkdir(exist_ok=True)
+    try:
+        (outside / "config").write_text(text)
+        (outside / "config").chmod(0o600)
+        argv = ["ssh", "-G", "-F", str(inside / "config"), "h.example"]
+        if root:
+            argv = ["chroot", root, "env", "-i", "HOME=/root", "PATH=/usr/bin:/bin", *argv]
+        theirs = subprocess.run(argv, text=True, stdin=subprocess.DEVNULL, capture_output=True,
+                                timeout=60)
+        if theirs.returncode != 0 and name == "newer keywords":
+            raise Absent("this release does not have them")
+        check(theirs.returncode == 0, f"ssh -G: {theirs.stderr.strip()[-200:]}")
+        taken = folder / "taken"
+        taken.write_text(theirs.stdout)
+        taken.chmod(0o600)
+        ours = subprocess.run([program, "ssh", "-F", str(taken), "-G", "h.example"], text=True,
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+        check(ours.returncode == 0, f"we exit with {ours.returncode}: {ours.stderr.strip()[-200:]}")
+        want, have = lines_of(theirs.stdout), lines_of(ours.stdout)
+        differ = [f"{keyword}: ssh has {want[keyword]}, we {have.get(keyword)}"
+                  for keyword in sorted(want) if want[keyword] != have.get(keyword)]
+        check(not differ, "; ".join(differ))
+    finally:
+        shutil.rmtree(outside)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("program", help="our client")
     parser.add_argument("--only", default="", metavar="REGEX", help="cases whose name fits")
+    parser.add_argument("--root", default="", metavar="FOLDER", help="where another ssh is")
     options = parser.parse_args()
     program = os.path.abspath(options.program)
     if shutil.which("ssh") is None:
         raise Failure("openssh-client is not installed")
     folder = tempfile.mkdtemp(prefix="interop-")
     try:
-        cases = [(name, lambda n=name: run_case(n, program, pathlib.Path(folder))) for name in CASES]
+        place = pathlib.Path(folder)
+        cases = [(f"printed: {name}", lambda n=name: run_printed(n, program, options.root, place))
+                 for name in PRINTED]
+        if not options.root:
+            cases += [(name, lambda n=name: run_case(n, program, place)) for name in CASES]
         passed, failed = case_runner.run_all(cases, 60, options.only)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -13,7 +13,6 @@ namespace {
 
 namespace asio = boost::asio;
 using crypto::private_key;
-using test::run_to_end;
 using test::served;
 
 private_key new_key(unsigned rsa_bits = 0) {
@@ -46,13 +45,7 @@ struct key_server {
     error_code log_in() {
         shown.clear();
         log.clear();
-        error_code outcome;
-        EXPECT_TRUE(run_to_end(s, [&]() -> asio::awaitable<void> {
-            auto [e, c] = co_await test::connect_to(s, test::carrier::memory, options);
-            outcome = e;
-            if (!e) co_await c.close();
-        }()));
-        return outcome;
+        return test::log_in(s, options);
     }
 
     served s;
@@ -63,10 +56,14 @@ struct key_server {
     std::string failure;
 };
 
-std::string write_key(const std::filesystem::path& path, const private_key& key) {
-    std::ofstream(path) << crypto::write_private_key(key, {}, crypto::system_random()).value();
+std::string write_file(const std::filesystem::path& path, std::string_view text) {
+    std::ofstream(path) << text;
     std::filesystem::permissions(path, std::filesystem::perms(0600));
     return path;
+}
+
+std::string write_key(const std::filesystem::path& path, const private_key& key) {
+    return write_file(path, crypto::write_private_key(key, {}, crypto::system_random()).value());
 }
 
 std::string write_public_half(const std::filesystem::path& path, const private_key& key) {
@@ -159,6 +156,46 @@ TEST(Identities, ACertificateStandsForTheAgentsPrivateHalf) {
     EXPECT_EQ(to.log_in(), errc::auth_denied);
     EXPECT_TRUE(to.log.empty()) << to.log.front();
     EXPECT_EQ(to.shown, std::vector{key.public_half()});
+}
+
+TEST(Identities, AnEncryptedFileThatTheAgentHoldsCostsNoPassphrase) {
+    test::running_agent agent;
+    ASSERT_TRUE(agent.listening()) << "ssh-agent cannot be run";
+    test::temp_dir dir;
+    const auto key = new_key();
+    const auto other = new_key();
+    ASSERT_TRUE(agent.add(other, "other"));
+    ASSERT_TRUE(agent.add(key, "wanted"));
+    key_server to;
+    to.wanted = key.public_half();
+    to.options.agent_socket = agent.path();
+    to.options.identity_files = {
+        {write_file(dir / "id", crypto::write_private_key(key, {.passphrase = "open", .rounds = 1},
+                                                          crypto::system_random())
+                                    .value())}};
+    unsigned asked = 0;
+    to.options.on_passphrase = [&](const std::string&) -> std::optional<secret_bytes> {
+        ++asked;
+        return secret_bytes(as_bytes("open"));
+    };
+    for (const bool only : {false, true}) {
+        to.options.identities_only = only;
+        EXPECT_FALSE(to.log_in());
+        EXPECT_EQ(to.shown.front(), key.public_half());
+        EXPECT_EQ(asked, 0u);
+    }
+    // Without the agent it is asked for, once the server would take the key.
+    to.options.agent_socket = "";
+    EXPECT_FALSE(to.log_in());
+    EXPECT_EQ(asked, 1u);
+    // A file of another kind does not show whose it is.
+    to.options.agent_socket = agent.path();
+    to.options.identity_files = {{write_file(
+        dir / "other-kind",
+        crypto::write_pkcs8(key, {.passphrase = "open", .rounds = 1}, crypto::system_random())
+            .value())}};
+    EXPECT_FALSE(to.log_in());
+    EXPECT_EQ(asked, 2u);
 }
 
 // --- the order ----------------------------------------------------------------------------------

@@ -23,16 +23,6 @@ using test::test_logins;
 
 secret_bytes secret(std::string_view text) { return secret_bytes(as_bytes(text)); }
 
-error_code log_in(served& s, const connect_options& options) {
-    error_code outcome;
-    EXPECT_TRUE(run_to_end(s, [&]() -> asio::awaitable<void> {
-        auto [e, c] = co_await test::connect_to(s, test::carrier::memory, options);
-        outcome = e;
-        if (!e) co_await c.close();
-    }()));
-    return outcome;
-}
-
 // --- refusals -----------------------------------------------------------------------------------
 
 TEST(Refusals, AreNotToldBeforeTheTimeOfTheUser) {

@@ -61,6 +61,7 @@ struct made_up {
             commands.push_back(command);
             return status;
         };
+        s.local_addresses = [] { return strings{"10.1.2.3", "fd00::1"}; };
         s.canonical_address = [](const std::string& text) -> std::optional<std::string> {
             if (text == "127.1") return "127.0.0.1";
             return std::nullopt;
@@ -207,6 +208,28 @@ TEST(SshConfig, HostAndMatchChooseLines) {
         {"canonical", "Match canonical", false},
         {"final", "Match final host h.example", true},
         {"not final", "Match !final", true},
+        {"tag", "Tag a\nMatch tagged b,a", true},
+        {"another tag", "Tag a\nMatch tagged b", false},
+        {"no tag", "Match tagged a", false},
+        {"no tag, nor any", "Match tagged *", false},
+        {"no tag is wanted", "Match tagged \"\"", true},
+        {"a tag where none is wanted", "Tag a\nMatch tagged \"\"", false},
+        {"not tagged", "Match !tagged a", true},
+        {"shell", "Match sessiontype shell", true},
+        {"exec", "Match sessiontype exec", false},
+        {"none", "SessionType none\nMatch sessiontype none", true},
+        {"subsystem", "SessionType subsystem\nMatch sessiontype exec,subsystem", true},
+        {"command", "Match command ls", false},
+        {"no command", "Match command \"\"", true},
+        {"version", "Match version sluice_*", true},
+        {"another's version", "Match version OpenSSH_*", false},
+        {"network", "Match localnetwork 10.0.0.0/8", true},
+        {"network of IPv6", "Match localnetwork 192.168.0.0/16,fd00::/8", true},
+        {"another network", "Match localnetwork 192.168.0.0/16", false},
+        {"unknown", "Match sun shines", false},
+        {"not unknown", "Match !sun shines", false},
+        {"unknown behind what holds", "Match host * sun shines", false},
+        {"unknown, then what holds", "Match sun shines host *", false},
     };
     for (const auto& c : cases) {
         SCOPED_TRACE(c.name);
@@ -214,6 +237,24 @@ TEST(SshConfig, HostAndMatchChooseLines) {
         const auto r = m.resolved(std::string(c.condition) + "\nPort 7\n");
         EXPECT_EQ(r.port, c.counts ? 7 : 22);
     }
+}
+
+TEST(SshConfig, MatchSeesTheCommand) {
+    made_up m;
+    m.files["/config"] =
+        "Match sessiontype exec command rsync*\nPort 7\nMatch sessiontype shell\nPort 8\n";
+    ssh_config_query query{"h.example", {}, {}, {{"/config", true, true, false}}, "rsync --server"};
+    EXPECT_EQ(resolve_ssh_config(query, m.system())->port, 7);
+    query.command = "ls";
+    EXPECT_EQ(resolve_ssh_config(query, m.system())->port, 22);
+    query.command.clear();
+    EXPECT_EQ(resolve_ssh_config(query, m.system())->port, 8);
+}
+
+TEST(SshConfig, AnUnknownConditionIsNoted) {
+    made_up m;
+    EXPECT_EQ(m.resolved("Match sun shines\nPort 7\n").notes,
+              strings{"/config:1: Match: unknown condition 'sun', it does not hold"});
 }
 
 TEST(SshConfig, MatchExecRunsOnlyWhereItIsPermittedAndTheRestHolds) {
@@ -256,7 +297,16 @@ TEST(SshConfig, WhatIsWrongIsNamedWithItsPlace) {
         {"Host\n", "/config:1: no argument behind Host"},
         {"Host #\n", "/config:1: host: no pattern"},
         {"Match\n", "/config:1: no argument behind Match"},
-        {"Match sun shines\n", "/config:1: match: unknown condition 'sun'"},
+        {"Match tagged\n", "/config:1: match: no value for 'tagged'"},
+        {"Match host \"\"\n", "/config:1: match: no value for 'host'"},
+        {"Match localnetwork here\n",
+         "/config:1: match: localnetwork: expected addresses as 10.0.0.0/8, not 'here'"},
+        {"ObscureKeystrokeTiming interval:0\n",
+         "/config:1: ObscureKeystrokeTiming: expected yes, no or interval:MILLISECONDS, not "
+         "'interval:0'"},
+        {"ChannelTimeout session\n",
+         "/config:1: ChannelTimeout: expected type=time, not 'session'"},
+        {"ChannelTimeout none x=1\n", "/config:1: ChannelTimeout: 'none' stands alone"},
         {"Match host\n", "/config:1: match: no value for 'host'"},
         {"Include /bad\n", "/bad:1: BatchMode: expected yes or no, not 'maybe'"},
         {"Include /open\n", "/open: others than its owner may write it"},
@@ -439,7 +489,9 @@ TEST(SshConfigKeywords, ReadWhatTheyPrint) {
         "RemoteForward 3\nDynamicForward 4\nProxyJump u@a:22,[::1]:3\nSendEnv A\nSetEnv B=1\n"
         "IPQoS af21 0x11\nRekeyLimit 1G 1h\nTunnelDevice 1:2\nCanonicalDomains a b\n"
         "CanonicalizePermittedCNAMEs a:b\nPermitRemoteOpen a:1 *:*\nForwardAgent /x\n"
-        "BindAddress 1.2.3.4\nCertificateFile /c\nLocalCommand x y\nControlPersist 90\n");
+        "BindAddress 1.2.3.4\nCertificateFile /c\nLocalCommand x y\nControlPersist 90\nTag t\n"
+        "ObscureKeystrokeTiming interval:50\nChannelTimeout a=1m *=2h\nWarnWeakCrypto no-pq-kex\n"
+        "RefuseConnection no\nVersionAddendum a b\n");
     std::string text;
     for (auto [keyword, value] : ssh_config_lines(first)) {
         if (keyword == "host" || value.find("[socks]") != value.npos) continue;

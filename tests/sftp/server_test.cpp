@@ -156,6 +156,23 @@ TEST(SftpServer, BytesBehindTheLastFieldAreIgnored) {
     EXPECT_EQ(s.files.content("/g"), bytes(data.begin(), data.begin() + 10));
 }
 
+// It would say that it had done what it does not know.
+TEST(SftpServer, FlagsOfLaterVersionsAreRefusedInRequests) {
+    sftp_session s;
+    s.start();
+    s.files.add_file("/f", pattern(3));
+    const bytes file = s.open("/f", fxf_read | fxf_write);
+    bytes requests[] = {sftp_packet(fxp_setstat{1, "/f", {}}),
+                        sftp_packet(fxp_fsetstat{1, file, {}}), sftp_packet(fxp_mkdir{1, "/d", {}}),
+                        sftp_packet(fxp_open{1, "/g", write_create, {}}),
+                        extended_packet(1, ext_lsetstat{"/f", {}})};
+    for (bytes& request : requests) {
+        request[request.size() - 4] = 0x10;
+        s.send(request);
+        EXPECT_EQ(s.status(), 5u);  // BAD_MESSAGE
+    }
+}
+
 TEST(SftpServer, EveryPathRequestReachesTheFilesystem) {
     sftp_session s;
     s.start();

@@ -93,6 +93,17 @@ inline boost::asio::awaitable<std::tuple<error_code, connection>> connect_to(
     unreachable();
 }
 
+/// Connects and closes; gives what came of the login.
+inline error_code log_in(served& s, const connect_options& options) {
+    error_code outcome;
+    EXPECT_TRUE(run_to_end(s, [&]() -> boost::asio::awaitable<void> {
+        auto [e, c] = co_await connect_to(s, carrier::memory, options);
+        outcome = e;
+        if (!e) co_await c.close();
+    }()));
+    return outcome;
+}
+
 /// A server's end without a server: it lets everybody in and accepts channels; all else is done by
 /// the test, through `channels()` and `run`.
 class scripted_server final : public std::enable_shared_from_this<scripted_server>,
