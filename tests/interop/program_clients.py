@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 
+import cases
 import peers
 from peers import HOST
 
@@ -129,8 +130,7 @@ class Sshfs(Client):
         return version_of(["sshfs", "--version"], r"SSHFS version ([\d.]+)")
 
     def mounted(self, work):
-        import cases
-        with cases.Mounted(_Plan(self.setup, self.server), {}, self.server) as point:
+        with cases.Mounted(self, {}) as point:
             return work(point)
 
     def sh(self, script, *arguments):
@@ -152,13 +152,6 @@ class Sshfs(Client):
 class SshfsAtomic(Sshfs):
     title = "sshfs, AtomicUploads yes"
     config = {"AtomicUploads": "yes"}
-
-
-class _Plan:
-    """What cases.Mounted wants."""
-
-    def __init__(self, setup, server):
-        self.setup, self.server = setup, server
 
 
 class Curl(Client):

@@ -9,6 +9,7 @@ place in docs/interop.md, --check fails where those differ.
 """
 
 import argparse
+import hashlib
 import os
 import pathlib
 import pwd
@@ -115,7 +116,7 @@ class Cases:
         check(os.readlink(path).lstrip("/") == target, f"it leads to {os.readlink(path)}")
 
     def put_tree(self):
-        tree = program_ways.write_tree(self.folder / "put tree".replace(" ", "_"))
+        tree = program_ways.write_tree(self.folder / "put_tree")
         name, path = self.served("tree")
         self.client.put_tree(tree, name)
         program_ways.same_tree(tree, path)
@@ -155,7 +156,6 @@ class Cases:
     def command(self):
         given = os.urandom(100_000) if self.client.gives_input else b""
         text = "sha256sum | cut -c1-64" if given else "echo said"
-        import hashlib
         wanted = hashlib.sha256(given).hexdigest() if given else "said"
         check(self.client.command(text, given).decode().strip() == wanted, "another answer")
 
