@@ -138,6 +138,7 @@ asio::awaitable<int> serve(connection& c, const client_settings& settings, plan 
     }
     if (leave) leave();
     static_cast<void>(co_await c.closed(as_result));
+    if (p.run.tells_end) complain("the connection has ended");
     co_return exit_no_session;
 }
 

@@ -153,13 +153,22 @@ class Case:
         with socket.create_server((HOST, 0)) as probe:
             port = probe.getsockname()[1]
         with Echo() as echo:
-            argv = [self.ssh, "-F", self.config, "-N", "-L", f"{port}:{HOST}:{echo.port}", "there"]
+            # Its connection ends with its proxy command, and that is said.
+            pid = self.fresh("pid")
+            proxy = shlex.join([self.ssh, "-F", str(self.config), "-W", f"{HOST}:{self.server.port}",
+                                "there"])
+            argv = [self.ssh, "-F", self.config, "-N", "-L", f"{port}:{HOST}:{echo.port}", "-o",
+                    "ProxyCommand=" + shlex.join(["sh", "-c", f"echo $$ > {pid}; exec {proxy}"]), "there"]
             child = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL,
-                                     env=self.environment())
+                                     stderr=subprocess.PIPE, env=self.environment())
             try:
                 check(self.reached(port) == b"back: x", "nothing came through -L")
+                os.kill(int(pid.read_text()), 15)
+                said = child.communicate(timeout=60)[1]
+                check(child.returncode == 255 and b"the connection has ended" in said,
+                      f"-N ended with {child.returncode} and said {said}")
             finally:
-                child.terminate()
+                child.kill()
                 child.wait()
             with socket.create_server((HOST, port)):
                 self("-o", "ExitOnForwardFailure=yes", "-N", "-L", f"{port}:{HOST}:{echo.port}",
