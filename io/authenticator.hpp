@@ -21,6 +21,7 @@ struct login_attempt {
     auth_question question;
     std::string peer_address;      // numeric, without port
     std::uint16_t local_port = 0;  // that the client came to; 0: none
+    std::string local_address{};   // likewise; numeric, empty: none
 };
 
 /// What a login may do; filled from the options of an authorized key, or of a certificate. Those of

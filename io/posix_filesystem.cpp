@@ -72,6 +72,7 @@ posix_filesystem::posix_filesystem(posix_root root, descriptor_share of_root,
       of_root_(std::move(of_root)),
       descriptors_(options.descriptors),
       set_id_(options.allow_set_id ? posix::set_id::allowed : posix::set_id::refused),
+      denied_modes_(options.denied_modes),
       executor_(std::move(executor)),
       pool_(pool),
       turns_(options.turns) {}
@@ -160,7 +161,8 @@ void posix_filesystem::answer(attempt first, sftp::completion<T> done, Work work
 // --- files ------------------------------------------------------------------------------------
 
 void posix_filesystem::open(sftp::op::open o, sftp::completion<sftp::file_handle> done) {
-    const auto mode = static_cast<mode_t>(o.attrs.permissions.value_or(0666) & 07777);
+    const auto mode =
+        static_cast<mode_t>(o.attrs.permissions.value_or(0666) & 07777 & ~denied_modes_);
     const bool creates = (o.pflags & sftp::fxf_creat) != 0;
     if (creates && set_id_ == posix::set_id::refused && sftp::sets_id(o.attrs))
         return done(errc::set_id_not_permitted);
@@ -329,7 +331,8 @@ void posix_filesystem::remove(sftp::op::remove o, sftp::completion<> done) {
 }
 
 void posix_filesystem::mkdir(sftp::op::mkdir o, sftp::completion<> done) {
-    const auto mode = static_cast<mode_t>(o.attrs.permissions.value_or(0777) & 07777);
+    const auto mode =
+        static_cast<mode_t>(o.attrs.permissions.value_or(0777) & 07777 & ~denied_modes_);
     if (set_id_ == posix::set_id::refused && sftp::sets_id(o.attrs))
         return done(errc::set_id_not_permitted);
     answer(for_changes(), std::move(done),

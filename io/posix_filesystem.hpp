@@ -34,6 +34,9 @@ struct posix_options {
     /// fails with set_id_not_permitted.
     bool allow_set_id = false;
 
+    /// What new files and directories never have of these bits, beside the process's umask.
+    mode_t denied_modes = 0;
+
     /// Whether character devices are opened, as /dev/null and /dev/zero. They are read and written
     /// on the pool only.
     bool devices = false;
@@ -122,6 +125,7 @@ private:
     descriptor_share of_root_;
     std::shared_ptr<descriptor_account> descriptors_;
     posix::set_id set_id_;
+    mode_t denied_modes_;
     boost::asio::any_io_executor executor_;
     boost::asio::thread_pool& pool_;
     std::shared_ptr<fair_pool::session> turns_;

@@ -163,7 +163,7 @@ void server_connection::on_question() {
         deciding_->emit(asio::cancellation_type::terminal);
         return;
     }
-    attempt_ = {question, ends_.peer_address, ends_.local_port};
+    attempt_ = {question, ends_.peer_address, ends_.local_port, ends_.local_address};
     if (question.what == auth_question::kind::user) {
         auto policy = options_->logins->policy(attempt_);
         return answer(policy ? auth_reply(std::move(*policy)) : auth_answer::refuse);
@@ -236,6 +236,7 @@ void server_connection::on_authenticated(const authenticated_user& user) {
     session_.user = user.name();
     session_.peer_address = ends_.peer_address;
     session_.local_port = ends_.local_port;
+    session_.local_address = ends_.local_address;
     if (options_->descriptors) session_.descriptors = options_->descriptors->account(session_.user);
     std::vector<std::pair<std::string_view, std::string>> fields{
         {"user", session_.user}, {"method", std::string(name_of(attempt_.question.what))}};

@@ -21,6 +21,7 @@ struct session_info {
     std::string user;
     std::string peer_address;
     std::uint16_t local_port = 0;  // that the client came to; 0: none
+    std::string local_address{};   // likewise; numeric, empty: none
     session_rights rights;
 
     /// What the connection may have open, where the server counts it.

@@ -62,7 +62,8 @@ void declare(CLI::App& app, sluiced_arguments& a) {
         ->type_name("SETTING");
     app.add_flag("-t", a.test, "Only check the settings and the host keys");
     app.add_flag("-T", a.print, "Check, and print what holds, in the form of the file");
-    app.add_option("-C", a.login, "For whom -T prints: user=NAME,addr=ADDRESS,lport=PORT")
+    app.add_option("-C", a.login,
+                   "For whom -T prints: user=NAME,addr=ADDRESS,laddr=ADDRESS,lport=PORT")
         ->needs("-T")
         ->type_name("LOGIN");
     app.add_option("--drain-deadline", a.drain_deadline,

@@ -13,7 +13,7 @@ namespace sluice {
 namespace {
 
 login_facts facts_of(const login_attempt& attempt) {
-    return {attempt.question.user, attempt.peer_address, attempt.local_port};
+    return {attempt.question.user, attempt.peer_address, attempt.local_port, attempt.local_address};
 }
 
 // Half of the machine at most, as much as the rest of it can spare.

@@ -29,17 +29,19 @@ struct criterion {
 constexpr std::array criteria{
     criterion{"user", kind::user, {}},
     criterion{"address", kind::address, {}},
+    criterion{"localaddress", kind::local_address, {}},
     criterion{"localport", kind::local_port, {}},
     criterion{"group", {}, "there are no system accounts, so no groups"},
     criterion{"host", {}, "names of addresses are not looked up; use Address"},
-    criterion{"localaddress", {}, "not served; use LocalPort"},
-    criterion{"rdomain", {}, "not served"},
+    criterion{"rdomain", {}, "there are no routing domains"},
+    criterion{"invalid-user", {}, "there are no system accounts, so no invalid users"},
 };
 
 std::string fault_in(const match_condition& condition) {
     switch (condition.what) {
     case kind::user: return {};
     case kind::address:
+    case kind::local_address:
         if (address_patterns::parse(condition.value)) return {};
         return "expected addresses, wildcards or address/bits, not '" + condition.value + "'";
     case kind::local_port:
@@ -49,15 +51,18 @@ std::string fault_in(const match_condition& condition) {
     return {};
 }
 
+bool is_listed(const std::string& address, const std::string& patterns) {
+    const auto addresses = address_patterns::parse(patterns);
+    return addresses && addresses->allows(address);
+}
+
 }  // namespace
 
 bool match_condition::holds(const login_facts& login) const {
     switch (what) {
     case kind::user: return matches_pattern_list(login.user, value);
-    case kind::address: {
-        const auto addresses = address_patterns::parse(value);
-        return addresses && addresses->allows(login.address);
-    }
+    case kind::address: return is_listed(login.address, value);
+    case kind::local_address: return is_listed(login.local_address, value);
     case kind::local_port: return port_from(value) == login.local_port;
     }
     return false;
@@ -92,15 +97,15 @@ std::string read_login_facts(std::string_view text, login_facts& out) {
         const std::string_view value = one.substr(equals + 1);
         if (name == "user") {
             out.user = value;
-        } else if (name == "addr") {
+        } else if (name == "addr" || name == "laddr") {
             if (!ip_address::parse(value))
                 return "expected an address, not '" + std::string(value) + "'";
-            out.address = value;
+            (name == "addr" ? out.address : out.local_address) = value;
         } else if (name == "lport") {
             const auto port = port_from(value);
             if (!port) return "expected a port, not '" + std::string(value) + "'";
             out.local_port = *port;
-        } else if (name != "host" && name != "laddr" && name != "rdomain") {
+        } else if (name != "host" && name != "rdomain" && name != "invalid-user") {
             return "unknown name '" + std::string(name) + "'";
         }
         if (comma == std::string_view::npos) return {};

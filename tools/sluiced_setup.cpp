@@ -204,6 +204,7 @@ result<std::unique_ptr<posix_filesystem>> open_at_start(posix_options options,
                                                         const session_info& who,
                                                         const asio::any_io_executor& executor,
                                                         asio::thread_pool& files) {
+    options.denied_modes = umask_of(sftp).value_or(0);
     const std::string& home = who.rights.home_directory;
     const sftp_user user{who.user, home.empty() ? "/" : home};
     for (const auto& start :
@@ -218,7 +219,7 @@ result<std::unique_ptr<posix_filesystem>> open_at_start(posix_options options,
 }
 
 login_facts facts_of(const session_info& who) {
-    return {who.user, who.peer_address, who.local_port};
+    return {who.user, who.peer_address, who.local_port, who.local_address};
 }
 
 // What the settings ask for and the server, as it is started, cannot do.

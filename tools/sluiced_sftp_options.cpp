@@ -106,7 +106,12 @@ config_fault read_sftp_options(const std::vector<std::string>& words, sftp_optio
     } catch (const CLI::ParseError& e) {
         return "internal-sftp: " + std::string(e.what());
     }
-    return fault_in(options);
+    if (auto wrong = fault_in(options); !wrong.empty()) return wrong;
+    // The process's own, which sessions share.
+    const auto mask = umask_of(options);
+    if (mask && (*mask & 022) != 022)
+        return "-u: '" + options.mask + "' would let others write: 022 is always in it";
+    return {};
 }
 
 std::vector<std::string> words_of(const sftp_options& options) {

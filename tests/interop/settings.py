@@ -33,6 +33,8 @@ SetEnv A=1
 Match User eve,!x LocalPort 2222
   MaxAuthTries 2
   PasswordAuthentication no
+Match LocalAddress 127.0.0.0/8
+  MaxAuthTries 5
 Match User e* Address 10.0.0.0/8
   MaxAuthTries 3
   ForceCommand internal-sftp
@@ -44,7 +46,8 @@ COMPARED = ("maxauthtries", "permitopen", "x11forwarding", "usedns", "allowusers
 LOGINS = ("user=ada,host=h,addr=10.0.0.1,laddr=::1,lport=22",
           "user=eve,host=h,addr=10.0.0.1,laddr=::1,lport=2222",
           "user=eve,host=h,addr=11.0.0.1,laddr=::1,lport=2222",
-          "user=elf,host=h,addr=10.0.0.1,laddr=::1,lport=2222")
+          "user=elf,host=h,addr=10.0.0.1,laddr=::1,lport=2222",
+          "user=elf,host=h,addr=10.0.0.1,laddr=127.0.0.9,lport=2222")
 
 SERVED = """
 HostKey {d}/host
@@ -131,7 +134,7 @@ class Settings:
         good = self.ours(self.write("shared", SHARED), "-t")
         expect((good.returncode, good.stdout, good.stderr) == (0, "", ""), f"-t: {good}")
         bad = self.ours(self.write("bad", SHARED + "UseDNS no\n"), "-t")
-        expect(bad.returncode == 1 and "bad:17: UseDNS: may not stand" in bad.stderr, f"{bad}")
+        expect(bad.returncode == 1 and "bad:19: UseDNS: may not stand" in bad.stderr, f"{bad}")
         no_key = self.ours(self.write("nokey", "HostKey {d}/absent\n"), "-t")
         expect(no_key.returncode == 1, f"no host key: {no_key}")
 

@@ -253,6 +253,7 @@ class policy_logins final : public authenticator {
 public:
     boost::asio::awaitable<login_verdict> check(login_attempt attempt) override {
         EXPECT_NE(attempt.local_port, 0);
+        EXPECT_EQ(attempt.local_address, "127.0.0.1");
         const bool right = as_text(attempt.question.password) == "sesame";
         co_return login_verdict{right ? auth_answer::accept : auth_answer::refuse};
     }

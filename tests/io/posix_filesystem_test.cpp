@@ -478,6 +478,22 @@ TEST_F(PosixFilesystem, FifosDevicesAndSocketsAreRefusedAtOnce) {
     });
 }
 
+// What -u of internal-sftp does, in a process that others share.
+TEST_F(PosixFilesystem, BitsThatAreDeniedAreNotInNewModes) {
+    everywhere(
+        [](served& s) {
+            const auto h = s.open("f", create, {.permissions = 0777});
+            ASSERT_TRUE(h.has_value());
+            EXPECT_TRUE(s.close(*h).has_value());
+            EXPECT_EQ(*s.stat("f")->permissions & 0777, 0700u);
+            EXPECT_TRUE(s.run(&posix_filesystem::mkdir, sftp::op::mkdir{"d", {}}).has_value());
+            EXPECT_EQ(*s.stat("d")->permissions & 0777, 0700u);
+            EXPECT_TRUE(s.setstat("f", {.permissions = 0755}).has_value());
+            EXPECT_EQ(*s.stat("f")->permissions & 0777, 0755u) << "who sets a mode sets it";
+        },
+        {.denied_modes = 077});
+}
+
 // Where they are permitted, and never on the caller's thread.
 TEST_F(PosixFilesystem, CharacterDevicesAreOpenedWherePermitted) {
     test::temp_dir dir;

@@ -57,6 +57,11 @@ TEST(SluicedMatch, Conditions) {
         {"Address 10.0.0.0/8", {"", "10.9.9.9", 0}, true},
         {"Address 10.0.0.0/8", {"", "11.9.9.9", 0}, false},
         {"Address 10.0.0.0/8,!10.1.0.0/16", {"", "10.1.0.1", 0}, false},
+        {"LocalAddress 10.0.0.0/8,::1", {"", "11.9.9.9", 0, "10.9.9.9"}, true},
+        {"LocalAddress 10.0.0.0/8,::1", {"", "10.9.9.9", 0, "11.9.9.9"}, false},
+        {"localaddress 10.0.0.0/8,::1", {"", "", 0, "0:0::1"}, true},
+        {"LocalAddress *", {"", "10.9.9.9", 0, ""}, true},
+        {"LocalAddress 10.0.0.0/8 Address 11.0.0.0/8", {"", "11.9.9.9", 0, "10.1.1.1"}, true},
         {"Address 192.168.?.*", {"", "192.168.7.70", 0}, true},
         {"Address 2001:db8::/32", {"", "2001:db8:1::7", 0}, true},
         {"Address *", {"", "", 0}, true},
@@ -85,8 +90,11 @@ TEST(SluicedMatch, WhatIsWrongIsSaidWithFileAndLine) {
         {"Match User", "main:1: Match: no value for 'User'"},
         {"Match Group wheel", "main:1: Match: Group: there are no system accounts, so no groups"},
         {"Match Host x", "main:1: Match: Host: names of addresses are not looked up; use Address"},
-        {"Match LocalAddress ::1", "main:1: Match: LocalAddress: not served; use LocalPort"},
-        {"Match RDomain x", "main:1: Match: RDomain: not served"},
+        {"Match LocalAddress 10.0.0.1/8",
+         "main:1: Match: expected addresses, wildcards or address/bits, not '10.0.0.1/8'"},
+        {"Match RDomain x", "main:1: Match: RDomain: there are no routing domains"},
+        {"Match Invalid-User x",
+         "main:1: Match: Invalid-User: there are no system accounts, so no invalid users"},
         {"Match Colour red", "main:1: Match: unknown condition 'Colour'"},
         {"Match Address 10.0.0.1/8",
          "main:1: Match: expected addresses, wildcards or address/bits, not '10.0.0.1/8'"},
@@ -224,9 +232,11 @@ TEST(SluicedMatch, FactsOfTheCommandLine) {
     EXPECT_EQ(read_login_facts("user=ada,host=h,addr=10.0.0.1,laddr=::1,lport=22", f), "");
     EXPECT_EQ(f.user, "ada");
     EXPECT_EQ(f.address, "10.0.0.1");
+    EXPECT_EQ(f.local_address, "::1");
     EXPECT_EQ(f.local_port, 22);
+    EXPECT_EQ(read_login_facts("user=ada,invalid-user=yes,rdomain=x", f), "");
     for (const char* text :
-         {"", "user", "colour=red", "lport=x", "lport=0", "addr=here", "user=a,"})
+         {"", "user", "colour=red", "lport=x", "lport=0", "addr=here", "laddr=here", "user=a,"})
         EXPECT_NE(read_login_facts(text, f), "") << text;
 }
 

@@ -211,10 +211,10 @@ TEST(SluicedStock, SftpServerIsOurOwnWhereverItLies) {
          {"Subsystem sftp", "Subsystem sftp /bin/sh", "Subsystem sftp internal-sftp -X",
           "Subsystem sftp internal-sftp extra", "Subsystem sftp internal-sftp -d %h",
           "Subsystem sftp internal-sftp -d", "Subsystem sftp internal-sftp -P nonsense",
-          "Subsystem sftp internal-sftp -u 8", "Subsystem sftp internal-sftp -u 7777",
-          "Subsystem sftp internal-sftp -l LOUD", "Subsystem sftp internal-sftp -h",
-          "Subsystem sftp \"\"", "Subsystem \"\" x", "ForceCommand internal-sftp -X",
-          "ForceCommand internal-sftp -d '"}) {
+          "Subsystem sftp internal-sftp -u 8", "Subsystem sftp internal-sftp -u 002",
+          "Subsystem sftp internal-sftp -u 7777", "Subsystem sftp internal-sftp -l LOUD",
+          "Subsystem sftp internal-sftp -h", "Subsystem sftp \"\"", "Subsystem \"\" x",
+          "ForceCommand internal-sftp -X", "ForceCommand internal-sftp -d '"}) {
         SCOPED_TRACE(line);
         EXPECT_FALSE(parse(line));
     }
