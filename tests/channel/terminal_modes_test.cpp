@@ -4,6 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <string_view>
+#include <vector>
+
 namespace sluice {
 namespace {
 
@@ -55,6 +58,35 @@ TEST(Rfc4254s8, AnyLengthOfStreamMakesOneTable) {
     EXPECT_EQ(modes->get(159), 1U);
     EXPECT_EQ(modes->get(0), std::nullopt);
     EXPECT_EQ(modes->get(200), std::nullopt);
+}
+
+// The RFC's numbers go in runs; IUTF8 is RFC 8160's.
+TEST(Rfc4254s8, EveryOpcodeHasItsNumber) {
+    const struct {
+        std::uint8_t first;
+        std::vector<std::string_view> mnemonics;
+    } runs[] = {
+        {1,
+         {"VINTR", "VQUIT", "VERASE", "VKILL", "VEOF", "VEOL", "VEOL2", "VSTART", "VSTOP", "VSUSP",
+          "VDSUSP", "VREPRINT", "VWERASE", "VLNEXT", "VFLUSH", "VSWTCH", "VSTATUS", "VDISCARD"}},
+        {30,
+         {"IGNPAR", "PARMRK", "INPCK", "ISTRIP", "INLCR", "IGNCR", "ICRNL", "IUCLC", "IXON",
+          "IXANY", "IXOFF", "IMAXBEL", "IUTF8"}},
+        {50,
+         {"ISIG", "ICANON", "XCASE", "ECHO", "ECHOE", "ECHOK", "ECHONL", "NOFLSH", "TOSTOP",
+          "IEXTEN", "ECHOCTL", "ECHOKE", "PENDIN"}},
+        {70, {"OPOST", "OLCUC", "ONLCR", "OCRNL", "ONOCR", "ONLRET"}},
+        {90, {"CS7", "CS8", "PARENB", "PARODD"}},
+        {128, {"TTY_OP_ISPEED", "TTY_OP_OSPEED"}},
+    };
+    std::size_t row = 0;
+    for (const auto& run : runs)
+        for (std::size_t i = 0; i < run.mnemonics.size(); ++i, ++row) {
+            ASSERT_LT(row, terminal_opcodes.size());
+            EXPECT_EQ(terminal_opcodes[row].mnemonic, run.mnemonics[i]);
+            EXPECT_EQ(terminal_opcodes[row].opcode, run.first + i) << run.mnemonics[i];
+        }
+    EXPECT_EQ(row, terminal_opcodes.size());
 }
 
 TEST(Rfc8160, Iutf8IsOpcode42AndTheTableIsInOrder) {

@@ -376,6 +376,28 @@ TEST(FilexferDraft02s7, LongNamesLookLikeLs) {
     EXPECT_LE(long_name_prefix({}, {~std::uint64_t{0}, endless, endless, now, 0}).size(), 256u);
 }
 
+// Each kind, each bit and each pair of a special bit and the x below it.
+TEST(FilexferDraft02s7, ModesLookLikeLs) {
+    const struct {
+        std::uint32_t mode;
+        std::string_view want;
+    } cases[] = {
+        {0100000, "----------"}, {0040000, "d---------"}, {0120000, "l---------"},
+        {0010000, "p---------"}, {0020000, "c---------"}, {0060000, "b---------"},
+        {0140000, "s---------"}, {0030000, "?---------"}, {0100400, "-r--------"},
+        {0100200, "--w-------"}, {0100100, "---x------"}, {0100040, "----r-----"},
+        {0100020, "-----w----"}, {0100010, "------x---"}, {0100004, "-------r--"},
+        {0100002, "--------w-"}, {0100001, "---------x"}, {0104000, "---S------"},
+        {0104100, "---s------"}, {0102000, "------S---"}, {0102010, "------s---"},
+        {0101000, "---------T"}, {0101001, "---------t"},
+    };
+    for (const auto& c : cases) {
+        attributes attrs;
+        attrs.permissions = c.mode;
+        EXPECT_EQ(long_name_prefix(attrs, {}).substr(0, 10), c.want) << std::oct << c.mode;
+    }
+}
+
 TEST(SftpNameBatch, EntriesAreTakenOut) {
     name_batch batch;
     const std::vector<std::string> all{"x1", "a", "x2", "x3", "b", "x4"};
