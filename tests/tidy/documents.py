@@ -190,7 +190,7 @@ def symbols(root):
 
 PROGRAMS = {"sluiced": ("tools/sluiced_arguments.cpp", "tools/sluiced.cpp"),
             "sluice": ("tools/sluice.cpp", "tools/sluice_ssh.cpp"),
-            "sluice-sftp-server": ("tools/sftp_server.cpp",)}
+            "sluice-sftp-server": ("tools/sftp_server.cpp", "tools/sluiced_sftp_options.cpp")}
 
 
 def options_of(root, program):
@@ -226,18 +226,19 @@ def options(root):
                 for option in shown(command.split("#")[0]):
                     if option not in every[program]:
                         yield f"{file}:{number}: {program} has no {option}"
-            # Without a program's name: README's are those of ours, the scripts' have their own.
+            # Without a program's name: README's long ones are those of ours, as letters may be of
+            # others, and the scripts have their own.
             if file == "README.md" and not fenced:
                 for quoted in commands:
                     if quoted.startswith("-"):
                         for option in shown(quoted):
-                            if not any(option in given for given in every.values()):
+                            if option.startswith("--") and not any(option in given for given in every.values()):
                                 yield f"{file}:{number}: no program of ours has {option}"
     readme = root / "README.md"
     if readme.is_file() and every["sluiced"] != {"--help"}:
         told = set(shown(" ".join(re.findall(r"`([^`]*)`", readme.read_text()))))
         for option in sorted(o for o in every["sluiced"] if not o.startswith("--")):
-            if option not in told:
+            if option not in told and option != "-V":  # the version, as every program's
                 yield f"README.md: does not name {option} of sluiced"
 
 
