@@ -99,7 +99,7 @@ struct rekey_limit {
 enum class compression_setting { no, delayed };  // delayed: after authentication
 enum class log_level { quiet, fatal, error, info, verbose, debug1, debug2, debug3 };
 enum class log_format { text, json };
-enum class address_family { any, inet, inet6 };
+enum class listen_family { any, inet, inet6 };
 enum class root_login { yes, prohibit_password, no };
 
 /// Defaults are those of sshd_config(5) where the keyword is from there, but for
@@ -110,7 +110,7 @@ struct sluiced_config {
     // Listening
     std::vector<std::uint16_t> ports;  // empty: 22, or what the command line says
     std::vector<listen_address> listen_addresses;
-    address_family family = address_family::any;
+    listen_family family = listen_family::any;
     startup_limit max_startups;
 
     // Sources

@@ -41,10 +41,10 @@ constexpr word_table<sftp::drain_policy, 3> drain_words{
     {{{"finish_handles", sftp::drain_policy::finish_handles},
       {"finish_session", sftp::drain_policy::finish_session},
       {"now", sftp::drain_policy::now}}}};
-constexpr word_table<address_family, 3> family_words{"any, inet or inet6",
-                                                     {{{"any", address_family::any},
-                                                       {"inet", address_family::inet},
-                                                       {"inet6", address_family::inet6}}}};
+constexpr word_table<listen_family, 3> family_words{"any, inet or inet6",
+                                                    {{{"any", listen_family::any},
+                                                      {"inet", listen_family::inet},
+                                                      {"inet6", listen_family::inet6}}}};
 constexpr word_table<root_login, 4> root_words{
     "yes, prohibit-password or no",
     {{{"yes", root_login::yes},

@@ -389,7 +389,7 @@ setup_result<std::vector<tcp::endpoint>> listen_endpoints(const sluiced_config& 
         if (e) return setup_error{address.host + ": " + e.message()};
         for (const auto& entry : found) {
             const auto ip = entry.endpoint().address();
-            if (config.family == (ip.is_v4() ? address_family::inet6 : address_family::inet))
+            if (config.family == (ip.is_v4() ? listen_family::inet6 : listen_family::inet))
                 continue;
             if (address.port) {
                 endpoints.emplace_back(ip, *address.port);

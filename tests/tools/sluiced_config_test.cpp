@@ -105,7 +105,7 @@ TEST(SluicedConfig, EveryKeyword) {
         "ShostsFile /etc/shosts\nUsePAM yes\nPAMServiceName sftp\nPermitRootLogin no\n"
         "AcceptEnv A B*\nAcceptEnv C\nSetEnv X=1 \"Y=two words\" X=2\nSetEnv Z=no\n"
         "ForceCommand echo \"a  b\" # all of it \nDisableForwarding yes\n");
-    EXPECT_EQ(c.family, address_family::inet6);
+    EXPECT_EQ(c.family, listen_family::inet6);
     EXPECT_EQ(c.host_certificates, strings{"/etc/a-cert.pub"});
     EXPECT_EQ(c.trusted_user_ca_keys, "/etc/ca");
     EXPECT_EQ(c.authorized_principals_file, "/etc/principals/%u");

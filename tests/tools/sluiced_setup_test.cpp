@@ -136,10 +136,10 @@ TEST_F(SluicedSetup, AddressFamily) {
     sluiced_config config;
     config.listen_addresses = {{"127.0.0.1", 1}, {"::1", 2}};
     EXPECT_EQ(listen_endpoints(config)->size(), 2U);
-    config.family = address_family::inet;
+    config.family = listen_family::inet;
     ASSERT_EQ(listen_endpoints(config)->size(), 1U);
     EXPECT_TRUE(listen_endpoints(config)->front().address().is_v4());
-    config.family = address_family::inet6;
+    config.family = listen_family::inet6;
     ASSERT_EQ(listen_endpoints(config)->size(), 1U);
     EXPECT_TRUE(listen_endpoints(config)->front().address().is_v6());
     config.listen_addresses = {{"127.0.0.1", 1}};
