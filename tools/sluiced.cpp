@@ -453,7 +453,9 @@ int serve(const sluiced_arguments& a) {
     });
     // It cannot be removed from where it is by who we have become; that it is empty says as much.
     if (pid_file && *pid_file)
-        asio::post(files, [&] { static_cast<void>(::ftruncate((*pid_file)->get(), 0)); });
+        asio::post(files, [&] {
+            [[maybe_unused]] const int nobody_to_tell = ::ftruncate((*pid_file)->get(), 0);
+        });
     files.join();
     logins.join();
     pam.join();
