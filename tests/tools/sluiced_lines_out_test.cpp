@@ -81,6 +81,10 @@ TEST(LineWriter, LinesThatAreWrittenTogetherStayWhole) {
     const pipe_ends p;
     constexpr std::size_t threads = 4;
     constexpr std::size_t lines = 500;
+    const auto line_of = [](std::size_t thread, std::size_t number) {
+        return std::string(1 + number * 17 % 5000, static_cast<char>('a' + thread)) +
+               std::to_string(number);
+    };
     std::string text;
     std::thread reader([&] {
         std::array<char, 4096> piece{};
@@ -95,10 +99,9 @@ TEST(LineWriter, LinesThatAreWrittenTogetherStayWhole) {
     line_writer out(p.ends[1], 64 << 20, tell);
     std::vector<std::thread> writers;
     for (std::size_t t = 0; t < threads; ++t)
-        writers.emplace_back([&out, t] {
+        writers.emplace_back([&, t] {
             for (std::size_t i = 0; i < lines; ++i)
-                out.write(std::string(i * 17 % 5000, static_cast<char>('a' + t)) +
-                          std::to_string(i));
+                out.write(line_of(t, i));
         });
     for (auto& w : writers)
         w.join();
@@ -108,8 +111,7 @@ TEST(LineWriter, LinesThatAreWrittenTogetherStayWhole) {
     for (std::string line; std::getline(all, line);) {
         for (std::size_t t = 0; t < threads; ++t) {
             const std::size_t i = next[t];
-            if (line != std::string(i * 17 % 5000, static_cast<char>('a' + t)) + std::to_string(i))
-                continue;
+            if (line != line_of(t, i)) continue;
             ++next[t];
             line.clear();
             break;
