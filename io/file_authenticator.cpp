@@ -6,6 +6,7 @@
 #include "sluice/auth/known_hosts.hpp"
 #include "sluice/auth/revoked_keys.hpp"
 #include "sluice/auth/user_certificate.hpp"
+#include "sluice/crypto/base64.hpp"
 #include "sluice/io/clock.hpp"
 #include "sluice/io/coroutine_operation.hpp"
 #include "sluice/io/cpu_meter.hpp"
@@ -13,6 +14,7 @@
 #include "sluice/io/on_pool.hpp"
 #include "sluice/io/path_trust.hpp"
 #include "sluice/io/policy_cache.hpp"
+#include "sluice/io/program_output.hpp"
 #include "sluice/io/rsa_size.hpp"
 #include "sluice/io/source_pool.hpp"
 #include "sluice/io/text_file.hpp"
@@ -105,6 +107,44 @@ std::vector<authorized_key> listed_keys(policy_cache& files, std::string_view pa
     return lines_with(file_of(files, pattern, user, strict), key);
 }
 
+// --- a program that lists keys
+// --------------------------------------------------------------------
+
+std::string program_argument(std::string_view pattern, const auth_question& question) {
+    const auto* const certificate = question.certificate ? &*question.certificate : nullptr;
+    std::string out;
+    for (std::size_t i = 0; i < pattern.size(); ++i) {
+        if (pattern[i] != '%' || i + 1 == pattern.size()) {
+            out += pattern[i];
+            continue;
+        }
+        switch (pattern[++i]) {
+        case 'u': out += question.user; break;
+        case 'k':
+            out += crypto::to_base64(certificate != nullptr ? certificate->blob()
+                                                            : question.key->blob());
+            break;
+        case 't': out += certificate != nullptr ? certificate->type() : question.key->type(); break;
+        case 'f': out += question.key->fingerprint(); break;
+        default: out += pattern[i];
+        }
+    }
+    return out;
+}
+
+// On a thread for programs. Null where it has failed.
+std::shared_ptr<const std::string> keys_of_program(const file_authenticator_options& options,
+                                                   const auth_question& question) {
+    std::vector<std::string> words = options.authorized_keys_program;
+    if (!options.launcher || !question.key || !only_we_can_change(words.front())) return nullptr;
+    for (std::size_t i = 1; i < words.size(); ++i)
+        words[i] = program_argument(words[i], question);
+    if (words.size() == 1) words.push_back(question.user);
+    auto text = program_output(*options.launcher, words,
+                               {limits::policy_file_length_max, options.program_time_max});
+    return text ? std::make_shared<const std::string>(std::move(*text)) : nullptr;
+}
+
 std::vector<authorized_principal> listed_principals(policy_cache& files, std::string_view pattern,
                                                     std::string_view user, bool strict) {
     const auto text = file_of(files, pattern, user, strict);
@@ -135,12 +175,15 @@ bool has_address(const std::string& host, std::string_view address) {
 // One attempt, by what the files say now.
 class file_decision {
 public:
-    explicit file_decision(const file_authenticator_options& options)
-        : options_(options), files_(*options.kept_files) {}
+    /// `from_program` is what authorized_keys_program has printed; null: nothing.
+    explicit file_decision(const file_authenticator_options& options,
+                           std::shared_ptr<const std::string> from_program = nullptr)
+        : options_(options), files_(*options.kept_files), from_program_(std::move(from_program)) {}
 
     login_verdict decide(const login_attempt& attempt) const;
 
 private:
+    std::vector<authorized_key> listed(std::string_view user, const crypto::public_key& key) const;
     login_verdict check_key(const login_attempt& attempt) const;
     login_verdict check_certificate(const login_attempt& attempt) const;
     login_verdict judge_certificate(const login_attempt& attempt,
@@ -151,6 +194,7 @@ private:
 
     const file_authenticator_options& options_;
     policy_cache& files_;
+    const std::shared_ptr<const std::string> from_program_;
 };
 
 login_verdict file_decision::decide(const login_attempt& attempt) const {
@@ -195,27 +239,33 @@ std::string_view file_decision::revocation(const crypto::presented_key& shown) c
     return (*revoked)->revokes(shown) ? "key is revoked" : std::string_view();
 }
 
+// The lines of the program and of all files that have this key.
+std::vector<authorized_key> file_decision::listed(std::string_view user,
+                                                  const crypto::public_key& key) const {
+    std::vector<authorized_key> all = lines_with(from_program_, key);
+    for (const auto& pattern : options_.authorized_keys_files)
+        std::ranges::move(listed_keys(files_, pattern, user, options_.strict_modes, key),
+                          std::back_inserter(all));
+    return all;
+}
+
 login_verdict file_decision::check_key(const login_attempt& attempt) const {
     const auto& question = attempt.question;
     if (!question.key) return {};
     if (const auto why = revocation(*question.key); !why.empty()) return refusal(why);
     login_verdict verdict = refusal("key is not listed");
-    for (const auto& pattern : options_.authorized_keys_files) {
-        const auto keys =
-            listed_keys(files_, pattern, question.user, options_.strict_modes, *question.key);
-        for (const auto& listed : keys) {
-            if (listed.options.cert_authority) continue;
-            if (!listed.options.principals.empty()) {
-                verdict = refusal("principals in front of a key that is no authority");
-                continue;
-            }
-            const auto judged =
-                listed.judge(attempt.peer_address, system_seconds(), asserted(question));
-            if (judged == authorized_key::verdict::allowed)
-                return {.answer = auth_accept{.touch_waived = !listed.options.presence_required},
-                        .rights = rights_of(listed.options)};
-            verdict = refusal(to_text(judged));
+    const auto lines = listed(question.user, *question.key);
+    for (const authorized_key& line : lines) {
+        if (line.options.cert_authority) continue;
+        if (!line.options.principals.empty()) {
+            verdict = refusal("principals in front of a key that is no authority");
+            continue;
         }
+        const auto judged = line.judge(attempt.peer_address, system_seconds(), asserted(question));
+        if (judged == authorized_key::verdict::allowed)
+            return {.answer = auth_accept{.touch_waived = !line.options.presence_required},
+                    .rights = rights_of(line.options)};
+        verdict = refusal(to_text(judged));
     }
     return verdict;
 }
@@ -252,15 +302,12 @@ login_verdict file_decision::check_certificate(const login_attempt& attempt) con
         for (const authorized_principal& one : names)
             if (try_as({one.name}, {&of_authority, &one.options})) return verdict;
     }
-    for (const auto& pattern : options_.authorized_keys_files) {
-        const auto keys = listed_keys(files_, pattern, question.user, options_.strict_modes,
-                                      cert.signature_key());
-        for (const auto& listed : keys) {
-            if (!listed.options.cert_authority) continue;
-            const auto& named = listed.options.principals;
-            if (try_as(named.empty() ? std::vector{question.user} : named, {&listed.options}))
-                return verdict;
-        }
+    const auto lines = listed(question.user, cert.signature_key());
+    for (const authorized_key& line : lines) {
+        if (!line.options.cert_authority) continue;
+        const auto& named = line.options.principals;
+        if (try_as(named.empty() ? std::vector{question.user} : named, {&line.options}))
+            return verdict;
     }
     return verdict;
 }
@@ -341,6 +388,7 @@ std::shared_ptr<const file_authenticator_options> with_files(file_authenticator_
     if (!options.kept_files) options.kept_files = std::make_shared<policy_cache>();
     options.passwords.reset();
     options.lookups.reset();
+    options.programs.reset();
     return std::make_shared<const file_authenticator_options>(std::move(options));
 }
 
@@ -355,6 +403,11 @@ bool looks_up_names(const host_based_options& options) {
 
 std::shared_ptr<source_pool> lookups_of(const file_authenticator_options& options) {
     if (options.lookups || !looks_up_names(options.host_based)) return options.lookups;
+    return std::make_shared<source_pool>(source_pool_size{});
+}
+
+std::shared_ptr<source_pool> programs_of(const file_authenticator_options& options) {
+    if (options.programs || options.authorized_keys_program.empty()) return options.programs;
     return std::make_shared<source_pool>(source_pool_size{});
 }
 
@@ -375,6 +428,7 @@ file_authenticator::file_authenticator(file_authenticator_options options, asio:
     : options_(with_files(options)),
       passwords_(passwords_of(options)),
       lookups_(lookups_of(options)),
+      programs_(programs_of(options)),
       pool_(pool) {}
 
 asio::awaitable<login_verdict> file_authenticator::check(login_attempt attempt) {
@@ -387,10 +441,35 @@ asio::awaitable<login_verdict> file_authenticator::check(login_attempt attempt) 
         login_verdict verdict = co_await check_host(std::move(attempt));
         co_return verdict;
     }
+    const bool by_key = attempt.question.what == auth_question::kind::public_key_query ||
+                        attempt.question.what == auth_question::kind::public_key;
+    if (by_key && programs_ && !options_->authorized_keys_program.empty()) {
+        login_verdict verdict = co_await check_with_program(std::move(attempt));
+        co_return verdict;
+    }
     auto decision = [options = options_, attempt = std::move(attempt)] {
         return file_decision(*options).decide(attempt);
     };
     co_return co_await on_pool(pool_, std::move(decision));
+}
+
+// May take long, so apart from all others.
+asio::awaitable<login_verdict> file_authenticator::check_with_program(login_attempt attempt) {
+    const auto programs = programs_;
+    std::string source = attempt.peer_address;
+    auto ask = [options = options_, question = attempt.question] {
+        return keys_of_program(*options, question);
+    };
+    auto printed = co_await programs->run(std::move(source), std::move(ask));
+    const bool failed = !printed || !*printed;
+    auto decision = [options = options_, attempt = std::move(attempt),
+                     keys = failed ? nullptr : std::move(*printed)] {
+        return file_decision(*options, keys).decide(attempt);
+    };
+    login_verdict verdict = co_await on_pool(pool_, std::move(decision));
+    if (failed && !accepts(verdict.answer))
+        verdict.reason += ", and the program that lists keys has failed";
+    co_return verdict;
 }
 
 // May wait for a name server, so apart from all others and not for ever.

@@ -5,6 +5,7 @@
 
 #include <boost/asio/thread_pool.hpp>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -14,8 +15,9 @@
 
 namespace sluice {
 
-class source_pool;
+class command_launcher;
 class policy_cache;
+class source_pool;
 
 /// Who may come by "hostbased" (RFC 4252 §9).
 struct host_based_options {
@@ -34,6 +36,23 @@ struct host_based_options {
 struct file_authenticator_options {
     /// authorized_keys files; %u stands for the user, %% for a percent sign. Empty: no keys.
     std::vector<std::string> authorized_keys_files = {};
+
+    /// A program whose output counts as one more authorized_keys file (AuthorizedKeysCommand): its
+    /// absolute path, and its arguments. In these %u stands for the user, %k for the key or
+    /// certificate in base64, %t for its type, %f for the key's fingerprint, %% for a percent sign;
+    /// without arguments it is given the user's name. It is run for every attempt by a key. Its
+    /// output does not count where anybody but root and this process's user can change it (see
+    /// path_trust.hpp), where it fails, prints more than limits::policy_file_length_max or takes
+    /// longer than the time below. Empty: none.
+    std::vector<std::string> authorized_keys_program = {};
+    std::chrono::milliseconds program_time_max = std::chrono::seconds(15);
+
+    /// What starts it. Empty: it is not run, and lets in nobody.
+    std::shared_ptr<command_launcher> launcher = {};
+
+    /// Where it is waited for, for several authenticators together. Empty: a thread of its own,
+    /// where there is a program.
+    std::shared_ptr<source_pool> programs = {};
 
     /// Public keys, one a line, of authorities whose certificates let in whom they name
     /// (TrustedUserCAKeys). Options in front of one bind whoever comes by it, as in
@@ -100,11 +119,13 @@ public:
 private:
     boost::asio::awaitable<login_verdict> check_password(login_attempt attempt);
     boost::asio::awaitable<login_verdict> check_host(login_attempt attempt);
+    boost::asio::awaitable<login_verdict> check_with_program(login_attempt attempt);
 
     const std::shared_ptr<const file_authenticator_options> options_;
     // Apart from the options, which its own threads must not be the last to hold.
     const std::shared_ptr<source_pool> passwords_;
     const std::shared_ptr<source_pool> lookups_;
+    const std::shared_ptr<source_pool> programs_;
     boost::asio::thread_pool& pool_;
 };
 

@@ -333,9 +333,11 @@ private:
 };
 
 int serve(const sluiced_arguments& a) {
+    const auto settings = read_settings(a);
+    if (!settings) return fail(settings.error());
     // Before a key is read, so that it never has one in its memory.
     std::optional<command_helper> helper;
-    if (a.exec) {
+    if (a.exec || std::ranges::any_of(settings->all(), asks_a_program)) {
         auto forked = command_helper::fork();
         if (!forked) return fail("commands: " + forked.error().message());
         helper = std::move(*forked);
@@ -346,8 +348,6 @@ int serve(const sluiced_arguments& a) {
     close_inherited(kept);
     if (const auto e = forbid_inspection()) return fail("PR_SET_DUMPABLE: " + e.message());
 
-    const auto settings = read_settings(a);
-    if (!settings) return fail(settings.error());
     const sluiced_config* const config = &settings->base;
     const auto [account, no_account] = find_account(config->user, config->group);
     if (!no_account.empty()) return fail(no_account);
@@ -383,8 +383,8 @@ int serve(const sluiced_arguments& a) {
     asio::thread_pool pam(pam_threads(*config));
     const bool filtered = restricted.seccomp == enforced::yes;
     if (filtered) on_each_thread(files, file_threads, restrict_file_thread);
-    auto options =
-        make_server_options(*settings, std::move(*material), a.exec, files, {logins, pam});
+    auto options = make_server_options(*settings, std::move(*material), a.exec, files,
+                                       {logins, pam, launcher});
     if (!options) return fail(options.error().text);
     options->launcher = launcher;
     share_descriptors(descriptors, *options);

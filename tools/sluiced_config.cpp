@@ -35,6 +35,10 @@ connect_answer may_open(const sluiced_config& config, std::string_view host, std
     return listed ? connect_answer::permit : connect_answer::refuse;
 }
 
+bool asks_a_program(const sluiced_config& config) {
+    return !config.authorized_keys_command.empty();
+}
+
 bool user_allowed(const sluiced_config& config, std::string_view user, std::string_view host) {
     const auto from = [&](const std::string& list) {
         const auto hosts = address_patterns::parse(list);

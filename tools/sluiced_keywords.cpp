@@ -144,6 +144,10 @@ constexpr std::array keyword_rows{
     first_of<yes_or_no, &config::atomic_uploads>("AtomicUploads"),
     first_of<method_lists, &config::authentication_methods>("AuthenticationMethods", in_match,
                                                             any_number),
+    first_of<keys_program, &config::authorized_keys_command>("AuthorizedKeysCommand", in_match,
+                                                             any_number),
+    first_of<account_name, &config::authorized_keys_command_user>("AuthorizedKeysCommandUser",
+                                                                  in_match),
     first_of<files, &config::authorized_keys_files>("AuthorizedKeysFile", in_match, any_number),
     first_of<file, &config::authorized_principals_file>("AuthorizedPrincipalsFile", in_match),
     first_of<file, &config::banner>("Banner", in_match),
@@ -226,20 +230,17 @@ constexpr std::string_view no_terminals = "there are no terminals";
 constexpr std::string_view no_x11 = "X11 is not forwarded";
 constexpr std::string_view no_gssapi = "there are no logins by GSSAPI";
 constexpr std::string_view no_kerberos = "there are no logins by Kerberos";
-constexpr std::string_view no_commands_for_keys = "no command is asked for keys or principals";
+constexpr std::string_view no_commands_for_principals = "no command is asked for principals";
 constexpr std::string_view obsolete = "obsolete, as for sshd";
 
 constexpr std::array fixed_rows{
     fixed_row{"AllowAgentForwarding", "no", true, noted, yes_or_no_only,
               "agents are not forwarded"},
     fixed_row{"AllowStreamLocalForwarding", "no", true, noted, forwarding_only, no_forwarding},
-    fixed_row{"AuthorizedKeysCommand", "none", true, refused, anything,
-              "no command is asked for keys: use AuthorizedKeysFile or TrustedUserCAKeys"},
-    fixed_row{"AuthorizedKeysCommandUser", "none", true, noted, anything, no_commands_for_keys},
     fixed_row{"AuthorizedPrincipalsCommand", "none", true, refused, anything,
               "no command is asked for principals: use AuthorizedPrincipalsFile"},
     fixed_row{"AuthorizedPrincipalsCommandUser", "none", true, noted, anything,
-              no_commands_for_keys},
+              no_commands_for_principals},
     fixed_row{"ChannelTimeout", "none", true, refused, anything,
               "channels are not closed for being idle"},
     fixed_row{"DebianBanner", "no", false, noted, yes_or_no_only,

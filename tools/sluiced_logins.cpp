@@ -19,14 +19,21 @@ login_facts facts_of(const login_attempt& attempt) {
 // Half of the machine at most, as much as the rest of it can spare.
 std::size_t password_threads() { return std::max(1u, std::thread::hardware_concurrency() / 2); }
 
-shared_by_logins shared_by(const sluiced_settings& settings) {
+shared_by_logins shared_by(const sluiced_settings& settings,
+                           std::shared_ptr<command_launcher> launcher) {
     shared_by_logins shared;
+    shared.launcher = std::move(launcher);
     shared.kept_files = std::make_shared<policy_cache>();
     shared.passwords =
         std::make_shared<source_pool>(source_pool_size{.threads = password_threads()});
     const auto all = settings.all();
     if (std::ranges::any_of(all, &sluiced_config::hostbased_authentication))
         shared.lookups = std::make_shared<source_pool>(
+            source_pool_size{.threads = limits::lookup_threads,
+                             .waiting_max = limits::lookups_waiting_max,
+                             .of_source_max = limits::lookups_of_user_max});
+    if (std::ranges::any_of(all, asks_a_program))
+        shared.programs = std::make_shared<source_pool>(
             source_pool_size{.threads = limits::lookup_threads,
                              .waiting_max = limits::lookups_waiting_max,
                              .of_source_max = limits::lookups_of_user_max});
@@ -50,7 +57,8 @@ bool is_possible(const sluiced_config& config, std::string_view method) {
     const bool passwords = config.use_pam || !config.users_file.empty();
     if (method == "publickey")
         return config.pubkey_authentication &&
-               (!config.authorized_keys_files.empty() || !config.trusted_user_ca_keys.empty());
+               (!config.authorized_keys_files.empty() || asks_a_program(config) ||
+                !config.trusted_user_ca_keys.empty());
     if (method == "password") return config.password_authentication && passwords;
     if (method == "keyboard-interactive") return config.interactive_authentication && passwords;
     if (method == "hostbased")
@@ -77,6 +85,7 @@ file_authenticator_options file_options(const sluiced_config& config,
     file_authenticator_options files;
     if (config.pubkey_authentication) {
         files.authorized_keys_files = config.authorized_keys_files;
+        files.authorized_keys_program = config.authorized_keys_command;
         files.trusted_user_ca_keys_file = config.trusted_user_ca_keys;
         files.authorized_principals_file = config.authorized_principals_file;
     }
@@ -92,6 +101,8 @@ file_authenticator_options file_options(const sluiced_config& config,
     files.kept_files = shared.kept_files;
     files.passwords = shared.passwords;
     files.lookups = shared.lookups;
+    files.programs = shared.programs;
+    files.launcher = shared.launcher;
     files.admits = [config](std::string_view user, std::string_view address) {
         return user_allowed(config, user, address);
     };
@@ -108,8 +119,8 @@ sluiced_authenticator::sluiced_authenticator(std::shared_ptr<const sluiced_setti
                                              login_pools pools, std::string pam_folder)
     : settings_(std::move(settings)),
       banners_(std::move(banners)),
-      pools_(pools),
-      shared_(shared_by(*settings_)),
+      pools_(std::move(pools)),
+      shared_(shared_by(*settings_, pools_.launcher)),
       pam_({settings_->base.pam_service, std::move(pam_folder)}, pools_.pam) {}
 
 asio::awaitable<login_verdict> sluiced_authenticator::check(login_attempt attempt) {

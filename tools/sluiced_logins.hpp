@@ -1,6 +1,7 @@
 #pragma once
 
 #include "sluice/io/authenticator.hpp"
+#include "sluice/io/command_launcher.hpp"
 #include "sluice/io/file_authenticator.hpp"
 #include "sluice/io/pam_authenticator.hpp"
 #include "sluice/tools/sluiced_settings.hpp"
@@ -24,17 +25,20 @@ std::vector<std::vector<std::string>> ways_in(const sluiced_config& config, std:
 /// What all logins of a server have together; each may be empty.
 struct shared_by_logins {
     std::shared_ptr<policy_cache> kept_files = {};
-    std::shared_ptr<source_pool> passwords = {};  // where they are hashed
-    std::shared_ptr<source_pool> lookups = {};    // of hosts' names
+    std::shared_ptr<source_pool> passwords = {};      // where they are hashed
+    std::shared_ptr<source_pool> lookups = {};        // of hosts' names
+    std::shared_ptr<source_pool> programs = {};       // that list keys
+    std::shared_ptr<command_launcher> launcher = {};  // of these
 };
 
 file_authenticator_options file_options(const sluiced_config& config,
                                         const shared_by_logins& shared = {});
 
-/// Where logins wait for disks and modules, and hash passwords.
+/// Where logins wait for disks and modules, and hash passwords; and what starts programs for them.
 struct login_pools {
     boost::asio::thread_pool& files;
-    boost::asio::thread_pool& pam;  // a thread for each user who is asked
+    boost::asio::thread_pool& pam;                    // a thread for each user who is asked
+    std::shared_ptr<command_launcher> launcher = {};  // of AuthorizedKeysCommand
 };
 
 /// How many threads logins by PAM want: one for each that MaxStartups lets in, up to a bound.

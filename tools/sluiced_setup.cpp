@@ -21,10 +21,12 @@
 #include <boost/asio/io_context.hpp>
 
 #include <fcntl.h>
+#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <optional>
 
@@ -222,6 +224,25 @@ login_facts facts_of(const session_info& who) {
     return {who.user, who.peer_address, who.local_port, who.local_address};
 }
 
+// `user` is that of `User`. Programs are started by the helper, which becomes the same.
+std::optional<setup_error> fault_in_program(const sluiced_config& config, const std::string& user) {
+    const std::string& wanted = config.authorized_keys_command_user;
+    if (wanted.empty())
+        return setup_error{"AuthorizedKeysCommand: give AuthorizedKeysCommandUser beside it"};
+    passwd entry{};
+    passwd* found = nullptr;
+    std::array<char, 16 * 1024> text{};
+    const bool known =
+        ::getpwnam_r(wanted.c_str(), &entry, text.data(), text.size(), &found) == 0 && found;
+    if (!known) return setup_error{"AuthorizedKeysCommandUser: there is no user " + wanted};
+    if (found->pw_uid == 0)
+        return setup_error{"AuthorizedKeysCommandUser: programs for logins do not run as root"};
+    if (user.empty() ? found->pw_uid != ::geteuid() : user != wanted)
+        return setup_error{"AuthorizedKeysCommandUser: programs run as the server's own user (" +
+                           (user.empty() ? "that which starts it" : user) + "), not as " + wanted};
+    return std::nullopt;
+}
+
 // What the settings ask for and the server, as it is started, cannot do.
 std::optional<setup_error> fault_in(const std::vector<sluiced_config>& configs, bool exec) {
     const auto serves = [](const sluiced_config& c) {
@@ -236,6 +257,8 @@ std::optional<setup_error> fault_in(const std::vector<sluiced_config>& configs, 
             return setup_error{
                 "ChrootDirectory of a Match block does not go with --exec: "
                 "commands see all directories"};
+        if (asks_a_program(config))
+            if (auto wrong = fault_in_program(config, configs.front().user)) return wrong;
         if (!exec && !config.force_command.empty() &&
             !internal_sftp_arguments(config.force_command))
             return setup_error{"ForceCommand runs a command, which --exec permits"};

@@ -96,6 +96,23 @@ config_fault files::read(const words& w, words& out) {
 
 lines files::write(const words& names) { return {names.empty() ? words{"none"} : names}; }
 
+config_fault keys_program::read(const words& w, words& out) {
+    if (is_none(w)) return {};
+    if (!w[0].starts_with('/')) return expected("the absolute path of a program", w[0]);
+    for (std::size_t i = 1; i < w.size(); ++i)
+        for (std::size_t at = 0; (at = w[i].find('%', at)) != std::string::npos; at += 2) {
+            const char token = at + 1 < w[i].size() ? w[i][at + 1] : '\0';
+            if (std::string_view("uktf%").find(token) == std::string_view::npos || token == '\0')
+                return "only %u, %k, %t, %f and %% are served, not '" + w[i] + "'";
+        }
+    out = w;
+    return {};
+}
+
+lines keys_program::write(const words& program) {
+    return {program.empty() ? words{"none"} : program};
+}
+
 config_fault file_lines::read(const words& w, words& out) {
     if (w[0].empty()) return "expected a file name";
     out.push_back(w[0]);

@@ -83,6 +83,13 @@ struct files {
     static lines write(const words& names);
 };
 
+/// A program that is told who wants to come in: an absolute path, and arguments with %u, %k, %t, %f
+/// and %%. Or none.
+struct keys_program {
+    static config_fault read(const words& w, words& out);
+    static lines write(const words& program);
+};
+
 /// A file a line.
 struct file_lines {
     static config_fault read(const words& w, words& out);

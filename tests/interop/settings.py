@@ -102,6 +102,16 @@ Match User {me}
   ForceCommand internal-sftp -l ERROR
 """
 
+PROGRAM = """
+HostKey {d}/host
+ChrootDirectory {d}/root
+ListenAddress 127.0.0.1:0
+AuthorizedKeysFile none
+AuthorizedKeysCommand {d}/program %u %t %k
+AuthorizedKeysCommandUser RUNS_AS
+User RUNS_AS
+"""
+
 
 def lines_of(text, keyword):
     return {" ".join(line.split()) for line in text.splitlines() if line.split(" ")[0] == keyword}
@@ -246,6 +256,33 @@ class Settings:
             expect(any(re.search(line, one) for one in log), f"not logged: {line}\n{log}")
         expect(not any("user=eve operation" in one for one in log), f"logged without -l: {log}")
 
+    # By keys that a program prints, which runs as the server's user and not as root.
+    def keys_program(self):
+        runs_as = "nobody" if os.geteuid() == 0 else ME.pw_name
+        self.d.chmod(0o755)
+        (self.d / "program").write_text(
+            f'#!/bin/sh\nid -un >{self.d}/ran\n'
+            f'[ "$1 $2" = "ada ssh-ed25519" ] && grep -F "$3" {self.d}/keys\n')
+        (self.d / "program").chmod(0o755)
+        (self.d / "ran").touch()
+        (self.d / "ran").chmod(0o666)
+        self.write("by_program", PROGRAM.replace("RUNS_AS", runs_as))
+        with self.serving("by_program") as port:
+            for user, want in (("ada", True), ("eve", False)):
+                done = self.sftp(port, user=user)
+                expect((done.returncode == 0) == want, f"{user}: {done}")
+            expect((self.d / "ran").read_text() == f"{runs_as}\n", "it ran as another user")
+            (self.d / "program").chmod(0o775)
+            expect(self.sftp(port).returncode != 0, "a program that a group may change is run")
+        for line, why in ((f"AuthorizedKeysCommandUser {runs_as}", "give AuthorizedKeysCommandUser"),
+                          ("ListenAddress 127.0.0.1:0", None)):
+            text = PROGRAM.replace("RUNS_AS", runs_as).replace(line + "\n", "")
+            done = self.ours(self.write("without", text), "-t")
+            expect((done.returncode == 0) == (why is None) and (why or "") in done.stderr, f"{done}")
+        other = self.ours(self.write("other", PROGRAM.replace("RUNS_AS", runs_as).replace(
+            f"CommandUser {runs_as}", "CommandUser root")), "-t")
+        expect(other.returncode == 1 and "do not run as root" in other.stderr, f"{other}")
+
     # ssh would like 8192 bits, and takes 2048 of who has nothing else.
     def moduli(self):
         with open("/etc/ssh/moduli") as all_groups:
@@ -308,7 +345,7 @@ def main():
                  *[(f"stock sshd_config, {name}", lambda system=system: s.takes_stock(system))
                    for name, system in STOCK if pathlib.Path(f"{system}/usr/sbin/sshd").exists()],
                  ("groups of ModuliFile", s.moduli),
-                 ("effects", s.effects),
+                 ("effects", s.effects), ("keys by a program", s.keys_program),
                  ("logins by PAM and Match", s.pam))
         return tell_sum(*run_all(cases, 150))
 

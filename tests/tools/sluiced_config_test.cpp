@@ -54,6 +54,17 @@ TEST(SluicedConfig, NothingGivesTheDefaults) {
     EXPECT_EQ(may_open(c, "127.0.0.1", 22), connect_answer::refuse);
 }
 
+TEST(SluicedConfig, AProgramThatListsKeys) {
+    const auto c = good(
+        "AuthorizedKeysCommand /bin/keys %u \"a b\" 100%%\n"
+        "AuthorizedKeysCommandUser git");
+    EXPECT_EQ(c.authorized_keys_command,
+              (std::vector<std::string>{"/bin/keys", "%u", "a b", "100%%"}));
+    EXPECT_EQ(c.authorized_keys_command_user, "git");
+    EXPECT_TRUE(asks_a_program(c));
+    EXPECT_FALSE(asks_a_program(good("AuthorizedKeysCommand none")));
+}
+
 TEST(SluicedConfig, WhereConnectionsMayGo) {
     const auto anywhere = good("AllowTcpForwarding LOCAL\nPermitOpen any");
     EXPECT_EQ(may_open(anywhere, "x", 1), connect_answer::permit);
@@ -294,6 +305,20 @@ TEST(SluicedConfig, ErrorsNameFileLineAndKeyword) {
         {"AllowUsers a@10.0.0.1/8",
          "sluiced.conf:1: AllowUsers: expected an address, wildcards or address/bits behind the "
          "'@' of 'a@10.0.0.1/8'"},
+        {"AuthorizedKeysCommand keys %u",
+         "sluiced.conf:1: AuthorizedKeysCommand: expected the absolute path of a program, not "
+         "'keys'"},
+        {"AuthorizedKeysCommand \"\"",
+         "sluiced.conf:1: AuthorizedKeysCommand: expected the absolute path of a program, not ''"},
+        {"AuthorizedKeysCommand /bin/keys %u%h",
+         "sluiced.conf:1: AuthorizedKeysCommand: only %u, %k, %t, %f and %% are served, not "
+         "'%u%h'"},
+        {"AuthorizedKeysCommand /bin/keys 100%",
+         "sluiced.conf:1: AuthorizedKeysCommand: only %u, %k, %t, %f and %% are served, not "
+         "'100%'"},
+        {"AuthorizedKeysCommandUser -x",
+         "sluiced.conf:1: AuthorizedKeysCommandUser: expected the name of a user or group, not "
+         "'-x'"},
         {"AllowGroups staff",
          "sluiced.conf:1: AllowGroups: there are no system accounts, so no groups; use AllowUsers"},
         {"PerSourceMaxStartups 0",

@@ -171,7 +171,7 @@ TEST(SluicedStock, WhatWouldWeakenIsRefusedWithWords) {
           "IgnoreRhosts no", "IgnoreRhosts shosts-only", "HostKeyAgent /sock",
           "PubkeyAuthOptions verify-required", "RefuseConnection yes", "RDomain x",
           "ChannelTimeout session=5m", "UnusedConnectionTimeout 5m", "AllowGroups x",
-          "DenyGroups x", "AuthorizedKeysCommand /bin/x %u",
+          "DenyGroups x", "AuthorizedKeysCommand /bin/x %h",
           "AuthorizedPrincipalsCommand /bin/x"}) {
         SCOPED_TRACE(line);
         const auto r = parse(line);
