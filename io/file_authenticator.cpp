@@ -220,6 +220,13 @@ login_verdict file_decision::decide(const login_attempt& attempt) const {
     }
     if (options_.admits && !options_.admits(attempt.question.user, attempt.peer_address))
         return refusal("user or address is not allowed");
+    // A query opens no session. Whether a password is right is for others to say.
+    const auto what = attempt.question.what;
+    const bool may_begin =
+        what == auth_question::kind::password ||
+        (what != auth_question::kind::public_key_query && accepts(verdict.answer));
+    if (options_.home_of && may_begin)
+        verdict.rights.home_directory = options_.home_of(attempt.question.user);
     return verdict;
 }
 

@@ -89,6 +89,10 @@ struct file_authenticator_options {
     /// and a refusal looks to the client like a wrong password or key.
     std::function<bool(std::string_view user, std::string_view peer_address)> admits = {};
 
+    /// The home directory of who is let in (session_rights::home_directory); empty: none is known.
+    /// Asked on a thread of the pool, as `admits` is; for passwords also of who is refused.
+    std::function<std::string(std::string_view user)> home_of = {};
+
     /// Where the files are kept until they change, for several authenticators together. Empty: each
     /// has one of its own.
     std::shared_ptr<policy_cache> kept_files = {};

@@ -34,7 +34,7 @@ struct line_writer::state {
 namespace {
 
 // To wake a thread costs more than a line: what is said within a moment is written together.
-constexpr auto gathering = std::chrono::milliseconds(5);
+constexpr auto gathering = std::chrono::milliseconds(20);
 
 // A pipe takes so much as one piece, which lines of other processes do not break.
 constexpr std::size_t piece_max = PIPE_BUF;

@@ -40,6 +40,11 @@ shared_by_logins shared_by(const sluiced_settings& settings,
     return shared;
 }
 
+std::string home_of(std::string_view user) {
+    std::string home = sftp_user_named(std::string(user)).home;
+    return home == "/" ? std::string() : home;
+}
+
 // What settings say of a login, in place of what its key says, or beside it.
 login_verdict with_settings(login_verdict verdict, const sluiced_config& config) {
     if (!accepts(verdict.answer)) return verdict;
@@ -80,8 +85,9 @@ std::vector<std::vector<std::string>> ways_in(const sluiced_config& config, std:
     return ways;
 }
 
-file_authenticator_options file_options(const sluiced_config& config,
+file_authenticator_options file_options(const std::shared_ptr<const sluiced_config>& holds,
                                         const shared_by_logins& shared) {
+    const sluiced_config& config = *holds;
     file_authenticator_options files;
     if (config.pubkey_authentication) {
         files.authorized_keys_files = config.authorized_keys_files;
@@ -103,8 +109,10 @@ file_authenticator_options file_options(const sluiced_config& config,
     files.lookups = shared.lookups;
     files.programs = shared.programs;
     files.launcher = shared.launcher;
-    files.admits = [config](std::string_view user, std::string_view address) {
-        return user_allowed(config, user, address);
+    // Looked up only where there is a tree to begin in.
+    if (!config.root.empty()) files.home_of = home_of;
+    files.admits = [holds](std::string_view user, std::string_view address) {
+        return user_allowed(*holds, user, address);
     };
     return files;
 }
@@ -124,34 +132,34 @@ sluiced_authenticator::sluiced_authenticator(std::shared_ptr<const sluiced_setti
       pam_({settings_->base.pam_service, std::move(pam_folder)}, pools_.pam) {}
 
 asio::awaitable<login_verdict> sluiced_authenticator::check(login_attempt attempt) {
-    const sluiced_config config = settings_->effective(facts_of(attempt));
+    const auto holds = effective_for(settings_, facts_of(attempt));
     login_verdict verdict;
-    if (config.use_pam && attempt.question.what == auth_question::kind::password) {
+    if (holds->use_pam && attempt.question.what == auth_question::kind::password) {
         verdict = co_await pam_.check(attempt);
     } else {
-        file_authenticator files(file_options(config, shared_), pools_.files);
+        file_authenticator files(file_options(holds, shared_), pools_.files);
         verdict = co_await files.check(attempt);
     }
-    co_return co_await finish(std::move(verdict), std::move(attempt), config);
+    co_return co_await finish(std::move(verdict), std::move(attempt), holds);
 }
 
 asio::awaitable<login_verdict> sluiced_authenticator::converse(login_attempt attempt,
                                                                conversation& user) {
-    const sluiced_config config = settings_->effective(facts_of(attempt));
+    const auto holds = effective_for(settings_, facts_of(attempt));
     login_verdict verdict;
-    if (config.use_pam) {
+    if (holds->use_pam) {
         verdict = co_await pam_.converse(attempt, user);
     } else {
-        file_authenticator files(file_options(config, shared_), pools_.files);
+        file_authenticator files(file_options(holds, shared_), pools_.files);
         verdict = co_await files.converse(attempt, user);
     }
-    co_return co_await finish(std::move(verdict), std::move(attempt), config);
+    co_return co_await finish(std::move(verdict), std::move(attempt), holds);
 }
 
 // Who has proven himself may still not be wanted.
-asio::awaitable<login_verdict> sluiced_authenticator::finish(login_verdict verdict,
-                                                             login_attempt attempt,
-                                                             const sluiced_config& config) {
+asio::awaitable<login_verdict> sluiced_authenticator::finish(
+    login_verdict verdict, login_attempt attempt, std::shared_ptr<const sluiced_config> holds) {
+    const sluiced_config& config = *holds;
     if (!accepts(verdict.answer)) co_return verdict;
     const auto& question = attempt.question;
     if (!user_allowed(config, question.user, attempt.peer_address))
@@ -162,17 +170,18 @@ asio::awaitable<login_verdict> sluiced_authenticator::finish(login_verdict verdi
         auto account = co_await pam_.check_account(attempt);
         if (!accepts(account.answer)) co_return account;
     }
-    // Looked up only where there is a tree to begin in.
-    if (!config.root.empty()) {
-        auto look = [user = question.user] { return sftp_user_named(user).home; };
-        std::string home = co_await on_pool(pools_.files, std::move(look));
-        if (home != "/") verdict.rights.home_directory = std::move(home);
+    const bool by_pam =
+        config.use_pam && !signed_by_key && question.what != auth_question::kind::public_key_query;
+    if (by_pam && !config.root.empty()) {
+        auto look = [user = question.user] { return home_of(user); };
+        verdict.rights.home_directory = co_await on_pool(pools_.files, std::move(look));
     }
     co_return with_settings(std::move(verdict), config);
 }
 
 std::optional<auth_policy> sluiced_authenticator::policy(const login_attempt& attempt) {
-    const sluiced_config config = settings_->effective(facts_of(attempt));
+    const auto holds = effective_for(settings_, facts_of(attempt));
+    const sluiced_config& config = *holds;
     auth_policy policy;
     policy.method_chains = ways_in(config, attempt.question.user);
     policy.attempts_max = config.max_auth_tries;

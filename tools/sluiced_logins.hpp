@@ -31,7 +31,7 @@ struct shared_by_logins {
     std::shared_ptr<command_launcher> launcher = {};  // of these
 };
 
-file_authenticator_options file_options(const sluiced_config& config,
+file_authenticator_options file_options(const std::shared_ptr<const sluiced_config>& holds,
                                         const shared_by_logins& shared = {});
 
 /// Where logins wait for disks and modules, and hash passwords; and what starts programs for them.
@@ -60,7 +60,7 @@ public:
 
 private:
     boost::asio::awaitable<login_verdict> finish(login_verdict verdict, login_attempt attempt,
-                                                 const sluiced_config& config);
+                                                 std::shared_ptr<const sluiced_config> holds);
 
     const std::shared_ptr<const sluiced_settings> settings_;
     const std::map<std::string, std::string> banners_;

@@ -274,15 +274,24 @@ boost::system::result<sluiced_settings, config_error> read_sluiced_settings(
     return reader.take();
 }
 
+bool match_block::holds(const login_facts& login) const {
+    return std::ranges::all_of(conditions,
+                               [&](const match_condition& c) { return c.holds(login); });
+}
+
 sluiced_config sluiced_settings::effective(const login_facts& login) const {
     sluiced_config config = base;
     rows_set set(keywords().size());
-    for (const auto& block : blocks) {
-        const auto holds = [&](const match_condition& c) { return c.holds(login); };
-        if (std::ranges::all_of(block.conditions, holds))
-            apply_block(block, algorithms, set, config);
-    }
+    for (const auto& block : blocks)
+        if (block.holds(login)) apply_block(block, algorithms, set, config);
     return config;
+}
+
+std::shared_ptr<const sluiced_config> effective_for(
+    const std::shared_ptr<const sluiced_settings>& settings, const login_facts& login) {
+    const auto holds = [&](const match_block& block) { return block.holds(login); };
+    if (std::ranges::none_of(settings->blocks, holds)) return {settings, &settings->base};
+    return std::make_shared<const sluiced_config>(settings->effective(login));
 }
 
 std::vector<sluiced_config> sluiced_settings::all() const {

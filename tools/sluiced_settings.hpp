@@ -4,6 +4,7 @@
 #include "sluice/tools/sluiced_match.hpp"
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -57,6 +58,8 @@ struct setting_note {
 struct match_block {
     std::vector<match_condition> conditions;  // all must hold; none: `Match all`
     std::vector<match_line> lines;
+
+    bool holds(const login_facts& login) const;
 };
 
 struct sluiced_settings {
@@ -73,6 +76,10 @@ struct sluiced_settings {
     /// each block.
     std::vector<sluiced_config> all() const;
 };
+
+/// The same as `effective`, without a copy where no block of Match holds.
+std::shared_ptr<const sluiced_config> effective_for(
+    const std::shared_ptr<const sluiced_settings>& settings, const login_facts& login);
 
 /// A file, or what stands for one. The name is for messages.
 struct config_text {

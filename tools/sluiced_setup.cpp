@@ -333,13 +333,13 @@ setup_result<server_options> make_server_options(const sluiced_settings& setting
             [kept, turns = fair_pool::make(files, file_threads), &files](
                 const session_info& who,
                 asio::any_io_executor executor) -> std::unique_ptr<sftp::filesystem> {
-            const sluiced_config holds = kept->effective(facts_of(who));
-            const posix_options root{.root = holds.root,
-                                     .devices = holds.devices,
-                                     .stay_on_filesystem = holds.stay_on_filesystem,
+            const auto holds = effective_for(kept, facts_of(who));
+            const posix_options root{.root = holds->root,
+                                     .devices = holds->devices,
+                                     .stay_on_filesystem = holds->stay_on_filesystem,
                                      .descriptors = who.descriptors,
                                      .turns = turns->open(who.user, who.descriptors.get())};
-            const auto sftp = sftp_options_of(holds, who);
+            const auto sftp = sftp_options_of(*holds, who);
             if (root.root.empty() || !sftp) return nullptr;
             auto opened = open_at_start(root, *sftp, who, executor, files);
             if (!opened) return nullptr;
@@ -347,7 +347,7 @@ setup_result<server_options> make_server_options(const sluiced_settings& setting
             return std::make_unique<atomic_upload_filesystem>(std::move(*opened));
         };
     options.sftp_config = [kept](const session_info& who) -> std::optional<sftp_settings> {
-        const auto sftp = sftp_options_of(kept->effective(facts_of(who)), who);
+        const auto sftp = sftp_options_of(*effective_for(kept, facts_of(who)), who);
         if (!sftp) return std::nullopt;
         return sftp_settings{sftp_config_from(*sftp), operations_level(*sftp)};
     };
@@ -357,7 +357,7 @@ setup_result<server_options> make_server_options(const sluiced_settings& setting
     options.sessions_max = config.max_sessions;
     options.permit_connect = [kept](const session_info& who, const std::string& host,
                                     std::uint16_t port) {
-        return may_open(kept->effective(facts_of(who)), host, port);
+        return may_open(*effective_for(kept, facts_of(who)), host, port);
     };
     options.startups = {config.max_startups.start, config.max_startups.rate,
                         config.max_startups.full};

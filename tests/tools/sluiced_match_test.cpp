@@ -135,6 +135,18 @@ TEST(SluicedMatch, TheFirstMatchingBlockCountsAndWinsOverTheGlobalPart) {
               (std::vector<user_pattern>{{"x", ""}}));
 }
 
+// A login copies the settings only where they are others, and keeps them as long as it lasts.
+TEST(SluicedMatch, WhereNoBlockHoldsTheSettingsAreShared) {
+    auto s = std::make_shared<const sluiced_settings>(
+        good("MaxAuthTries 3\nMatch User ada\n MaxAuthTries 4\n"));
+    const auto ada = effective_for(s, {"ada", "", 0});
+    const auto bob = effective_for(s, {"bob", "", 0});
+    EXPECT_EQ(ada->max_auth_tries, 4U);
+    EXPECT_EQ(bob.get(), &s->base);
+    s.reset();
+    EXPECT_EQ(bob->max_auth_tries, 3U);
+}
+
 // Nobody can log in by the global part, but it is not all.
 TEST(SluicedMatch, MayMakeGoodWhatTheGlobalPartForbids) {
     const std::string none = "PasswordAuthentication no\nPubkeyAuthentication no\n";
