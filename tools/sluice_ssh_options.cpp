@@ -66,15 +66,16 @@ fault add_forward(ssh_arguments& a, std::string_view keyword, const std::string&
     if (!split || split->empty()) return wrong;
     std::span<const std::string> parts(*split);
     const bool to_path = parts.size() > 1 && is_path(parts.back());
+    if (wanted == target::none && to_path) return wrong;
     const bool short_one = parts.size() == 1 || (parts.size() == 2 && !to_path);
     const bool lacks_target = wanted == target::none || (wanted == target::optional && short_one);
     const std::size_t others = lacks_target ? 0 : to_path ? 1 : 2;
     std::string listener = take_listener(parts, others);
     if (parts.size() != others) return wrong;
     std::string setting = ssh_config_setting(keyword, listener);
-    if (to_path)
+    if (others == 1)
         setting += " " + ssh_config_quoted(parts[0]);
-    else if (!lacks_target)
+    else if (others == 2)
         setting += " " + ssh_config_quoted(quoted_part(parts[0]) + ":" + parts[1]);
     a.client.settings.push_back(std::move(setting));
     return {};

@@ -84,6 +84,8 @@ TEST(SluiceSshOptions, WhatIsWrongIsSaid) {
         {"-W", "a:1", "-W", "a:1", "h"},
         {"-O", "check", "h"},
         {"-D", "1:2:3", "h"},
+        {"-D", "80:/t", "h"},
+        {"-D", "a:80:/t", "h"},
     };
     for (const auto& given : cases) {
         const auto a = ssh_arguments_of(given);
