@@ -115,6 +115,23 @@ void posix_filesystem::post(Work work) {
     asio::post(pool_, std::move(work));
 }
 
+// What a thread of the pool has of an operation.
+template <class Work, class Finish>
+struct posix_filesystem::task {
+    pending_tasks::token token;  // goes last
+    asio::executor_work_guard<asio::any_io_executor> guard;
+    Work work;
+    Finish finish;
+
+    void operator()() {
+        auto outcome = work(reach::all);
+        asio::post(guard.get_executor(),
+                   [outcome = std::move(outcome), finish = std::move(finish)]() mutable {
+                       finish(std::move(outcome));
+                   });
+    }
+};
+
 // Runs `work(reach)` and gives what it returns to `finish`, on the executor. The references that
 // `work` holds are good until then.
 template <class Work, class Finish>
@@ -124,14 +141,8 @@ void posix_filesystem::run(attempt first, Work work, Finish finish) {
         auto outcome = work(cached ? reach::cached : reach::same_mount);
         if (!out_of_reach(outcome, cached)) return finish(std::move(outcome));
     }
-    post([guard = asio::make_work_guard(executor_), work = std::move(work),
-          finish = std::move(finish)]() mutable {
-        auto outcome = work(reach::all);
-        asio::post(guard.get_executor(),
-                   [outcome = std::move(outcome), finish = std::move(finish)]() mutable {
-                       finish(std::move(outcome));
-                   });
-    });
+    post(task<Work, Finish>{pending_.add(), asio::make_work_guard(executor_), std::move(work),
+                            std::move(finish)});
 }
 
 // The same for work that opens, within what may be open.
@@ -283,7 +294,7 @@ void posix_filesystem::copy_data(sftp::op::copy_data o, sftp::completion<> done)
 
 // One step at a time goes to the pool, so that others get their turn between steps.
 void posix_filesystem::copy_step(std::unique_ptr<copy> job) {
-    post([this, job = std::move(job)]() mutable {
+    post([token = pending_.add(), this, job = std::move(job)]() mutable {
         sftp::op::copy_data& o = job->what;
         const auto step = [&]() -> result<std::uint64_t> {
             if (job->done.stop_requested()) return errc::cancelled;

@@ -2,6 +2,7 @@
 
 #include "sluice/io/descriptor_budget.hpp"
 #include "sluice/io/fair_pool.hpp"
+#include "sluice/io/pending_tasks.hpp"
 #include "sluice/io/posix_root.hpp"
 #include "sluice/sftp/filesystem.hpp"
 
@@ -63,7 +64,8 @@ struct posix_options {
 /// any.
 ///
 /// The pool is not stopped before every operation has completed, and the object outlives its
-/// operations; sftp_service sees to the latter.
+/// operations; sftp_service sees to the latter. Once it is destroyed, no thread of the pool touches
+/// the executor, whose context may go then.
 class posix_filesystem final : public sftp::filesystem {
 public:
     /// Errors: those of opening the root directory and the start directory; EMFILE beyond
@@ -100,6 +102,8 @@ public:
 private:
     struct open_file;
     struct copy;
+    template <class Work, class Finish>
+    struct task;
     enum class attempt;
 
     posix_filesystem(posix_root root, descriptor_share of_root, const posix_options& options,
@@ -132,6 +136,7 @@ private:
     std::shared_ptr<posix::id_name_cache> names_;  // null before names()
     std::vector<std::unique_ptr<open_file>> files_;
     std::vector<std::uint64_t> free_;
+    pending_tasks pending_;  // last: it waits before anything else goes
 };
 
 }  // namespace sluice

@@ -960,6 +960,80 @@ TEST_F(PosixFilesystem, DescriptorsAreClosedOnExecAndNoneIsLeft) {
     });
 }
 
+// An io_context's executor that a thread of the pool is slow to leave, once it has told the
+// context. Each copy shares `held`.
+struct slow_executor {
+    asio::io_context* context;
+    std::thread::id home;
+    std::shared_ptr<int> held;
+
+    bool operator==(const slow_executor& other) const noexcept { return context == other.context; }
+    asio::execution_context& query(asio::execution::context_t) const noexcept { return *context; }
+    static constexpr asio::execution::blocking_t query(asio::execution::blocking_t) noexcept {
+        return asio::execution::blocking.never;
+    }
+    slow_executor require(asio::execution::blocking_t::never_t) const { return *this; }
+    template <class Function>
+    void execute(Function f) const {
+        asio::post(*context, std::move(f));
+        if (std::this_thread::get_id() != home)
+            std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+};
+
+TEST(PosixFilesystemEnd, NoThreadOfThePoolHasTheExecutorAfterIt) {
+    test::temp_dir dir;
+    std::ofstream(dir.path() / "f") << "text";
+    std::ofstream(dir.path() / "g") << "";
+    asio::thread_pool pool(2);
+    using start = std::function<void(posix_filesystem&, sftp::file_handle, sftp::file_handle,
+                                     sftp::completion<>)>;
+    for (const start& begin :
+         {start([](auto&files, auto f, auto, auto done) { files.fsync({f}, std::move(done)); }),
+          start([](auto&files, auto f, auto g, auto done) {
+              files.copy_data({f, 0, 4, g, 0}, std::move(done));
+          })}) {
+        asio::io_context io;
+        const auto held = std::make_shared<int>();
+        auto files =
+            *posix_filesystem::open({.root = dir.path().string()},
+                                    slow_executor{&io, std::this_thread::get_id(), held}, pool);
+        struct waiting : sftp::completion_context {
+            std::optional<sftp::file_handle> file;
+            bool done = false;
+        } context;
+        const auto open = [&](std::string_view name) {
+            context.file.reset();
+            files->open(
+                {name, sftp::fxf_read | sftp::fxf_write, {}},
+                sftp::completion<sftp::file_handle>(
+                    context, 0,
+                    [](sftp::completion_context& c, std::uint64_t, result<sftp::file_handle> f) {
+                        static_cast<waiting&>(c).file.emplace(f.value());
+                    }));
+            while (!context.file) {
+                io.restart();
+                io.run_one();
+            }
+            return *context.file;
+        };
+        const auto f = open("f");
+        const auto g = open("g");
+        begin(*files, f, g,
+              sftp::completion<>(context, 0,
+                                 [](sftp::completion_context& c, std::uint64_t, result<> r) {
+                                     EXPECT_TRUE(r.has_value());
+                                     static_cast<waiting&>(c).done = true;
+                                 }));
+        while (!context.done) {
+            io.restart();
+            io.run_one();
+        }
+        files.reset();
+        EXPECT_EQ(held.use_count(), 1);
+    }
+}
+
 TEST(PosixFilesystemOpen, AMissingRootIsAnError) {
     asio::io_context io;
     asio::thread_pool pool(1);
