@@ -92,10 +92,12 @@ asio::awaitable<login_verdict> check(std::shared_ptr<authenticator> logins, logi
     const auto begun = now();
     const auth_question question = attempt.question;
     login_verdict verdict = co_await checked(std::move(logins), std::move(attempt));
-    const auto used = thread_cpu_time();
-    if (accepts(verdict.answer) && question.certificate && !question.certificate->verify())
-        verdict = {.reason = "certificate is not signed by its authority",
-                   .cpu = verdict.cpu + (thread_cpu_time() - used)};
+    if (accepts(verdict.answer) && question.certificate) {
+        const auto used = thread_cpu_time();
+        if (!question.certificate->verify())
+            verdict = {.reason = "certificate is not signed by its authority",
+                       .cpu = verdict.cpu + (thread_cpu_time() - used)};
+    }
     const bool refused = !admits(verdict.answer, question) &&
                          !std::holds_alternative<auth_password_expired>(verdict.answer);
     if (refused && question.what != auth_question::kind::none) {

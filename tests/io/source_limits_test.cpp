@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+
 namespace sluice {
 namespace {
 
@@ -249,6 +251,39 @@ TEST(CpuMeter, CountsWhatItsThreadDoesInsideOfSpans) {
     EXPECT_EQ(meter.spent(), before);
     meter.add(5ms);
     EXPECT_EQ(meter.spent(), before + 5ms);
+}
+
+// A thread that is put aside for a while, by others on its processor, has not used that time.
+TEST(CpuMeter, DoesNotCountTheTimeThatAThreadWaits) {
+    cpu_meter meter;
+    meter.start();
+    std::chrono::nanoseconds used{};
+    std::thread([&] {
+        {
+            const cpu_meter::span first(meter);
+            std::this_thread::sleep_for(20ms);
+        }
+        {
+            const cpu_meter::span second(meter);
+            std::this_thread::sleep_for(20ms);
+        }
+        used = thread_cpu_time();
+    }).join();
+    EXPECT_LE(meter.spent(), used);
+}
+
+TEST(CpuMeter, CountsShortSpans) {
+    cpu_meter meter;
+    meter.start();
+    std::chrono::nanoseconds used{};
+    for (int i = 0; i < 100; ++i) {
+        const cpu_meter::span one(meter);
+        const auto inside = thread_cpu_time();
+        while (thread_cpu_time() - inside < 10us) {
+        }
+        used += thread_cpu_time() - inside;
+    }
+    EXPECT_GE(meter.spent(), used);
 }
 
 }  // namespace
