@@ -11,7 +11,7 @@ bool fits(const auth_reply& reply, enum auth_question::kind what) {
                ask->prompts.size() <= limits::auth_prompts_max;
     if (std::holds_alternative<auth_accept>(reply))
         return what == kind::public_key || what == kind::public_key_query ||
-               what == kind::host_based;
+               what == kind::host_based || what == kind::host_based_query;
     if (std::holds_alternative<auth_password_expired>(reply))
         return what == kind::password || what == kind::password_change;
     if (std::holds_alternative<auth_policy>(reply)) return what == kind::user;
@@ -30,7 +30,7 @@ bool admits(const auth_reply& reply, const auth_question& question) {
     const auth_accept named = accept != nullptr ? *accept : auth_accept{};
     if (question.certificate && !named.certificate_judged) return false;
     // Before anything is signed a touch can still come.
-    if (question.what == auth_question::kind::public_key_query || !question.key) return true;
+    if (question.is_query() || !question.key) return true;
     const bool touched = question.assertion && question.assertion->user_present;
     return !question.key->is_security_key() || touched || named.touch_waived;
 }

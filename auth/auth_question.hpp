@@ -26,22 +26,25 @@ struct auth_question {
                                 // same key was asked about by public_key_query before.
         interactive,            // what is `user` to be asked? keyboard-interactive has begun.
         interactive_responses,  // `responses` to the latest prompts: is that enough, or what next?
-        host_based,  // may `client_user` of `client_host`, whose `key` has signed, be `user`?
+        host_based_query,  // would `client_user` of `client_host`, whose key `key` is said to be,
+                           // be let in as `user`? Nothing is proven yet.
+        host_based,  // may `client_user` of `client_host`, whose `key` has signed, be `user`? The
+                     // same was asked about by host_based_query before.
     };
 
     kind what = kind::none;
     std::string user;
     secret_bytes password;                  // as sent: may hold any byte, NUL too
     secret_bytes new_password;              // likewise
-    std::optional<crypto::public_key> key;  // of public keys and of host_based
+    std::optional<crypto::public_key> key;  // of public keys and of hosts
     /// The certificate that `key` was shown in. It is well-formed, nothing more: that its authority
     /// has signed it is checked when this question is answered with yes. Whether that authority is
     /// trusted and the certificate good for `user` is part of the question
     /// (`user_certificate_fault`), and to be named in auth_accept.
     std::optional<crypto::certificate> certificate;
     std::string algorithm;  // "rsa-sha2-512", "ssh-ed25519-cert-v01@openssh.com"
-    /// Of public_key_query: the client did not only ask, it has signed. That is looked at where
-    /// the key is accepted, and public_key comes next; refusing ends a real attempt.
+    /// Of queries: the client did not only ask, it has signed. That is looked at where the key is
+    /// accepted, and public_key or host_based comes next; refusing ends a real attempt.
     bool signature_follows = false;
     /// Of public_key and host_based, when the key is a security key: what it asserted. Whoever
     /// accepts the key judges it; key_options::judge and user_certificate_fault do. A touch is
@@ -51,9 +54,14 @@ struct auth_question {
     std::string submethods;               // of interactive: what the client would like, often empty
     std::vector<secret_bytes> responses;  // one for each prompt
 
-    // Of host_based, as the client says it.
+    // Of hosts, as the client says it.
     std::string client_host;  // without a dot at its end
     std::string client_user;
+
+    /// Whether it is about a key whose holder has proven nothing yet.
+    bool is_query() const {
+        return what == kind::public_key_query || what == kind::host_based_query;
+    }
 };
 
 enum class auth_answer { refuse, accept };

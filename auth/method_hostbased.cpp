@@ -51,6 +51,7 @@ bytes signed_data(std::string_view user, const hostbased_fields& f, bytes_view s
 
 class server_hostbased final : public server_method {
 public:
+    // As for users' keys: a request is two questions, and the signatures are verified between them.
     result<method_verdict> on_request(const userauth_request& request,
                                       const server_method_context& context,
                                       auth_question& question) override {
@@ -68,27 +69,37 @@ public:
         std::string_view host = f.client_host;
         if (host.ends_with('.')) host.remove_suffix(1);
         if (!is_login_host(host) || !is_login_name(f.client_user)) return method_verdict::failed;
-        auto shown = shown_key(f.algorithm, f.key_blob, context.host_based_algorithms, {});
-        if (!shown) return method_verdict::failed;
-        const bytes data = signed_data(request.user_name, f, context.session_id);
-        const auto assertion = shown->verify(f.algorithm, data, signature);
-        if (!assertion) return method_verdict::failed;
-        question.assertion = *assertion;
-        question.what = auth_question::kind::host_based;
+        shown_ = shown_key(f.algorithm, f.key_blob, context.host_based_algorithms, {});
+        if (!shown_) return method_verdict::failed;
+        data_ = signed_data(request.user_name, f, context.session_id);
+        signature_ = to_bytes(signature);
+        question.what = auth_question::kind::host_based_query;
+        question.signature_follows = true;
         question.algorithm = f.algorithm;
         question.client_host = host;
         question.client_user = f.client_user;
-        question.key = std::move(shown->key);
-        question.certificate = std::move(shown->cert);
+        question.key = shown_->key;
+        question.certificate = shown_->cert;
         return method_verdict::asking;
     }
 
     method_verdict on_answer(const auth_reply& reply, auth_question& question,
                              wire::payload_sink&) override {
-        const bool in = admits(reply, question) &&
-                        (!question.certificate || question.certificate->verify().has_value());
-        return in ? method_verdict::successful : method_verdict::failed;
+        if (!admits(reply, question)) return method_verdict::failed;
+        if (question.what == auth_question::kind::host_based) return method_verdict::successful;
+        if (shown_->cert && !shown_->cert->verify()) return method_verdict::failed;
+        const auto assertion = shown_->verify(question.algorithm, data_, signature_);
+        if (!assertion) return method_verdict::failed;
+        question.what = auth_question::kind::host_based;
+        question.signature_follows = false;
+        question.assertion = *assertion;
+        return method_verdict::asking;
     }
+
+private:
+    std::optional<crypto::presented_key> shown_;
+    bytes data_;
+    bytes signature_;
 };
 
 // --- client -------------------------------------------------------------------------------------

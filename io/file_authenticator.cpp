@@ -207,6 +207,7 @@ login_verdict file_decision::decide(const login_attempt& attempt) const {
     case auth_question::kind::public_key:
         verdict = attempt.question.certificate ? check_certificate(attempt) : check_key(attempt);
         break;
+    case auth_question::kind::host_based_query:
     case auth_question::kind::host_based: verdict = check_host(attempt); break;
     case auth_question::kind::password_change: return refusal("passwords are not changed here");
     case auth_question::kind::user:
@@ -444,7 +445,9 @@ asio::awaitable<login_verdict> file_authenticator::check(login_attempt attempt) 
         login_verdict verdict = co_await check_password(std::move(attempt));
         co_return verdict;
     }
-    if (attempt.question.what == auth_question::kind::host_based && lookups_) {
+    const bool by_host = attempt.question.what == auth_question::kind::host_based_query ||
+                         attempt.question.what == auth_question::kind::host_based;
+    if (by_host && lookups_) {
         login_verdict verdict = co_await check_host(std::move(attempt));
         co_return verdict;
     }

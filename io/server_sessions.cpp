@@ -40,6 +40,7 @@ std::string_view name_of(enum auth_question::kind kind) {
     case auth_question::kind::public_key: return "publickey";
     case auth_question::kind::interactive:
     case auth_question::kind::interactive_responses: return "keyboard-interactive";
+    case auth_question::kind::host_based_query:
     case auth_question::kind::host_based: return "hostbased";
     }
     return "";
@@ -194,7 +195,7 @@ void server_connection::on_verdict(login_verdict verdict) {
         return;
     }
     const auto what = attempt_.question.what;
-    const bool query = what == auth_question::kind::public_key_query;
+    const bool query = attempt_.question.is_query();
     bool accepted = admits(verdict.answer, attempt_.question);
     if (!accepted && accepts(verdict.answer))
         verdict.reason = "accepted without a word on the certificate or the touch";
@@ -228,8 +229,7 @@ void server_connection::log_refusal(const std::string& reason) const {
         {"user", question.user}, {"method", std::string(name_of(question.what))}};
     add_key(fields, question);
     if (!reason.empty()) fields.emplace_back("reason", reason);
-    const bool query =
-        question.what == auth_question::kind::public_key_query && !question.signature_follows;
+    const bool query = question.is_query() && !question.signature_follows;
     log(query ? log_severity::verbose : log_severity::info, "login_failed", std::move(fields));
 }
 

@@ -170,8 +170,7 @@ asio::awaitable<login_verdict> sluiced_authenticator::finish(
         auto account = co_await pam_.check_account(attempt);
         if (!accepts(account.answer)) co_return account;
     }
-    const bool by_pam =
-        config.use_pam && !signed_by_key && question.what != auth_question::kind::public_key_query;
+    const bool by_pam = config.use_pam && !signed_by_key && !question.is_query();
     if (by_pam && !config.root.empty()) {
         auto look = [user = question.user] { return home_of(user); };
         verdict.rights.home_directory = co_await on_pool(pools_.files, std::move(look));

@@ -159,6 +159,7 @@ struct conversation {
         case auth_question::kind::password: return as_text(q.password) == right_password;
         case auth_question::kind::public_key_query:
         case auth_question::kind::public_key: return false;
+        case auth_question::kind::host_based_query:
         case auth_question::kind::host_based: return q.client_host == "here.example";
         case auth_question::kind::password_change:
         case auth_question::kind::interactive:

@@ -113,8 +113,7 @@ struct conversation {
     }
     bool waiting_for_list() const {
         const auto* q = server.question();
-        return q != nullptr && q->what == auth_question::kind::public_key_query &&
-               q->signature_follows;
+        return q != nullptr && q->is_query() && q->signature_follows;
     }
 
     bytes next() {
@@ -165,6 +164,7 @@ struct conversation {
         case auth_question::kind::public_key: return "public key";
         case auth_question::kind::interactive: return "interactive";
         case auth_question::kind::interactive_responses: return "responses";
+        case auth_question::kind::host_based_query: return "host query";
         case auth_question::kind::host_based: return "host";
         }
         return "?";
@@ -404,9 +404,9 @@ TEST(AuthReply, FitsItsQuestion) {
     const auth_prompts many{.prompts = std::vector<auth_prompts::prompt>(limits::auth_prompts_max)};
     auth_prompts too_many = many;
     too_many.prompts.emplace_back();
-    for (const kind k :
-         {kind::none, kind::password, kind::password_change, kind::public_key_query,
-          kind::public_key, kind::interactive, kind::interactive_responses, kind::host_based}) {
+    for (const kind k : {kind::none, kind::password, kind::password_change, kind::public_key_query,
+                         kind::public_key, kind::interactive, kind::interactive_responses,
+                         kind::host_based_query, kind::host_based}) {
         const bool interacts = k == kind::interactive || k == kind::interactive_responses;
         EXPECT_TRUE(fits(accept, k) && fits(refuse, k));
         EXPECT_EQ(fits(many, k), interacts);
@@ -1097,7 +1097,7 @@ TEST(Certificates, AreVerifiedOnceTheyAreAccepted) {
     }
     conversation c({.method_chains = {{"hostbased"}}});
     ASSERT_TRUE(c.say(hostbased{.algorithm = algorithm, .blob = forged}));
-    ASSERT_EQ(c.kind(), "host");
+    ASSERT_EQ(c.kind(), "host query");
     ASSERT_TRUE(c.server.answer(judged));
     EXPECT_EQ(c.heard(), "failure hostbased");
 }
@@ -1206,7 +1206,7 @@ TEST(Certificates, WhatDoesNotFitLetsNobodyIn) {
 
 TEST(Rfc4252s9, AHostVouchesForItsUser) {
     conversation c({.method_chains = {{"hostbased"}}});
-    ASSERT_TRUE(c.say(hostbased{}));
+    ASSERT_TRUE(c.prove(hostbased{}));
     ASSERT_EQ(c.kind(), "host");
     const auto* q = c.server.question();
     EXPECT_EQ(q->user, "ada");
@@ -1215,7 +1215,7 @@ TEST(Rfc4252s9, AHostVouchesForItsUser) {
     EXPECT_EQ(q->key, ed25519_key().public_half());
     ASSERT_TRUE(c.server.answer(refuse));
     EXPECT_EQ(c.heard(), "failure hostbased");
-    ASSERT_TRUE(c.say(hostbased{}));
+    ASSERT_TRUE(c.prove(hostbased{}));
     ASSERT_TRUE(c.server.answer(accept));
     EXPECT_EQ(c.heard(), "success");
     EXPECT_TRUE(c.server.take_user()->keys().empty()) << "it is no key of the user's";
@@ -1227,12 +1227,43 @@ TEST(Rfc4252s9, ACertificateOfAHostIsNotAcceptedPlainly) {
         {.kind = crypto::certificate_kind::host, .principals = {"other.example"}});
     for (const bool named : {false, true}) {
         conversation c({.method_chains = {{"hostbased"}}});
-        ASSERT_TRUE(
-            c.say(hostbased{.algorithm = "ssh-ed25519-cert-v01@openssh.com", .blob = cert.blob()}));
+        const bytes payload =
+            hostbased{.algorithm = "ssh-ed25519-cert-v01@openssh.com", .blob = cert.blob()};
+        ASSERT_TRUE(c.say(payload));
+        ASSERT_EQ(c.kind(), "host query");
+        ASSERT_TRUE(c.server.answer(accept));
+        EXPECT_EQ(c.heard(), "failure hostbased");
+        ASSERT_TRUE(c.prove(payload));
         ASSERT_EQ(c.kind(), "host");
         ASSERT_TRUE(c.server.answer(named ? auth_reply(judged) : auth_reply(accept)));
         EXPECT_EQ(c.heard(), named ? "success" : "failure hostbased");
     }
+}
+
+// What a stranger makes up costs a search; only of a host that is trusted a signature is verified.
+TEST(Rfc4252s9, AHostIsLookedForBeforeItsSignatureIsVerified) {
+    bytes other_session = session_id;
+    other_session[0] ^= 1;
+    for (const bytes& session : {session_id, other_session}) {
+        conversation c({.method_chains = {{"hostbased"}}});
+        ASSERT_TRUE(c.say(hostbased{.session = session}));
+        ASSERT_EQ(c.kind(), "host query");
+        EXPECT_TRUE(c.server.question()->signature_follows);
+        EXPECT_FALSE(c.server.question()->assertion);
+        EXPECT_EQ(c.server.question()->client_user, "there");
+        ASSERT_TRUE(c.server.answer(refuse));
+        EXPECT_EQ(c.kind(), "no question");
+        EXPECT_EQ(c.heard(), "failure hostbased");
+        EXPECT_EQ(c.server.attempts_failed(), 1u);
+    }
+    conversation c({.method_chains = {{"hostbased"}}});
+    ASSERT_TRUE(c.say(hostbased{}));
+    ASSERT_TRUE(c.server.answer(accept));
+    EXPECT_EQ(c.heard(), "nothing");
+    ASSERT_EQ(c.kind(), "host");
+    EXPECT_FALSE(c.server.question()->signature_follows);
+    ASSERT_TRUE(c.server.answer(accept));
+    EXPECT_EQ(c.heard(), "success");
 }
 
 TEST(Rfc4252s9, WhatIsNotProvenIsNotAskedAbout) {
@@ -1258,7 +1289,7 @@ TEST(Rfc4252s9, WhatIsNotProvenIsNotAskedAbout) {
     };
     for (const auto& t : cases) {
         conversation c({.method_chains = {{"hostbased"}}});
-        ASSERT_TRUE(c.say(t));
+        ASSERT_TRUE(c.prove(t));
         EXPECT_EQ(c.kind(), "no question");
         EXPECT_EQ(c.heard(), "failure hostbased");
     }
