@@ -6,6 +6,7 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -33,6 +34,9 @@ public:
         node& operator=(const node&) = delete;
         ~node() { expects(!waits()); }
 
+        /// How much work of it runs, as whoever runs it counts.
+        std::size_t running = 0;
+
     private:
         friend class turn_tree;
         bool waits() const { return first_work_ != nullptr || first_ != nullptr; }
@@ -53,14 +57,16 @@ public:
 
     node& top() { return top_; }
     void push(node& leaf, std::unique_ptr<work> what);
-    std::unique_ptr<work> pop();  // null: nothing waits
+    /// What is next of the nodes just below the top that `may` have a turn; null: none waits.
+    std::unique_ptr<work> pop(const std::function<bool(const node&)>& may);
 
 private:
     node top_{nullptr};
 };
 
 /// A pool of threads for blocking calls on which users take turns, of one user his connections,
-/// of a connection its sessions. Who is alone may have all of the threads. Any thread.
+/// of a connection its sessions. A quarter of the threads, one at least of several, is kept for
+/// users whose work has none: calls that do not return hold up their own user only. Any thread.
 class fair_pool : public std::enable_shared_from_this<fair_pool> {
 public:
     /// `threads` of the pool are used; it outlives what is posted.
@@ -82,14 +88,25 @@ private:
         std::map<const void*, branch> connections;
     };
 
-    fair_pool(boost::asio::thread_pool& pool, std::size_t threads)
-        : pool_(pool), threads_(threads) {}
-    bool may_start();
-    bool push(turn_tree::node& leaf, std::unique_ptr<turn_tree::work>& what);
-    void run_waiting();
+    using user_place = std::map<std::string, user_branch>::iterator;
+    struct task : turn_tree::work {
+        explicit task(user_place u) : user(u) {}
+        const user_place user;
+    };
+
+    fair_pool(boost::asio::thread_pool& pool, std::size_t threads);
+    bool admits(const turn_tree::node& user) const;
+    void count(user_place user);
+    bool may_start(user_place user);
+    bool push(turn_tree::node& leaf, std::unique_ptr<task>& what);
+    void run(std::unique_ptr<task> what);
+    void run_waiting(user_place ended);
+    std::unique_ptr<task> take_next();
+    void forget_if_idle(user_place user);
 
     boost::asio::thread_pool& pool_;
     const std::size_t threads_;
+    const std::size_t kept_;  // of them, for users who have none
     std::mutex mutex_;
     turn_tree tree_;
     std::map<std::string, user_branch> users_;
@@ -99,7 +116,7 @@ private:
 /// Whose work it is.
 class fair_pool::session {
 public:
-    session(std::shared_ptr<fair_pool> pool, std::string user, const void* connection);
+    session(std::shared_ptr<fair_pool> pool, const std::string& user, const void* connection);
     session(const session&) = delete;
     session& operator=(const session&) = delete;
     ~session();
@@ -108,32 +125,33 @@ public:
     template <class What>
     void post(What what) {
         // One allocation either way: for Asio's queue, or for ours.
-        if (pool_->may_start()) return start(std::move(what));
-        std::unique_ptr<turn_tree::work> work = std::make_unique<work_of<What>>(std::move(what));
+        if (pool_->may_start(user_)) return start(std::move(what));
+        std::unique_ptr<task> work = std::make_unique<work_of<What>>(user_, std::move(what));
         if (pool_->push(*leaf_, work)) return;
-        start([work = std::move(work)] { work->run(); });  // a thread became free meanwhile
+        pool_->run(std::move(work));  // a thread became free meanwhile
     }
 
 private:
     template <class What>
-    struct work_of final : turn_tree::work {
-        explicit work_of(What w) : what(std::move(w)) {}
+    struct work_of final : task {
+        work_of(user_place u, What w) : task(u), what(std::move(w)) {}
         void run() override { what(); }
         What what;
     };
 
     template <class What>
     void start(What what) {
-        boost::asio::post(pool_->pool_, [pool = pool_, what = std::move(what)]() mutable {
-            {
-                auto now = std::move(what);  // gone before the next
-                now();
-            }
-            pool->run_waiting();
-        });
+        boost::asio::post(pool_->pool_,
+                          [pool = pool_, user = user_, what = std::move(what)]() mutable {
+                              {
+                                  auto now = std::move(what);  // gone before the next
+                                  now();
+                              }
+                              pool->run_waiting(user);
+                          });
     }
     const std::shared_ptr<fair_pool> pool_;
-    const std::string user_;
+    user_place user_;
     const void* const connection_;
     std::unique_ptr<turn_tree::node> leaf_;
 };

@@ -8,6 +8,7 @@
 #include <latch>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -24,9 +25,13 @@ struct named final : turn_tree::work {
     std::string& ran;
 };
 
+std::unique_ptr<turn_tree::work> pop(turn_tree& tree) {
+    return tree.pop([](const turn_tree::node&) { return true; });
+}
+
 std::string all_of(turn_tree& tree, std::string& ran) {
     ran.clear();
-    while (const auto next = tree.pop())
+    while (const auto next = pop(tree))
         next->run();
     return ran;
 }
@@ -47,7 +52,7 @@ TEST(TurnTree, UsersConnectionsAndSessionsTakeTurns) {
         for (const char name : names)
             tree.push(leaf, std::make_unique<named>(std::string(1, name), ran));
     };
-    EXPECT_EQ(tree.pop(), nullptr);
+    EXPECT_EQ(pop(tree), nullptr);
     push(a, "123");
     EXPECT_EQ(all_of(tree, ran), "123") << "one alone, in order";
 
@@ -66,25 +71,118 @@ TEST(TurnTree, UsersConnectionsAndSessionsTakeTurns) {
     EXPECT_EQ(all_of(tree, ran), "1AaB2CbD3c4d") << "nor two connections";
 
     push(a, "12");
-    tree.pop()->run();
+    pop(tree)->run();
     push(x, "x");
     push(a, "3");
     EXPECT_EQ(all_of(tree, ran), "2x3");
     push(a, "12");
-    EXPECT_NE(tree.pop(), nullptr);
-    EXPECT_NE(tree.pop(), nullptr);
+    EXPECT_NE(pop(tree), nullptr);
+    EXPECT_NE(pop(tree), nullptr);
 }
 
-// One user has the pool full, and 256 requests behind that; another's request is behind those that
-// run already, and one more at most.
+TEST(TurnTree, WhoMayNotHaveATurnKeepsHisPlace) {
+    turn_tree tree;
+    turn_tree::node users[3]{turn_tree::node(&tree.top()), turn_tree::node(&tree.top()),
+                             turn_tree::node(&tree.top())};
+    std::string ran;
+    const auto push = [&](int user, const std::string& names) {
+        for (const char name : names)
+            tree.push(users[user], std::make_unique<named>(std::string(1, name), ran));
+    };
+    const auto all_but = [&](std::set<int> users_out) {
+        ran.clear();
+        while (const auto next = tree.pop([&](const turn_tree::node& n) {
+            return !users_out.contains(static_cast<int>(&n - users));
+        }))
+            next->run();
+        return ran;
+    };
+    push(0, "123");
+    push(1, "abc");
+    push(2, "xyz");
+    EXPECT_EQ(all_but({0, 1, 2}), "");
+    EXPECT_EQ(all_but({0, 2}), "abc") << "from the middle";
+    EXPECT_EQ(all_but({0}), "xyz") << "the last";
+    push(1, "d");
+    EXPECT_EQ(all_but({1}), "123") << "the first";
+    EXPECT_EQ(all_but({}), "d");
+    push(2, "w");
+    push(0, "4");
+    EXPECT_EQ(all_but({}), "w4") << "nothing is left of the order before";
+}
+
+// Whose calls never return has not all of the threads: one is there for whoever has none, and his
+// next may wait for it.
+TEST(FairPool, CallsThatDoNotReturnHoldUpTheirUserOnly) {
+    constexpr std::size_t threads = 8;
+    asio::thread_pool pool(threads);
+    const auto fair = fair_pool::make(pool, threads);
+    const auto stuck = fair->open("mallory", &pool);
+    const auto also_stuck = fair->open("mallory", &fair);
+    std::latch enough(6);
+    std::atomic<int> begun = 0;
+    std::latch release(1);
+    std::atomic<int> ended = 0;
+    for (int i = 0; i < 20; ++i)
+        (i % 2 == 0 ? stuck : also_stuck)->post([&] {
+            if (++begun <= 6) enough.count_down();
+            release.wait();
+            ++ended;
+        });
+    enough.wait();
+    {
+        const auto ada = fair->open("ada", &fair);
+        const auto grace = fair->open("grace", &fair);
+        std::latch done(200);
+        for (int i = 0; i < 100; ++i) {
+            ada->post([&] { done.count_down(); });
+            grace->post([&] { done.count_down(); });
+        }
+        done.wait();
+    }
+    EXPECT_EQ(begun, 6);
+    release.count_down();
+    pool.join();
+    EXPECT_EQ(ended, 20);
+}
+
+// Two users have the pool full, one of them with one thread; as that is free, his own next gets it
+// and no more of the other's.
+TEST(FairPool, AThreadThatIsKeptGoesToWhoHasNone) {
+    asio::thread_pool pool(2);
+    const auto fair = fair_pool::make(pool, 2);
+    const auto stuck = fair->open("mallory", &pool);
+    const auto ada = fair->open("ada", &pool);
+    std::latch release(1);
+    std::atomic<int> begun = 0;
+    for (int i = 0; i < 3; ++i)
+        stuck->post([&] {
+            ++begun;
+            release.wait();
+        });
+    for (int i = 0; i < 3; ++i) {
+        std::promise<void> done;
+        ada->post([&] { done.set_value(); });
+        done.get_future().wait();
+        EXPECT_LE(begun, 1);
+    }
+    release.count_down();
+    pool.join();
+    EXPECT_EQ(begun, 3);
+}
+
+// The pool is full, and one user has 256 requests behind that; another's is behind those that run
+// already, and one more at most.
 TEST(FairPool, AUserWithManyRequestsDelaysOthersByNoMoreThanTheThreads) {
-    constexpr std::size_t threads = 2;
+    constexpr std::size_t threads = 4;
+    constexpr std::size_t of_one = 3;  // the last is kept
     asio::thread_pool pool(threads);
     const auto fair = fair_pool::make(pool, threads);
     std::vector<std::shared_ptr<fair_pool::session>> greedy;
     for (int connection = 0; connection < 4; ++connection)
         for (int session = 0; session < 2; ++session)
             greedy.push_back(fair->open("mallory", &greedy + connection));
+    const auto grace = fair->open("grace", &fair);
     const auto other = fair->open("ada", &fair);
 
     std::latch running(threads);
@@ -99,12 +197,17 @@ TEST(FairPool, AUserWithManyRequestsDelaysOthersByNoMoreThanTheThreads) {
     };
     for (std::size_t i = 0; i < 256; ++i)
         greedy[i % greedy.size()]->post([&, i] {
-            if (i < threads) running.count_down();
+            if (i < of_one) running.count_down();
             all_wait.wait();
             // Two of these at once would keep the other user out.
-            if (i >= threads) after_other.wait_for(std::chrono::minutes(1));
+            if (i >= of_one) after_other.wait_for(std::chrono::minutes(1));
             note('m');
         });
+    grace->post([&] {
+        running.count_down();
+        all_wait.wait();
+        note('g');
+    });
     running.wait();
     other->post([&] {
         note('a');
@@ -112,7 +215,7 @@ TEST(FairPool, AUserWithManyRequestsDelaysOthersByNoMoreThanTheThreads) {
     });
     all_wait.count_down();
     pool.join();
-    EXPECT_EQ(order.size(), 257u);
+    EXPECT_EQ(order.size(), 258u);
     EXPECT_LE(order.find('a'), threads) << order;
 }
 
