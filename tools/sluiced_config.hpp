@@ -130,6 +130,7 @@ struct sluiced_config {
     std::vector<std::string> ca_signature_algorithms;
     std::vector<std::string> ciphers;
     std::vector<std::string> macs;
+    bool offer_to_old_clients = true;  // what they need, where the list of that kind is the default
     compression_setting compression = compression_setting::no;
     rekey_limit rekey;
 

@@ -187,6 +187,7 @@ constexpr std::array keyword_rows{
     first_of<number<0, limits::channels_max>, &config::max_sessions>("MaxSessions"),
     first_of<startups, &config::max_startups>("MaxStartups"),
     first_of<file, &config::moduli_file>("ModuliFile"),
+    first_of<yes_or_no, &config::offer_to_old_clients>("OfferToOldClients"),
     first_of<service_name, &config::pam_service>("PAMServiceName"),
     first_of<yes_or_no, &config::password_authentication>("PasswordAuthentication", in_match),
     first_of<source_startups, &config::per_source_max_startups>("PerSourceMaxStartups"),

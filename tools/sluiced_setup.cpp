@@ -136,6 +136,18 @@ setup_result<std::shared_ptr<const std::vector<crypto::dh_group>>> load_moduli(
     return std::make_shared<const std::vector<crypto::dh_group>>(std::move(*groups));
 }
 
+// Whoever names algorithms of a kind gets those and no others.
+old_program_offer offer_to_old_clients(const sluiced_settings& settings) {
+    const sluiced_config& config = settings.base;
+    if (!config.offer_to_old_clients) return {};
+    old_program_offer offer = old_program_offer::best();
+    if (config.kex_algorithms != settings.algorithms.kex.defaults) offer.kex_algorithms.clear();
+    if (config.host_key_algorithms != settings.algorithms.host_key.defaults)
+        offer.host_key_algorithms.clear();
+    if (config.macs != settings.algorithms.mac.defaults) offer.macs.clear();
+    return offer;
+}
+
 setup_result<server_config> make_protocol(const sluiced_settings& settings) {
     const sluiced_config& config = settings.base;
     server_config protocol;
@@ -146,6 +158,7 @@ setup_result<server_config> make_protocol(const sluiced_settings& settings) {
     transport.public_key_algorithms = config.pubkey_accepted_algorithms;
     transport.ciphers = config.ciphers;
     transport.macs = config.macs;
+    transport.to_old_programs = offer_to_old_clients(settings);
     transport.compressions = {"none"};
     if (config.compression == compression_setting::delayed)
         transport.compressions = {"zlib@openssh.com", "none"};

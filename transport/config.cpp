@@ -21,6 +21,12 @@ transport_config::transport_config(role own)
     }
 }
 
+old_program_offer old_program_offer::best() {
+    return {.kex_algorithms = {"ecdh-sha2-nistp256"},
+            .host_key_algorithms = {"ecdsa-sha2-nistp256"},
+            .macs = {"hmac-sha2-256"}};
+}
+
 std::vector<std::string> weak_algorithms(const transport_config& config) {
     std::vector<std::string> names;
     const auto add = [&names](const std::vector<std::string>& from, auto&& find) {
@@ -33,6 +39,8 @@ std::vector<std::string> weak_algorithms(const transport_config& config) {
     add(config.public_key_algorithms, crypto::find_signature_algorithm);
     add(config.ciphers, find_cipher);
     add(config.macs, find_mac);
+    add(config.to_old_programs.macs, find_mac);
+    add(config.to_old_programs.host_key_algorithms, crypto::find_signature_algorithm);
     return names;
 }
 

@@ -22,6 +22,22 @@ struct rekey_limits {
     duration interval = std::chrono::hours(1);
 };
 
+/// What a server offers, behind all else, to programs that know nothing that is offered to all. Who
+/// they are transport/peer_habits.cpp says, by how they identify themselves; both identifications
+/// are part of what is signed, so that nobody between can make one program of another.
+struct old_program_offer {
+    std::vector<std::string> kex_algorithms{};       // to peer_habit::nist_curves_only
+    std::vector<std::string> host_key_algorithms{};  // likewise
+    std::vector<std::string> macs{};                 // to peer_habit::plaintext_macs_only
+
+    bool none() const {
+        return kex_algorithms.empty() && host_key_algorithms.empty() && macs.empty();
+    }
+
+    /// The best that each kind knows.
+    static old_program_offer best();
+};
+
 /// What one end of a transport offers, in order of preference, and when it re-keys.
 struct transport_config {
     std::vector<std::string> kex_algorithms;
@@ -31,6 +47,9 @@ struct transport_config {
     std::vector<std::string> compressions;
     rekey_limits rekey;
     std::string identification{own_identification};
+
+    /// Server: where it names anything, our KEXINIT waits for the client's identification.
+    old_program_offer to_old_programs{};
 
     /// Server: the keys it has. host_key_algorithms that none of them serves are not offered.
     std::vector<std::shared_ptr<const host_key>> host_keys;

@@ -6,28 +6,46 @@
 #include <algorithm>
 
 namespace sluice {
+namespace {
 
-key_exchange_run::key_exchange_run(const transport_config& config, role own, bool first)
+void add_new(std::vector<std::string>& names, const std::vector<std::string>& more) {
+    for (const auto& name : more)
+        if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+}
+
+}  // namespace
+
+key_exchange_run::key_exchange_run(const transport_config& config, role own, bool first,
+                                   peer_habits habits)
     : config_(config) {
     context_.own = own;
     context_.random = config.random;
     if (config.exchange_groups) context_.exchange_groups = *config.exchange_groups;
     (own == role::client ? context_.client_kexinit : context_.server_kexinit) =
-        make_kexinit(config, first);
+        make_kexinit(config, first, habits);
 }
 
 const bytes& key_exchange_run::own_kexinit() const {
     return context_.own == role::client ? context_.client_kexinit : context_.server_kexinit;
 }
 
-bytes key_exchange_run::make_kexinit(const transport_config& config, bool first) const {
-    // The marks are only for the first exchange, and last so that they are never a guess.
+bytes key_exchange_run::make_kexinit(const transport_config& config, bool first,
+                                     peer_habits habits) const {
     std::vector<std::string> kex = config.kex_algorithms;
+    std::vector<std::string> host_key_algorithms = config.host_key_algorithms;
+    std::vector<std::string> macs = config.macs;
+    if (context_.own == role::server && habits.has(peer_habit::nist_curves_only)) {
+        add_new(kex, config.to_old_programs.kex_algorithms);
+        add_new(host_key_algorithms, config.to_old_programs.host_key_algorithms);
+    }
+    if (context_.own == role::server && habits.has(peer_habit::plaintext_macs_only))
+        add_new(macs, config.to_old_programs.macs);
+    // The marks are only for the first exchange, and last so that they are never a guess.
     if (first && context_.own == role::client) kex.emplace_back(ext_info_c);
     if (first) kex.emplace_back(context_.own == role::client ? kex_strict_c : kex_strict_s);
 
     std::vector<std::string> host_keys;
-    for (const auto& algorithm : config.host_key_algorithms) {
+    for (const auto& algorithm : host_key_algorithms) {
         const auto signs = [&](const auto& key) { return key->signs(algorithm); };
         if (context_.own == role::client || std::ranges::any_of(config.host_keys, signs))
             host_keys.push_back(algorithm);
@@ -36,14 +54,14 @@ bytes key_exchange_run::make_kexinit(const transport_config& config, bool first)
     const std::string kex_list = wire::join(kex);
     const std::string host_key_list = wire::join(host_keys);
     const std::string ciphers = wire::join(config.ciphers);
-    const std::string macs = wire::join(config.macs);
+    const std::string mac_list = wire::join(macs);
     const std::string compressions = wire::join(config.compressions);
     kexinit m;
     config.random->fill(m.cookie);
     m.kex_algorithms = {kex_list};
     m.server_host_key_algorithms = {host_key_list};
     m.encryption_algorithms_client_to_server = m.encryption_algorithms_server_to_client = {ciphers};
-    m.mac_algorithms_client_to_server = m.mac_algorithms_server_to_client = {macs};
+    m.mac_algorithms_client_to_server = m.mac_algorithms_server_to_client = {mac_list};
     m.compression_algorithms_client_to_server =
         m.compression_algorithms_server_to_client = {compressions};
     return wire::encoded(m);

@@ -3,6 +3,7 @@
 #include "sluice/transport/config.hpp"
 #include "sluice/transport/kex.hpp"
 #include "sluice/transport/negotiation.hpp"
+#include "sluice/transport/peer_habits.hpp"
 #include "sluice/wire/bytes.hpp"
 #include "sluice/wire/error.hpp"
 
@@ -16,8 +17,9 @@ namespace sluice {
 /// K and H (RFC 4253 §7, §8). NEWKEYS and what follows is the transport's.
 class key_exchange_run {
 public:
-    /// `config` outlives the run. `first`: the first exchange of a connection.
-    key_exchange_run(const transport_config& config, role own, bool first);
+    /// `config` outlives the run. `first`: the first exchange of a connection. `habits` are the
+    /// peer's as far as it has identified itself.
+    key_exchange_run(const transport_config& config, role own, bool first, peer_habits habits = {});
 
     // The method refers to the context.
     key_exchange_run(const key_exchange_run&) = delete;
@@ -53,7 +55,7 @@ public:
     bool peer_is_strict() const { return peer_is_strict_; }
 
 private:
-    bytes make_kexinit(const transport_config& config, bool first) const;
+    bytes make_kexinit(const transport_config& config, bool first, peer_habits habits) const;
     result<> check_host_key() const;
 
     const transport_config& config_;

@@ -18,6 +18,13 @@ constexpr std::array known_habits{
 
     // Its own request; others are known to disconnect on it (OpenSSH PROTOCOL 2.1).
     known_habit{{"OpenSSH", {}, {}}, peer_habit::takes_eow},
+
+    // As released up to then. The library of curl, PHP and others.
+    known_habit{{"libssh2_", {}, {{1, 10}}}, peer_habit::plaintext_macs_only},
+
+    // As last released by its first maintainer; those after him write JSCH_.
+    known_habit{{"JSCH-", {}, {{0, 1}}}, peer_habit::plaintext_macs_only},
+    known_habit{{"JSCH-", {}, {{0, 1}}}, peer_habit::nist_curves_only},
 };
 
 }  // namespace

@@ -14,6 +14,13 @@ enum class peer_habit : std::uint32_t {
 
     /// Understands eow@openssh.com.
     takes_eow = 1u << 1,
+
+    /// Knows no MAC but those of the plaintext, and no cipher that has its own: neither the names
+    /// that end in "-etm@openssh.com" nor AES-GCM and ChaCha20-Poly1305.
+    plaintext_macs_only = 1u << 2,
+
+    /// Of the curves it knows those of NIST alone, for key exchange and host keys.
+    nist_curves_only = 1u << 3,
 };
 
 /// The habits of the program that such an identification line names (RFC 4253 §4.2).

@@ -33,7 +33,8 @@ transport::transport(const transport_config& config, role own, time_point now)
     sealer_.set_padding_multiple(config_.padding_multiple);
     back_.append(as_bytes(config_.identification));
     back_.append(as_bytes("\r\n"));
-    begin_key_exchange(now);
+    const bool asks_who = own_ == role::server && !config_.to_old_programs.none();
+    if (!asks_who) begin_key_exchange(now);
 }
 
 // --- bytes in -----------------------------------------------------------------------------------
@@ -63,6 +64,7 @@ result<std::optional<transport_event>> transport::poll_open(time_point now) {
         if (!*line) return std::nullopt;
         peer_identification_ = std::move(**line);
         habits_ = peer_habits(peer_identification_);
+        if (!exchange_) begin_key_exchange(now);
     }
     // A peer that sends requests and does not read the replies is not read from.
     while (takes_input() && !awaiting_trust()) {
@@ -250,7 +252,7 @@ void transport::accept_host_key(time_point now) {
 // --- key exchange -------------------------------------------------------------------------------
 
 void transport::begin_key_exchange(time_point now) {
-    exchange_ = std::make_unique<key_exchange_run>(config_, own_, !first_exchange_done_);
+    exchange_ = std::make_unique<key_exchange_run>(config_, own_, !first_exchange_done_, habits_);
     newkeys_sent_ = false;
     exchange_deadline_ = now + limits::key_exchange_time_max;
     send_now(exchange_->own_kexinit());
@@ -352,7 +354,7 @@ void transport::send(bytes_view head, bytes_view bulk) {
     expects(!head.empty());
     if (head.front() >= upper_layers_first && head.front() <= upper_layers_last)
         data_since_keys_ += std::max(head.size() + bulk.size(), limits::key_exchange_message_min);
-    if (exchange_ && !newkeys_sent_) {
+    if (holds_payloads()) {
         bytes payload = to_bytes(head);
         payload.insert(payload.end(), bulk.begin(), bulk.end());
         held_bytes_ += payload.size() + limits::held_payload_overhead;
@@ -366,8 +368,13 @@ void transport::send(bytes_view head, bytes_view bulk) {
     rekey_if_due(now_);
 }
 
+// Before there are keys, and while they change.
+bool transport::holds_payloads() const {
+    return exchange_ ? !newkeys_sent_ : !first_exchange_done_;
+}
+
 std::size_t transport::room() const {
-    if (finished_ || (exchange_ && !newkeys_sent_)) return 0;
+    if (finished_ || holds_payloads()) return 0;
     return limits::output_high_water - std::min(limits::output_high_water, output_size());
 }
 

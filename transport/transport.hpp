@@ -150,7 +150,7 @@ public:
     const peer_extensions& extensions() const { return extensions_; }
     const negotiated& algorithms() const { return algorithms_; }
     bool keys_in_use() const { return !session_id_.empty(); }
-    bool exchanging_keys() const { return exchange_ != nullptr; }
+    bool exchanging_keys() const { return exchange_ != nullptr || !first_exchange_done_; }
     bool finished() const { return finished_; }
     std::size_t memory_in_use() const {
         return input_.capacity() + front_.capacity() + back_.capacity();
@@ -175,6 +175,7 @@ private:
     }
 
     void begin_key_exchange(time_point now);
+    bool holds_payloads() const;
     void rekey_if_due(time_point now);
     void send_newkeys();
     void send_now(bytes_view head, bytes_view bulk = {});

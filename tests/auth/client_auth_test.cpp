@@ -138,7 +138,7 @@ struct conversation {
             if (const bytes payload = up.take(); !payload.empty()) {
                 if (const auto taken = server.on_message(payload); !taken)
                     server_error = taken.error();
-                if (const auto* q = server.question()) {
+                while (const auto* q = server.question()) {
                     const auto answer = knows(*q) ? auth_answer::accept : auth_answer::refuse;
                     if (const auto taken = server.answer(answer); !taken)
                         server_error = taken.error();

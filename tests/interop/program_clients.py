@@ -157,7 +157,6 @@ class SshfsAtomic(Sshfs):
 class Curl(Client):
     """By libssh2, which has no MAC of the encrypt-then-MAC kind and no AEAD yet."""
     title = "curl sftp://"
-    config = {"MACs": "+hmac-sha2-256"}
 
     def version(self):
         return version_of(["curl", "--version"], r"curl ([\d.]+)")
@@ -341,8 +340,6 @@ class Phpseclib(Script):
 class Jsch(Script):
     """Its newest ECDH and signatures are those of 2018."""
     title = "JSch"
-    config = {"KexAlgorithms": "+ecdh-sha2-nistp256", "MACs": "+hmac-sha2-256",
-              "HostKeyAlgorithms": "+ecdsa-sha2-nistp256"}
     jar = "/usr/share/java/jsch.jar"
 
     def version(self):

@@ -33,11 +33,10 @@ CASE_SECONDS = 300
 HEADING = "Programs"
 INTRODUCTION = """\
 Programs of other people at `sluiced --root FOLDER --exec`, and what they do: each cell is run. "–":
-the program does not do that. curl and JSch need `MACs +hmac-sha2-256`, which is off by default, JSch
-`KexAlgorithms +ecdh-sha2-nistp256` and `HostKeyAlgorithms +ecdsa-sha2-nistp256` too. rclone compares
-sums that it has commands make, whose paths are not those of SFTP below a root: it needs
-`--sftp-path-override`, as with a NAS, or `--sftp-disable-hashcheck`. Written and checked by
-`tests/interop/programs.py`.
+the program does not do that. curl (by libssh2) and JSch know no algorithm that is offered to all, and
+get those that they know (`OfferToOldClients`). rclone compares sums that it has commands make, whose
+paths are not those of SFTP below a root: it needs `--sftp-path-override`, as with a NAS, or
+`--sftp-disable-hashcheck`. Written and checked by `tests/interop/programs.py`.
 """
 
 

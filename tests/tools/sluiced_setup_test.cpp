@@ -76,6 +76,27 @@ TEST_F(SluicedSetup, HostCertificatesBelongToHostKeys) {
     EXPECT_NE(wrong("HostCertificate " + folder_.write("x", "nonsense")), "no error");
 }
 
+TEST_F(SluicedSetup, OldClientsAreOfferedWhatNoListNames) {
+    const auto offer = [&](const std::string& lines) {
+        const auto made = make(lines);
+        EXPECT_TRUE(made) << lines;
+        return made ? made->protocol.transport.to_old_programs : old_program_offer();
+    };
+    const auto best = old_program_offer::best();
+    for (const char* lines : {"", "OfferToOldClients yes", "Ciphers aes256-ctr"}) {
+        SCOPED_TRACE(lines);
+        EXPECT_EQ(offer(lines).macs, best.macs);
+        EXPECT_EQ(offer(lines).kex_algorithms, best.kex_algorithms);
+        EXPECT_EQ(offer(lines).host_key_algorithms, best.host_key_algorithms);
+    }
+    EXPECT_TRUE(offer("OfferToOldClients no").none());
+    EXPECT_TRUE(offer("MACs hmac-sha2-512-etm@openssh.com").macs.empty());
+    EXPECT_TRUE(offer("MACs -hmac-sha2-512-etm@openssh.com").macs.empty());
+    EXPECT_TRUE(offer("KexAlgorithms curve25519-sha256").kex_algorithms.empty());
+    EXPECT_TRUE(offer("HostKeyAlgorithms ssh-ed25519").host_key_algorithms.empty());
+    EXPECT_FALSE(make("OfferToOldClients maybe"));
+}
+
 TEST_F(SluicedSetup, SettingsReachTheServer) {
     const auto made = make(
         "HostbasedAcceptedAlgorithms ssh-ed25519\nAcceptEnv X*\nMaxSessions 2\nMaxAuthTries 3\n"

@@ -299,6 +299,8 @@ TEST(PeerHabits, AreOfAProgramAndItsVersions) {
         std::string_view identification;
         bool in_exchange;
         bool takes_eow = false;
+        bool plaintext_macs = false;
+        bool nist_curves = false;
     } cases[] = {
         {"SSH-2.0-AsyncSSH_2.10.1", true},
         {"SSH-2.0-AsyncSSH_2.10", true},
@@ -323,6 +325,13 @@ TEST(PeerHabits, AreOfAProgramAndItsVersions) {
         {"SSH-2.0-OpenSSH", false, true},
         {"SSH-2.0-openssh_9.2", false},
         {"SSH-2.0-sluice_0.1.0", false},
+        {"SSH-2.0-libssh2_1.10.0", false, false, true},
+        {"SSH-2.0-libssh2_1.4.3", false, false, true},
+        {"SSH-2.0-libssh2_1.11.0", false},
+        {"SSH-2.0-libssh_0.10.6", false},
+        {"SSH-2.0-JSCH-0.1.54", false, false, true, true},
+        {"SSH-2.0-JSCH-0.2.0", false},
+        {"SSH-2.0-JSCH_0.2.9", false},
         {"", false},
     };
     for (const auto& c : cases) {
@@ -330,7 +339,9 @@ TEST(PeerHabits, AreOfAProgramAndItsVersions) {
         const peer_habits habits(c.identification);
         EXPECT_EQ(habits.has(peer_habit::channel_messages_in_exchange), c.in_exchange);
         EXPECT_EQ(habits.has(peer_habit::takes_eow), c.takes_eow);
-        EXPECT_EQ(habits.none(), !c.in_exchange && !c.takes_eow);
+        EXPECT_EQ(habits.has(peer_habit::plaintext_macs_only), c.plaintext_macs);
+        EXPECT_EQ(habits.has(peer_habit::nist_curves_only), c.nist_curves);
+        EXPECT_EQ(habits.none(), !c.in_exchange && !c.takes_eow && !c.plaintext_macs);
     }
 }
 
