@@ -22,6 +22,9 @@ constexpr std::array known_habits{
     // As released up to then. The library of curl, PHP and others.
     known_habit{{"libssh2_", {}, {{1, 10}}}, peer_habit::plaintext_macs_only},
 
+    // SSH.NET and Posh-SSH: with others from 2024.0 on, some releases of which still say 0.0.1.
+    known_habit{{"Renci.SshNet.SshClient.", {}, {{0, 0}}}, peer_habit::plaintext_macs_only},
+
     // As last released by its first maintainer; those after him write JSCH_.
     known_habit{{"JSCH-", {}, {{0, 1}}}, peer_habit::plaintext_macs_only},
     known_habit{{"JSCH-", {}, {{0, 1}}}, peer_habit::nist_curves_only},

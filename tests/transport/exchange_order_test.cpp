@@ -329,6 +329,8 @@ TEST(PeerHabits, AreOfAProgramAndItsVersions) {
         {"SSH-2.0-libssh2_1.4.3", false, false, true},
         {"SSH-2.0-libssh2_1.11.0", false},
         {"SSH-2.0-libssh_0.10.6", false},
+        {"SSH-2.0-Renci.SshNet.SshClient.0.0.1", false, false, true},
+        {"SSH-2.0-Renci.SshNet.SshClient.2024.1.0", false},
         {"SSH-2.0-JSCH-0.1.54", false, false, true, true},
         {"SSH-2.0-JSCH-0.2.0", false},
         {"SSH-2.0-JSCH_0.2.9", false},
