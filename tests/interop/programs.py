@@ -25,9 +25,10 @@ sys.dont_write_bytecode = True
 import case_runner  # noqa: E402
 import matrix  # noqa: E402
 import peers  # noqa: E402
+import program_clients  # noqa: E402
 import program_ways  # noqa: E402
 from peers import check, same  # noqa: E402
-from program_clients import CLIENTS  # noqa: E402
+from program_mc import Mc, McShell  # noqa: E402
 
 CASE_SECONDS = 300
 HEADING = "Programs"
@@ -38,6 +39,9 @@ get those that they know (`OfferToOldClients`). rclone compares sums that it has
 paths are not those of SFTP below a root: it needs `--sftp-path-override`, as with a NAS, or
 `--sftp-disable-hashcheck`. Written and checked by `tests/interop/programs.py`.
 """
+
+
+CLIENTS = (*program_clients.CLIENTS, Mc, McShell)
 
 
 class Cases:
