@@ -360,5 +360,36 @@ class Jsch(Script):
         return ["java", "-cp", f"{self.jar}:{self.folder}", "JschClient"]
 
 
+class Gio(Client):
+    """GNOME's files, which have ssh start SFTP; each operation in a session bus of its own."""
+    title = "gvfs"  # short, as a socket below its folder has a name of at most 107 bytes
+
+    def version(self):
+        return version_of(["dpkg-query", "-W", "-f", "${Version}", "gvfs-backends"])
+
+    def at(self, name): return f"sftp://{self.server.user}@{HOST}:{self.server.port}/{name}"
+
+    def gio(self, *words):
+        programs = self.folder / "bin"
+        programs.mkdir(exist_ok=True)
+        options = " ".join(peers.openssh_options(self.server)).replace(" -o BatchMode=yes", "")
+        (programs / "ssh").write_text(f'#!/bin/sh\nexec /usr/bin/ssh {options} "$@"\n')
+        (programs / "ssh").chmod(0o755)
+        environment = {**self.environment, "HOME": str(self.folder), "LC_ALL": "C.UTF-8",
+                       "XDG_RUNTIME_DIR": str(self.folder),
+                       "PATH": f"{programs}:{os.environ['PATH']}"}
+        return self.run("dbus-run-session", "--", "sh", "-c", 'gio mount "$0" && gio "$@"',
+                        self.at(""), *words, env=environment)
+
+    def put(self, local, name): self.gio("copy", local, self.at(name))
+    def get(self, name, local): self.gio("copy", self.at(name), local)
+    def list(self, name): return self.gio("list", self.at(name))
+    def rename(self, name, other): self.gio("rename", self.at(name), other)
+    def remove(self, name): self.gio("remove", self.at(name))
+    def make_folder(self, name): self.gio("mkdir", self.at(name))
+    def remove_folder(self, name): self.gio("remove", self.at(name))
+    def mode(self, name): self.gio("set", "-t", "uint32", self.at(name), "unix::mode", str(0o640))
+
+
 CLIENTS = (Sftp, Scp, Rclone, Sshfs, SshfsAtomic, Curl, CurlScp, Lftp, Psftp, Paramiko, Asyncssh,
-           Node, NodeSftpClient, Phpseclib, Jsch)
+           Node, NodeSftpClient, Phpseclib, Jsch, Gio)
