@@ -2,11 +2,11 @@
 
 #include "sluice/auth/revoked_keys.hpp"
 #include "sluice/io/clock.hpp"
+#include "sluice/io/system_accounts.hpp"
 #include "sluice/io/text_file.hpp"
 #include "sluice/wire/expects.hpp"
 #include "sluice/wire/limits.hpp"
 
-#include <pwd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,20 +17,10 @@ namespace asio = boost::asio;
 namespace sluice {
 namespace {
 
-// What the system knows of the user that this process runs as.
-template <class Field>
-std::string of_this_user(Field field) {
-    std::array<char, 16 * 1024> memory;
-    passwd entry{};
-    passwd* found = nullptr;
-    if (::getpwuid_r(::getuid(), &entry, memory.data(), memory.size(), &found) != 0 ||
-        found == nullptr)
-        return {};
-    return field(*found);
-}
-
+// Empty where the system does not know it.
 std::string this_user() {
-    return of_this_user([](const passwd& p) { return std::string(p.pw_name); });
+    const auto own = account_numbered(::getuid());
+    return own && *own ? (*own)->name : std::string();
 }
 
 std::string this_host() {
@@ -42,7 +32,8 @@ std::string this_host() {
 }  // namespace
 
 std::string ssh_folder() {
-    const std::string home = of_this_user([](const passwd& p) { return std::string(p.pw_dir); });
+    const auto own = account_numbered(::getuid());
+    const std::string home = own && *own ? (*own)->home : std::string();
     return home.empty() ? home : home + "/.ssh";
 }
 
