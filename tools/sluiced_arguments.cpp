@@ -3,13 +3,18 @@
 #include "sluice/io/text_file.hpp"
 #include "sluice/tools/sluiced_include.hpp"
 #include "sluice/tools/sluiced_setup.hpp"
+#include "sluice/tools/sluiced_values.hpp"
 #include "sluice/wire/limits.hpp"
 
 #include <CLI/CLI.hpp>
 
 #include <unistd.h>
 
+#include <filesystem>
+#include <string>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 namespace sluice {
 namespace {
@@ -22,6 +27,16 @@ std::vector<std::string> host_keys_of_system() {
         if (::access(file.c_str(), R_OK) == 0) files.push_back(std::move(file));
     }
     return files;
+}
+
+// A pattern that is meant from where we are. In the name of that folder nothing is a token.
+std::string from_here(const std::string& pattern) {
+    if (pattern.empty() || pattern.starts_with('/')) return pattern;
+    std::string path;
+    std::error_code ignored;
+    for (const char c : std::filesystem::current_path(ignored).string())
+        path += c == '%' ? std::string("%%") : std::string(1, c);
+    return path + "/" + pattern;
 }
 
 }  // namespace
@@ -130,7 +145,16 @@ boost::system::result<sluiced_settings, std::string> read_settings(const sluiced
     if (config.host_keys.empty() && !a.config.empty()) config.host_keys = host_keys_of_system();
     if (!a.root.empty()) config.root = a.root;
     if (!a.users.empty()) config.users_file = a.users;
-    if (!a.authorized_keys.empty()) config.authorized_keys_files = a.authorized_keys;
+    if (!a.authorized_keys.empty()) {
+        // Not from a home directory, as the keyword's are.
+        config.authorized_keys_files.clear();
+        std::vector<std::string> absolute;
+        for (const auto& file : a.authorized_keys)
+            absolute.push_back(from_here(file));
+        if (const auto wrong = settings::user_files::read(absolute, config.authorized_keys_files);
+            !wrong.empty())
+            return "--authorized-keys: " + wrong;
+    }
     if (a.read_only) config.sftp.read_only = true;
     if (a.atomic_uploads) config.atomic_uploads = true;
     return std::move(*settings);

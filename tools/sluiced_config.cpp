@@ -36,7 +36,7 @@ connect_answer may_open(const sluiced_config& config, std::string_view host, std
 }
 
 bool asks_a_program(const sluiced_config& config) {
-    return !config.authorized_keys_command.empty();
+    return !config.authorized_keys_command.empty() || !config.authorized_principals_command.empty();
 }
 
 bool user_allowed(const sluiced_config& config, std::string_view user, std::string_view host) {

@@ -142,10 +142,12 @@ struct sluiced_config {
     bool seccomp = true;
 
     // Who may log in, and how
-    std::vector<std::string> authorized_keys_files;    // empty: none; there are no home directories
-    std::vector<std::string> authorized_keys_command;  // program and arguments; empty: none
-    std::string authorized_keys_command_user;          // who it runs as; empty: not said
-    std::string trusted_user_ca_keys;                  // this and those below: files; empty: none
+    std::vector<std::string> authorized_keys_files;          // empty: none
+    std::vector<std::string> authorized_keys_command;        // program and arguments; empty: none
+    std::string authorized_keys_command_user;                // who it runs as; empty: not said
+    std::vector<std::string> authorized_principals_command;  // likewise
+    std::string authorized_principals_command_user;
+    std::string trusted_user_ca_keys;  // this and those below: files; empty: none
     std::string authorized_principals_file;
     std::string revoked_keys;
     bool strict_modes = false;       // files that let in are writable by root and us alone
@@ -197,7 +199,7 @@ struct sluiced_config {
     bool operator==(const sluiced_config&) const = default;
 };
 
-/// Whether a program is run for logins (AuthorizedKeysCommand).
+/// Whether programs are run for logins (AuthorizedKeysCommand, AuthorizedPrincipalsCommand).
 bool asks_a_program(const sluiced_config& config);
 
 /// Whether a connection may go to there through the server. As with OpenSSH, a name is not

@@ -148,8 +148,13 @@ constexpr std::array keyword_rows{
                                                              any_number),
     first_of<account_name, &config::authorized_keys_command_user>("AuthorizedKeysCommandUser",
                                                                   in_match),
-    first_of<files, &config::authorized_keys_files>("AuthorizedKeysFile", in_match, any_number),
-    first_of<file, &config::authorized_principals_file>("AuthorizedPrincipalsFile", in_match),
+    first_of<user_files, &config::authorized_keys_files>("AuthorizedKeysFile", in_match,
+                                                         any_number),
+    first_of<principals_program, &config::authorized_principals_command>(
+        "AuthorizedPrincipalsCommand", in_match, any_number),
+    first_of<account_name, &config::authorized_principals_command_user>(
+        "AuthorizedPrincipalsCommandUser", in_match),
+    first_of<user_file, &config::authorized_principals_file>("AuthorizedPrincipalsFile", in_match),
     first_of<file, &config::banner>("Banner", in_match),
     algorithms_of<&choices::ca_signature, &config::ca_signature_algorithms>("CASignatureAlgorithms",
                                                                             in_match),
@@ -208,7 +213,7 @@ constexpr std::array keyword_rows{
     first_of<variables, &config::environment>("SetEnv", in_match, any_number),
     first_of<yes_or_no, &config::devices>("SFTPDevices", in_match),
     first_of<yes_or_no, &config::stay_on_filesystem>("SFTPStayOnFilesystem", in_match),
-    first_of<files, &config::shosts_files>("ShostsFile", in_match, any_number),
+    first_of<user_files, &config::shosts_files>("ShostsFile", in_match, any_number),
     first_of<yes_or_no, &config::strict_modes>("StrictModes"),
     noting<note_on_subsystem>(
         all_of<sftp_subsystem, &config::sftp>("Subsystem", false, any_number)),
@@ -230,17 +235,12 @@ constexpr std::string_view no_terminals = "there are no terminals";
 constexpr std::string_view no_x11 = "X11 is not forwarded";
 constexpr std::string_view no_gssapi = "there are no logins by GSSAPI";
 constexpr std::string_view no_kerberos = "there are no logins by Kerberos";
-constexpr std::string_view no_commands_for_principals = "no command is asked for principals";
 constexpr std::string_view obsolete = "obsolete, as for sshd";
 
 constexpr std::array fixed_rows{
     fixed_row{"AllowAgentForwarding", "no", true, noted, yes_or_no_only,
               "agents are not forwarded"},
     fixed_row{"AllowStreamLocalForwarding", "no", true, noted, forwarding_only, no_forwarding},
-    fixed_row{"AuthorizedPrincipalsCommand", "none", true, refused, anything,
-              "no command is asked for principals: use AuthorizedPrincipalsFile"},
-    fixed_row{"AuthorizedPrincipalsCommandUser", "none", true, noted, anything,
-              no_commands_for_principals},
     fixed_row{"ChannelTimeout", "none", true, refused, anything,
               "channels are not closed for being idle"},
     fixed_row{"DebianBanner", "no", false, noted, yes_or_no_only,

@@ -3,8 +3,11 @@
 #include "sluice/io/on_pool.hpp"
 #include "sluice/io/policy_cache.hpp"
 #include "sluice/io/source_pool.hpp"
+#include "sluice/io/system_accounts.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <optional>
 #include <thread>
 
 namespace asio = boost::asio;
@@ -38,6 +41,11 @@ shared_by_logins shared_by(const sluiced_settings& settings,
                              .waiting_max = limits::lookups_waiting_max,
                              .of_source_max = limits::lookups_of_user_max});
     return shared;
+}
+
+std::optional<system_account> account_of(const std::string& user) {
+    auto found = account_named(user);
+    return found ? std::move(*found) : std::nullopt;
 }
 
 std::string home_of(std::string_view user) {
@@ -85,15 +93,22 @@ std::vector<std::vector<std::string>> ways_in(const sluiced_config& config, std:
     return ways;
 }
 
+std::string from_home(const std::string& pattern) {
+    const bool anchored = pattern.empty() || pattern.starts_with('/') || pattern.starts_with("%h");
+    return anchored ? pattern : "%h/" + pattern;
+}
+
 file_authenticator_options file_options(const std::shared_ptr<const sluiced_config>& holds,
                                         const shared_by_logins& shared) {
     const sluiced_config& config = *holds;
     file_authenticator_options files;
     if (config.pubkey_authentication) {
-        files.authorized_keys_files = config.authorized_keys_files;
+        std::ranges::transform(config.authorized_keys_files,
+                               std::back_inserter(files.authorized_keys_files), from_home);
         files.authorized_keys_program = config.authorized_keys_command;
         files.trusted_user_ca_keys_file = config.trusted_user_ca_keys;
-        files.authorized_principals_file = config.authorized_principals_file;
+        files.authorized_principals_file = from_home(config.authorized_principals_file);
+        files.authorized_principals_program = config.authorized_principals_command;
     }
     files.revoked_keys_file = config.revoked_keys;
     files.strict_modes = config.strict_modes;
@@ -109,6 +124,7 @@ file_authenticator_options file_options(const std::shared_ptr<const sluiced_conf
     files.lookups = shared.lookups;
     files.programs = shared.programs;
     files.launcher = shared.launcher;
+    files.account_of = account_of;
     // Looked up only where there is a tree to begin in.
     if (!config.root.empty()) files.home_of = home_of;
     files.admits = [holds](std::string_view user, std::string_view address) {

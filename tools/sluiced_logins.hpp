@@ -22,12 +22,16 @@ bool is_possible(const sluiced_config& config, std::string_view method);
 /// The ways in that settings leave to a user, each with its methods in order; may be none.
 std::vector<std::vector<std::string>> ways_in(const sluiced_config& config, std::string_view user);
 
+/// A file of AuthorizedKeysFile or AuthorizedPrincipalsFile, whose path is from the user's home
+/// directory where it is relative.
+std::string from_home(const std::string& pattern);
+
 /// What all logins of a server have together; each may be empty.
 struct shared_by_logins {
     std::shared_ptr<policy_cache> kept_files = {};
     std::shared_ptr<source_pool> passwords = {};      // where they are hashed
     std::shared_ptr<source_pool> lookups = {};        // of hosts' names
-    std::shared_ptr<source_pool> programs = {};       // that list keys
+    std::shared_ptr<source_pool> programs = {};       // that list keys and principals
     std::shared_ptr<command_launcher> launcher = {};  // of these
 };
 
@@ -38,7 +42,7 @@ file_authenticator_options file_options(const std::shared_ptr<const sluiced_conf
 struct login_pools {
     boost::asio::thread_pool& files;
     boost::asio::thread_pool& pam;                    // a thread for each user who is asked
-    std::shared_ptr<command_launcher> launcher = {};  // of AuthorizedKeysCommand
+    std::shared_ptr<command_launcher> launcher = {};  // of programs for logins
 };
 
 /// How many threads logins by PAM want: one for each that MaxStartups lets in, up to a bound.

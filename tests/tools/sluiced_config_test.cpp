@@ -65,6 +65,34 @@ TEST(SluicedConfig, AProgramThatListsKeys) {
     EXPECT_FALSE(asks_a_program(good("AuthorizedKeysCommand none")));
 }
 
+TEST(SluicedConfig, AProgramThatListsPrincipals) {
+    const auto c = good(
+        "AuthorizedPrincipalsCommand /bin/names %F %f %i %K %k %s %T %t %u %U %h %%\n"
+        "AuthorizedPrincipalsCommandUser git");
+    EXPECT_EQ(c.authorized_principals_command.size(), 13U);
+    EXPECT_EQ(c.authorized_principals_command_user, "git");
+    EXPECT_TRUE(asks_a_program(c));
+    EXPECT_FALSE(asks_a_program(good("AuthorizedPrincipalsCommand none")));
+    EXPECT_FALSE(parse("AuthorizedPrincipalsCommand names"));
+    EXPECT_FALSE(parse("AuthorizedPrincipalsCommand /bin/names \"\" %D"));
+}
+
+// A token that is not known is no letter of a name.
+TEST(SluicedConfig, TokensAreThoseOfTheirKeyword) {
+    EXPECT_EQ(wrong("AuthorizedKeysFile /keys/%u %f"),
+              "sluiced.conf:1: AuthorizedKeysFile: only %u, %U, %h and %% are served, not '%f'");
+    for (const char* line :
+         {"AuthorizedKeysFile %", "AuthorizedKeysFile a%", "AuthorizedKeysFile %%%",
+          "AuthorizedPrincipalsFile %i", "ShostsFile %f", "AuthorizedKeysCommand /bin/x %i",
+          "AuthorizedKeysCommand /bin/x %u %", "AuthorizedPrincipalsCommand /bin/x %C",
+          "Match User ada\nAuthorizedKeysFile %x"})
+        EXPECT_FALSE(parse(line)) << line;
+    const auto c =
+        good("AuthorizedKeysFile .ssh/keys %h/%u/%U /%%/%%h\nAuthorizedPrincipalsFile %h/p");
+    EXPECT_EQ(c.authorized_keys_files, (strings{".ssh/keys", "%h/%u/%U", "/%%/%%h"}));
+    EXPECT_EQ(c.authorized_principals_file, "%h/p");
+}
+
 TEST(SluicedConfig, WhereConnectionsMayGo) {
     const auto anywhere = good("AllowTcpForwarding LOCAL\nPermitOpen any");
     EXPECT_EQ(may_open(anywhere, "x", 1), connect_answer::permit);
@@ -310,12 +338,12 @@ TEST(SluicedConfig, ErrorsNameFileLineAndKeyword) {
          "'keys'"},
         {"AuthorizedKeysCommand \"\"",
          "sluiced.conf:1: AuthorizedKeysCommand: expected the absolute path of a program, not ''"},
-        {"AuthorizedKeysCommand /bin/keys %u%h",
-         "sluiced.conf:1: AuthorizedKeysCommand: only %u, %k, %t, %f and %% are served, not "
-         "'%u%h'"},
+        {"AuthorizedKeysCommand /bin/keys %u%i",
+         "sluiced.conf:1: AuthorizedKeysCommand: only %u, %U, %h, %f, %k, %t and %% are served, not "
+         "'%i'"},
         {"AuthorizedKeysCommand /bin/keys 100%",
-         "sluiced.conf:1: AuthorizedKeysCommand: only %u, %k, %t, %f and %% are served, not "
-         "'100%'"},
+         "sluiced.conf:1: AuthorizedKeysCommand: only %u, %U, %h, %f, %k, %t and %% are served, not "
+         "'%'"},
         {"AuthorizedKeysCommandUser -x",
          "sluiced.conf:1: AuthorizedKeysCommandUser: expected the name of a user or group, not "
          "'-x'"},

@@ -1,5 +1,6 @@
 #include "sluice/tools/sluiced_logins.hpp"
 
+#include "sluice/io/system_accounts.hpp"
 #include "sluice/tests/support/forwarding_gates.hpp"
 #include "sluice/tests/support/key_folder.hpp"
 #include "sluice/tools/sluiced_setup.hpp"
@@ -7,6 +8,8 @@
 #include <gtest/gtest.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+
+#include <algorithm>
 
 namespace sluice {
 namespace {
@@ -131,6 +134,28 @@ TEST_F(SluicedLogins, PoliciesAreThoseOfMatch) {
         EXPECT_EQ(policy->banner, "one");
     }
     EXPECT_TRUE(who->policy(attempt_of("nobody"))->method_chains.empty());
+}
+
+TEST_F(SluicedLogins, RelativeFilesLieInTheHome) {
+    EXPECT_EQ(from_home(".ssh/authorized_keys"), "%h/.ssh/authorized_keys");
+    EXPECT_EQ(from_home("%u/keys"), "%h/%u/keys");
+    EXPECT_EQ(from_home("%%h"), "%h/%%h");
+    for (const char* anchored : {"", "/etc/keys/%u", "%h/keys"})
+        EXPECT_EQ(from_home(anchored), anchored);
+    const auto settings = std::make_shared<const sluiced_settings>(
+        read("AuthorizedKeysFile a /b\nAuthorizedPrincipalsFile c\n"
+             "AuthorizedPrincipalsCommand /bin/x %u"));
+    const auto files = file_options({settings, &settings->base});
+    EXPECT_EQ(files.authorized_keys_files, (std::vector<std::string>{"%h/a", "/b"}));
+    EXPECT_EQ(files.authorized_principals_file, "%h/c");
+    EXPECT_EQ(files.authorized_principals_program, (std::vector<std::string>{"/bin/x", "%u"}));
+    EXPECT_EQ(files.account_of("root").value().uid, 0U);
+    EXPECT_EQ(files.account_of("no such account here"), std::nullopt);
+    // Landlock lets them be read.
+    const auto rules = rules_for(*settings).read;
+    EXPECT_GE(std::ranges::count(rules, "/home"), 1);
+    for (const auto& home : all_homes())
+        EXPECT_GE(std::ranges::count(rules, home), 1) << home;
 }
 
 TEST_F(SluicedLogins, WhatALoginMayDoIsThatOfTheSettings) {
