@@ -3,6 +3,7 @@
 #include "sluice/io/connect_answer.hpp"
 #include "sluice/io/source_limits.hpp"
 #include "sluice/sftp/drain_policy.hpp"
+#include "sluice/tools/sluiced_match.hpp"
 #include "sluice/tools/sluiced_sftp_options.hpp"
 #include "sluice/wire/error.hpp"
 #include "sluice/wire/limits.hpp"
@@ -166,6 +167,8 @@ struct sluiced_config {
     std::vector<std::vector<std::string>> authentication_methods;
     std::vector<user_pattern> allow_users;  // empty: all
     std::vector<user_pattern> deny_users;
+    std::vector<std::string> allow_groups;  // patterns; empty: all
+    std::vector<std::string> deny_groups;
     root_login permit_root_login = root_login::yes;
     unsigned max_auth_tries = 6;
     std::chrono::seconds login_grace_time{120};  // 0: none
@@ -206,8 +209,9 @@ bool asks_a_program(const sluiced_config& config);
 /// permitted by the addresses that it has.
 connect_answer may_open(const sluiced_config& config, std::string_view host, std::uint16_t port);
 
-/// Whether `user`, coming from address `host`, may log in: no DenyUsers pattern fits, and one of
-/// AllowUsers does where there are any.
-bool user_allowed(const sluiced_config& config, std::string_view user, std::string_view host);
+/// Whether that user, coming from that address, may log in: no DenyUsers pattern fits, and one of
+/// AllowUsers does where there are any; likewise for the groups of his account. Who has no account
+/// is in no group.
+bool user_allowed(const sluiced_config& config, const login_facts& login);
 
 }  // namespace sluice

@@ -138,6 +138,7 @@ std::string_view note_on_rsa_size(const words& w, const choices&) {
 constexpr std::array keyword_rows{
     all_of<variable_patterns, &config::accepted_environment>("AcceptEnv", false, any_number),
     first_of<one_of<family_words>, &config::family>("AddressFamily"),
+    all_of<group_lines, &config::allow_groups>("AllowGroups", in_match, any_number),
     noting<note_on_forwarding>(first_of<one_of<forwarding_words>, &config::local_forwarding>(
         "AllowTcpForwarding", in_match)),
     all_of<user_lines, &config::allow_users>("AllowUsers", in_match, any_number),
@@ -163,6 +164,7 @@ constexpr std::array keyword_rows{
     first_of<number<0, 1000>, &config::client_alive_count_max>("ClientAliveCountMax"),
     first_of<time, &config::client_alive_interval>("ClientAliveInterval"),
     first_of<one_of<compression_words>, &config::compression>("Compression"),
+    all_of<group_lines, &config::deny_groups>("DenyGroups", in_match, any_number),
     all_of<user_lines, &config::deny_users>("DenyUsers", in_match, any_number),
     first_of<yes_or_no, &config::disable_forwarding>("DisableForwarding", in_match),
     first_of<time, &config::drain_deadline>("DrainDeadline"),
@@ -337,17 +339,11 @@ constexpr std::array former_rows{
     former_row{"SkeyAuthentication", "KbdInteractiveAuthentication"},
 };
 
-constexpr std::array refused_rows{
-    refused_row{"AllowGroups", "there are no system accounts, so no groups; use AllowUsers"},
-    refused_row{"DenyGroups", "there are no system accounts, so no groups; use DenyUsers"},
-};
-
 }  // namespace
 
 std::span<const keyword_row> keywords() { return keyword_rows; }
 std::span<const fixed_row> fixed_keywords() { return fixed_rows; }
 std::span<const former_row> former_keywords() { return former_rows; }
-std::span<const refused_row> refused_keywords() { return refused_rows; }
 
 config_fault read_fixed(const fixed_row& row, const words& values, std::string_view& note) {
     note = {};

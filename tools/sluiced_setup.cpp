@@ -199,28 +199,34 @@ std::optional<log_severity> operations_level(const sftp_options& options) {
     return log_severity::info;
 }
 
-// As sshd's child: in the user's home directory, where the served tree has that; -d goes before.
-result<std::unique_ptr<posix_filesystem>> open_at_start(posix_options options,
-                                                        const sftp_options& sftp,
-                                                        const session_info& who,
-                                                        const asio::any_io_executor& executor,
-                                                        asio::thread_pool& files) {
+// As sshd's child: in the user's home directory, where the served tree has that; -d goes before,
+// and it is told where that is not there.
+result<std::unique_ptr<posix_filesystem>> open_at_start(
+    posix_options options, const sftp_options& sftp, const session_info& who,
+    const asio::any_io_executor& executor, asio::thread_pool& files, const log_sink& log) {
     options.denied_modes = umask_of(sftp).value_or(0);
     const std::string& home = who.rights.home_directory;
     const sftp_user user{who.user, home.empty() ? "/" : home};
-    for (const auto& start :
-         {expand_start_directory(sftp.start_directory, user).value_or(""), home}) {
-        options.start_directory = start;
-        if (start.empty()) continue;
+    options.start_directory = expand_start_directory(sftp.start_directory, user).value_or("");
+    if (!options.start_directory.empty()) {
         auto opened = posix_filesystem::open(options, executor, files);
         if (opened) return opened;
+        if (log)
+            log({log_severity::error,
+                 "no_start_directory",
+                 {{"user", who.user},
+                  {"directory", options.start_directory},
+                  {"reason", opened.error().message()}}});
     }
+    options.start_directory = home;
+    if (!home.empty())
+        if (auto opened = posix_filesystem::open(options, executor, files)) return opened;
     options.start_directory.clear();
     return posix_filesystem::open(options, executor, files);
 }
 
 login_facts facts_of(const session_info& who) {
-    return {who.user, who.peer_address, who.local_port, who.local_address};
+    return {who.user, who.peer_address, who.local_port, who.local_address, {}, who.rights.groups};
 }
 
 // A program for logins, who it is to run as, and who the server runs as (`User`): programs are
@@ -327,12 +333,14 @@ setup_result<server_material> read_material(const sluiced_settings& settings, bo
 
 setup_result<server_options> make_server_options(const sluiced_settings& settings,
                                                  server_material material, bool exec,
-                                                 asio::thread_pool& files, login_pools logins) {
+                                                 asio::thread_pool& files, login_pools logins,
+                                                 log_sink log) {
     const auto kept = std::make_shared<const sluiced_settings>(settings);
     const sluiced_config& config = kept->base;
     const auto configs = kept->all();
     server_options options;
     options.protocol = std::move(material.protocol);
+    options.log = log;
     options.logins =
         std::make_shared<sluiced_authenticator>(kept, std::move(material.banners), logins);
 
@@ -347,7 +355,7 @@ setup_result<server_options> make_server_options(const sluiced_settings& setting
     }
     if (any_root)
         options.filesystem =
-            [kept, turns = fair_pool::make(files, file_threads), &files](
+            [kept, log, turns = fair_pool::make(files, file_threads), &files](
                 const session_info& who,
                 asio::any_io_executor executor) -> std::unique_ptr<sftp::filesystem> {
             const auto holds = effective_for(kept, facts_of(who));
@@ -358,7 +366,7 @@ setup_result<server_options> make_server_options(const sluiced_settings& setting
                                      .turns = turns->open(who.user, who.descriptors.get())};
             const auto sftp = sftp_options_of(*holds, who);
             if (root.root.empty() || !sftp) return nullptr;
-            auto opened = open_at_start(root, *sftp, who, executor, files);
+            auto opened = open_at_start(root, *sftp, who, executor, files, log);
             if (!opened) return nullptr;
             if (!kept->base.atomic_uploads) return std::move(*opened);
             return std::make_unique<atomic_upload_filesystem>(std::move(*opened));

@@ -333,6 +333,17 @@ lines user_lines::write(const std::vector<user_pattern>& users) {
     return out;
 }
 
+config_fault group_lines::read(const words& w, words& out) {
+    for (const std::string& pattern : w) {
+        if (pattern.empty() || pattern.starts_with('!'))
+            return expected("a pattern such as wheel or dev-*", pattern);
+        out.push_back(pattern);
+    }
+    return {};
+}
+
+lines group_lines::write(const words& patterns) { return one_line_each(patterns); }
+
 // --- what sessions may do ------------------------------------------------------------------------
 
 config_fault open_patterns::read(const words& w, std::optional<std::vector<open_pattern>>& out) {

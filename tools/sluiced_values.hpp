@@ -149,6 +149,12 @@ struct user_lines {
     static lines write(const std::vector<user_pattern>& users);
 };
 
+/// Patterns of groups; ! has no meaning there.
+struct group_lines {
+    static config_fault read(const words& w, words& out);
+    static lines write(const words& patterns);
+};
+
 /// host:port, [v6]:port, with wildcards in the host and * for any port; or any, or none.
 struct open_patterns {
     static config_fault read(const words& w, std::optional<std::vector<open_pattern>>& out);

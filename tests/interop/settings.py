@@ -39,6 +39,10 @@ Match User e* Address 10.0.0.0/8
   MaxAuthTries 3
   ForceCommand internal-sftp
   Banner {d}/list
+Match Group x,roo?,!no-such
+  MaxAuthTries 7
+Match Host k.exam*
+  MaxAuthTries 2
 """
 ME = pwd.getpwuid(os.geteuid())
 COMPARED = ("maxauthtries", "permitopen", "x11forwarding", "usedns", "allowusers", "setenv",
@@ -47,7 +51,9 @@ LOGINS = ("user=ada,host=h,addr=10.0.0.1,laddr=::1,lport=22",
           "user=eve,host=h,addr=10.0.0.1,laddr=::1,lport=2222",
           "user=eve,host=h,addr=11.0.0.1,laddr=::1,lport=2222",
           "user=elf,host=h,addr=10.0.0.1,laddr=::1,lport=2222",
-          "user=elf,host=h,addr=10.0.0.1,laddr=127.0.0.9,lport=2222")
+          "user=elf,host=h,addr=10.0.0.1,laddr=127.0.0.9,lport=2222",
+          "user=root,host=h,addr=11.0.0.1,laddr=::1,lport=2222",
+          "user=bob,host=K.example,addr=11.0.0.1,laddr=::1,lport=2222")
 
 SERVED = """
 HostKey {d}/host
@@ -129,6 +135,7 @@ ChrootDirectory {d}/root
 ListenAddress 127.0.0.1:0
 AuthorizedKeysFile .ssh/absent .sluice-test/keys
 StrictModes yes
+LogLevel VERBOSE
 """
 
 
@@ -163,7 +170,7 @@ class Settings:
         good = self.ours(self.write("shared", SHARED), "-t")
         expect((good.returncode, good.stdout, good.stderr) == (0, "", ""), f"-t: {good}")
         bad = self.ours(self.write("bad", SHARED + "UseDNS no\n"), "-t")
-        expect(bad.returncode == 1 and "bad:19: UseDNS: may not stand" in bad.stderr, f"{bad}")
+        expect(bad.returncode == 1 and "bad:23: UseDNS: may not stand" in bad.stderr, f"{bad}")
         no_key = self.ours(self.write("nokey", "HostKey {d}/absent\n"), "-t")
         expect(no_key.returncode == 1, f"no host key: {no_key}")
 
