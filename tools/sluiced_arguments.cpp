@@ -91,6 +91,10 @@ void declare(CLI::App& app, sluiced_arguments& a) {
         ->type_name("LEVEL");
     app.add_option("-E", a.log_file, "Append the log to a file, in place of standard error")
         ->type_name("FILE");
+    app.add_flag(
+           "--syslog", a.syslog,
+           "Log to the local syslog, by the setting SyslogFacility, in place of standard error")
+        ->excludes("-E");
     app.add_option("-g", a.login_grace, "Time for a login, as the setting LoginGraceTime")
         ->type_name("TIME");
     app.add_flag_callback(
@@ -98,7 +102,7 @@ void declare(CLI::App& app, sluiced_arguments& a) {
     app.add_flag_callback(
         "-D", [] {}, "No effect: it never leaves the foreground");
     app.add_flag_callback(
-        "-e", [] {}, "No effect: the log is on standard error, unless -E names a file");
+        "-e", [] {}, "No effect: the log is on standard error, but for -E and --syslog");
     app.add_option("--log-format", a.log_format, "text or json")->type_name("FORMAT");
 }
 
@@ -121,6 +125,10 @@ boost::system::result<sluiced_settings, std::string> read_settings(const sluiced
         read_sluiced_settings(texts, sluiced_algorithms(), include_from(folder_of(a.config)));
     if (!settings) return settings.error().message();
 
+    if (a.syslog)
+        std::erase_if(settings->notes, [](const setting_note& note) {
+            return equal_ignoring_case(note.keyword, "SyslogFacility");
+        });
     sluiced_config& config = settings->base;
     const auto in_place_of = [](const char* option, const char* keyword,
                                 const std::vector<std::string>& values) {

@@ -8,6 +8,8 @@
 #include "sluice/wire/error.hpp"
 #include "sluice/wire/limits.hpp"
 
+#include <syslog.h>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -198,6 +200,7 @@ struct sluiced_config {
 
     log_level level = log_level::info;
     log_format format = log_format::text;
+    int syslog_facility = LOG_AUTH;  // where the log goes to syslog
 
     bool operator==(const sluiced_config&) const = default;
 };

@@ -52,6 +52,20 @@ constexpr word_table<root_login, 4> root_words{
       {"without-password", root_login::prohibit_password},
       {"no", root_login::no}}}};
 
+constexpr word_table<int, 12> facility_words{"a facility of syslog such as AUTH or LOCAL0",
+                                             {{{"DAEMON", LOG_DAEMON},
+                                               {"USER", LOG_USER},
+                                               {"AUTH", LOG_AUTH},
+                                               {"AUTHPRIV", LOG_AUTHPRIV},
+                                               {"LOCAL0", LOG_LOCAL0},
+                                               {"LOCAL1", LOG_LOCAL1},
+                                               {"LOCAL2", LOG_LOCAL2},
+                                               {"LOCAL3", LOG_LOCAL3},
+                                               {"LOCAL4", LOG_LOCAL4},
+                                               {"LOCAL5", LOG_LOCAL5},
+                                               {"LOCAL6", LOG_LOCAL6},
+                                               {"LOCAL7", LOG_LOCAL7}}}};
+
 using yes_or_no = one_of<yes_no_words>;
 
 bool is_one_of(std::string_view word, std::string_view list) {
@@ -131,6 +145,11 @@ std::string_view note_on_subsystem(const words& w, const choices&) {
 std::string_view note_on_rsa_size(const words& w, const choices&) {
     const auto bits = number_from<unsigned>(w[0]);
     return bits && *bits < limits::rsa_bits_min ? "RSA keys below 2048 bits are never taken" : "";
+}
+
+std::string_view note_on_syslog(const words&, const choices&) {
+    return "the log goes to standard error, where a service manager takes it, unless --syslog is "
+           "given";
 }
 
 // --- the tables ----------------------------------------------------------------------------------
@@ -219,6 +238,8 @@ constexpr std::array keyword_rows{
     first_of<yes_or_no, &config::strict_modes>("StrictModes"),
     noting<note_on_subsystem>(
         all_of<sftp_subsystem, &config::sftp>("Subsystem", false, any_number)),
+    noting<note_on_syslog>(
+        first_of<one_of<facility_words>, &config::syslog_facility>("SyslogFacility")),
     first_of<file, &config::trusted_user_ca_keys>("TrustedUserCAKeys", in_match),
     first_of<yes_or_no, &config::use_pam>("UsePAM"),
     first_of<account_name, &config::user>("User"),
@@ -291,12 +312,6 @@ constexpr std::array fixed_rows{
     fixed_row{"SshdSessionPath", {}, false, noted, anything, "there is no such program"},
     fixed_row{"StreamLocalBindMask", {}, true, noted, anything, no_forwarding},
     fixed_row{"StreamLocalBindUnlink", "no", true, noted, yes_or_no_only, no_forwarding},
-    fixed_row{"SyslogFacility",
-              {},
-              false,
-              noted,
-              "DAEMON USER AUTH AUTHPRIV LOCAL0 LOCAL1 LOCAL2 LOCAL3 LOCAL4 LOCAL5 LOCAL6 LOCAL7",
-              "the log goes to standard error, where a service manager takes it"},
     fixed_row{"TCPKeepAlive", "yes", false, noted, yes_or_no_only,
               "TCP always looks whether its peer is there"},
     fixed_row{"UnusedConnectionTimeout", "none", true, refused, anything,
