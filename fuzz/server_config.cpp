@@ -31,7 +31,7 @@ void check(const sluiced_config& c, const algorithm_choice& some, const algorith
     expects(c.max_auth_tries >= 1 && c.login_grace_time.count() >= 0);
     for (const auto& user : c.deny_users)
         expects(!user.user.empty());
-    static_cast<void>(user_allowed(c, "user", "10.0.0.1"));
+    static_cast<void>(user_allowed(c, {"user", "10.0.0.1", 22}));
 
     // Quotes may make a line longer than it was.
     const std::string text = to_text(c);

@@ -20,6 +20,7 @@ bool restrict(session_rights& rights, session_rights more) {
         return false;
     if (more.forced_command) rights.forced_command = std::move(more.forced_command);
     if (!more.home_directory.empty()) rights.home_directory = std::move(more.home_directory);
+    if (more.groups) rights.groups = std::move(more.groups);
     std::ranges::move(more.environment, std::back_inserter(rights.environment));
     rights.port_forwarding = rights.port_forwarding && more.port_forwarding;
     if (!rights.permit_open) {
@@ -36,6 +37,8 @@ boost::asio::awaitable<login_verdict> authenticator::converse(login_attempt, con
     co_return login_verdict{};
 }
 
-std::optional<auth_policy> authenticator::policy(const login_attempt&) { return std::nullopt; }
+boost::asio::awaitable<std::optional<auth_policy>> authenticator::policy(login_attempt) {
+    co_return std::nullopt;
+}
 
 }  // namespace sluice

@@ -33,6 +33,9 @@ struct session_rights {
     std::optional<std::string> forced_command;
     /// The user's on this machine, where sshd would begin; empty: none is known.
     std::string home_directory = {};
+    /// Names of the groups of his account on this machine, where the authenticator has looked for
+    /// them; nothing: none is known.
+    std::optional<std::vector<std::string>> groups = {};
     std::vector<std::pair<std::string, std::string>> environment;
     bool port_forwarding = true;  // as far as the server permits it
     /// Where connections through the server may go; nothing: anywhere.
@@ -84,8 +87,9 @@ public:
                                                            conversation& user);
 
     /// How that user may log in, where server_config::auth asks for policies; nothing: as all. It
-    /// must not tell who exists: an unknown user has one too.
-    virtual std::optional<auth_policy> policy(const login_attempt& attempt);
+    /// must not tell who exists: an unknown user has one too, after the same time. As `check`, it
+    /// runs on the connection's strand, may suspend, and is cancelled. An exception lets nobody in.
+    virtual boost::asio::awaitable<std::optional<auth_policy>> policy(login_attempt attempt);
 };
 
 }  // namespace sluice

@@ -2,11 +2,11 @@
 
 #include "sluice/auth/revoked_keys.hpp"
 #include "sluice/io/clock.hpp"
+#include "sluice/io/system_accounts.hpp"
 #include "sluice/io/text_file.hpp"
 #include "sluice/wire/expects.hpp"
 #include "sluice/wire/limits.hpp"
 
-#include <pwd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,20 +17,10 @@ namespace asio = boost::asio;
 namespace sluice {
 namespace {
 
-// What the system knows of the user that this process runs as.
-template <class Field>
-std::string of_this_user(Field field) {
-    std::array<char, 16 * 1024> memory;
-    passwd entry{};
-    passwd* found = nullptr;
-    if (::getpwuid_r(::getuid(), &entry, memory.data(), memory.size(), &found) != 0 ||
-        found == nullptr)
-        return {};
-    return field(*found);
-}
-
+// Empty where the system does not know it.
 std::string this_user() {
-    return of_this_user([](const passwd& p) { return std::string(p.pw_name); });
+    const auto own = account_numbered(::getuid());
+    return own && *own ? (*own)->name : std::string();
 }
 
 std::string this_host() {
@@ -42,7 +32,8 @@ std::string this_host() {
 }  // namespace
 
 std::string ssh_folder() {
-    const std::string home = of_this_user([](const passwd& p) { return std::string(p.pw_dir); });
+    const auto own = account_numbered(::getuid());
+    const std::string home = own && *own ? (*own)->home : std::string();
     return home.empty() ? home : home + "/.ssh";
 }
 
@@ -54,6 +45,11 @@ client_login::client_login(connect_options options, asio::any_io_executor strand
 asio::awaitable<void> client_login::prepare() {
     if (const error_code e = hosts_.load(); e && options_.log)
         options_.log({log_severity::error, "known_hosts_unusable", {{"reason", e.message()}}});
+    // That it has failed is seen when it is asked about the server's key.
+    if (options_.on_known_hosts) {
+        known_hosts_question question{known_hosts_question::reason::order, server_name()};
+        known_hosts_failed_ = !co_await ask_known_hosts(std::move(question));
+    }
     auto& protocol = options_.protocol;
     protocol.transport.host_key_algorithms =
         hosts_.hosts().ordered(protocol.transport.host_key_algorithms, known_as(), known_port());
@@ -82,6 +78,7 @@ void client_login::finish() {
     options_.on_host_signature = {};
     options_.external_keys.clear();
     options_.jump_hosts.clear();  // with their secrets
+    options_.on_known_hosts = {};
     options_.on_unknown_host_key = {};
     options_.on_passphrase = {};
     options_.on_password = {};
@@ -113,8 +110,30 @@ known_hosts::match client_login::lookup(const What&... what) const {
     return counts ? portless : found;
 }
 
+// False where there is no answer: then nobody knows whom the server was to be.
+asio::awaitable<bool> client_login::ask_known_hosts(known_hosts_question question) {
+    std::optional<std::string> text;
+    try {
+        text = co_await options_.on_known_hosts(std::move(question));
+    } catch (...) {
+        text.reset();
+    }
+    auto lines = text ? known_hosts::parse(*text) : result<known_hosts>(errc::bad_value);
+    if (!lines) {
+        host_key_problem_ = "what lists known hosts beside the files has failed";
+        co_return false;
+    }
+    hosts_.put_beside(std::move(*lines));
+    co_return true;
+}
+
 asio::awaitable<bool> client_login::trusts(crypto::presented_key shown, std::string algorithm) {
     if (revoked_by_file(shown) || too_small(shown)) co_return false;
+    if (options_.on_known_hosts) {
+        known_hosts_question question{known_hosts_question::reason::host_name, server_name(),
+                                      shown};
+        if (known_hosts_failed_ || !co_await ask_known_hosts(std::move(question))) co_return false;
+    }
     // What is there at this system's own addresses changes with containers and forwards.
     if (options_.trust_loopback && on_loopback_ && options_.host_key_alias.empty()) co_return true;
     std::string note;

@@ -59,6 +59,7 @@ private:
     boost::asio::awaitable<client_auth_answer> answer_prompts(client_auth_question question);
     boost::asio::awaitable<bool> trusts_bare(crypto::public_key key, std::string algorithm,
                                              std::string note);
+    boost::asio::awaitable<bool> ask_known_hosts(known_hosts_question question);
     bool revoked_by_file(const crypto::presented_key& shown);
     bool too_small(const crypto::presented_key& shown);
     template <class... What>
@@ -75,6 +76,7 @@ private:
     identities identities_;
     std::string host_key_problem_;
     bool host_key_changed_ = false;
+    bool known_hosts_failed_ = false;  // what was asked for beside the files
     bool on_loopback_ = false;
     bytes known_key_;  // blob of the host key, if it is in the known hosts; else empty
 };

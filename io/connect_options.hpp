@@ -59,6 +59,17 @@ struct host_key_question {
     std::string algorithm;   // that it was proven by
 };
 
+/// Which servers are known beside those of the files.
+struct known_hosts_question {
+    enum class reason {
+        order,      // which host key algorithms go first
+        host_name,  // whether the server is who it should be
+    };
+    reason why = reason::order;
+    std::string name;                               // "host" or "[host]:port"
+    std::optional<crypto::presented_key> key = {};  // that the server has shown
+};
+
 enum class host_key_answer {
     refuse,
     accept_once,
@@ -158,6 +169,10 @@ struct connect_options {
 
     /// nullopt: ~/.ssh/known_hosts, known_hosts2 and the system's. New keys go to the first.
     std::optional<std::vector<std::string>> known_hosts_files = {};
+    /// More lines of known_hosts, read behind those of the files; asked for each of its reasons
+    /// (KnownHostsCommand). Nothing, an exception or text beyond limits::known_hosts_length_max:
+    /// the server is refused.
+    asked<std::optional<std::string>, known_hosts_question> on_known_hosts = {};
     std::vector<crypto::public_key> host_keys = {};  // that are trusted beside the files
     host_key_policy host_keys_unknown = host_key_policy::strict;  // ssh asks
     bool hash_known_hosts = false;

@@ -6,15 +6,15 @@
 #include "sluice/auth/known_hosts.hpp"
 #include "sluice/auth/revoked_keys.hpp"
 #include "sluice/auth/user_certificate.hpp"
-#include "sluice/crypto/base64.hpp"
 #include "sluice/io/clock.hpp"
 #include "sluice/io/coroutine_operation.hpp"
 #include "sluice/io/cpu_meter.hpp"
 #include "sluice/io/dialler.hpp"
+#include "sluice/io/login_program.hpp"
+#include "sluice/io/login_user.hpp"
 #include "sluice/io/on_pool.hpp"
 #include "sluice/io/path_trust.hpp"
 #include "sluice/io/policy_cache.hpp"
-#include "sluice/io/program_output.hpp"
 #include "sluice/io/rsa_size.hpp"
 #include "sluice/io/source_pool.hpp"
 #include "sluice/io/text_file.hpp"
@@ -36,29 +36,6 @@ namespace sluice {
 namespace {
 
 using namespace asio::experimental::awaitable_operators;
-
-// Nothing for a user name that would lead to another folder.
-std::optional<std::string> expand(std::string_view pattern, std::string_view user) {
-    std::string path;
-    for (std::size_t i = 0; i < pattern.size(); ++i) {
-        if (pattern[i] != '%' || i + 1 == pattern.size()) {
-            path += pattern[i];
-            continue;
-        }
-        const char token = pattern[++i];
-        if (token == '%') {
-            path += '%';
-        } else if (token == 'u') {
-            if (user.empty() || user.front() == '.' || user.find('/') != std::string_view::npos ||
-                user.find('\0') != std::string_view::npos)
-                return std::nullopt;
-            path += user;
-        } else {
-            return std::nullopt;
-        }
-    }
-    return path;
-}
 
 login_verdict refusal(std::string_view reason) { return {.reason = std::string(reason)}; }
 
@@ -86,10 +63,10 @@ session_rights rights_of(const crypto::certificate_rights& permitted) {
 
 // The file that a pattern means for a user, or null where it cannot be read.
 std::shared_ptr<const std::string> file_of(policy_cache& files, std::string_view pattern,
-                                           std::string_view user, bool strict) {
-    const auto path = expand(pattern, user);
-    if (!path || (strict && !only_we_can_change(*path))) return nullptr;
-    auto text = files.text(*path, limits::policy_file_length_max);
+                                           login_user& user, bool strict) {
+    const auto file = file_for(pattern, user);
+    if (!file || (strict && !only_we_can_change(file->path, file->owner))) return nullptr;
+    auto text = files.text(file->path, limits::policy_file_length_max);
     return text ? std::move(*text) : nullptr;
 }
 
@@ -102,52 +79,13 @@ std::vector<authorized_key> lines_with(const std::shared_ptr<const std::string>&
 }
 
 std::vector<authorized_key> listed_keys(policy_cache& files, std::string_view pattern,
-                                        std::string_view user, bool strict,
+                                        login_user& user, bool strict,
                                         const crypto::public_key& key) {
     return lines_with(file_of(files, pattern, user, strict), key);
 }
 
-// --- a program that lists keys
-// --------------------------------------------------------------------
-
-std::string program_argument(std::string_view pattern, const auth_question& question) {
-    const auto* const certificate = question.certificate ? &*question.certificate : nullptr;
-    std::string out;
-    for (std::size_t i = 0; i < pattern.size(); ++i) {
-        if (pattern[i] != '%' || i + 1 == pattern.size()) {
-            out += pattern[i];
-            continue;
-        }
-        switch (pattern[++i]) {
-        case 'u': out += question.user; break;
-        case 'k':
-            out += crypto::to_base64(certificate != nullptr ? certificate->blob()
-                                                            : question.key->blob());
-            break;
-        case 't': out += certificate != nullptr ? certificate->type() : question.key->type(); break;
-        case 'f': out += question.key->fingerprint(); break;
-        default: out += pattern[i];
-        }
-    }
-    return out;
-}
-
-// On a thread for programs. Null where it has failed.
-std::shared_ptr<const std::string> keys_of_program(const file_authenticator_options& options,
-                                                   const auth_question& question) {
-    std::vector<std::string> words = options.authorized_keys_program;
-    if (!options.launcher || !question.key || !only_we_can_change(words.front())) return nullptr;
-    for (std::size_t i = 1; i < words.size(); ++i)
-        words[i] = program_argument(words[i], question);
-    if (words.size() == 1) words.push_back(question.user);
-    auto text = program_output(*options.launcher, words,
-                               {limits::policy_file_length_max, options.program_time_max});
-    return text ? std::make_shared<const std::string>(std::move(*text)) : nullptr;
-}
-
-std::vector<authorized_principal> listed_principals(policy_cache& files, std::string_view pattern,
-                                                    std::string_view user, bool strict) {
-    const auto text = file_of(files, pattern, user, strict);
+// None of what cannot be read.
+std::vector<authorized_principal> principals_in(const std::shared_ptr<const std::string>& text) {
     if (!text) return {};
     auto names = parse_authorized_principals(*text);
     return names ? std::move(*names) : std::vector<authorized_principal>();
@@ -172,43 +110,88 @@ bool has_address(const std::string& host, std::string_view address) {
     });
 }
 
+// --- programs ------------------------------------------------------------------------------------
+
+// What the programs have printed; null: nothing.
+struct printed_lists {
+    std::shared_ptr<const std::string> keys{};
+    std::shared_ptr<const std::string> principals{};
+    std::string fault{};  // beside the reason of a refusal
+};
+
+// A stranger's certificate has no program run.
+bool wants_principals(const file_authenticator_options& options, const auth_question& question) {
+    return question.certificate && !options.authorized_principals_program.empty();
+}
+
+// On a thread for programs.
+printed_lists lists_of_programs(const file_authenticator_options& options,
+                                const auth_question& question) {
+    printed_lists printed;
+    login_user user(question.user, options.account_of);
+    const auto run = [&](const std::vector<std::string>& program) {
+        if (!options.launcher) return std::shared_ptr<const std::string>();
+        return login_program_output(*options.launcher, program, options.program_time_max, question,
+                                    user);
+    };
+    if (!options.authorized_keys_program.empty()) {
+        printed.keys = run(options.authorized_keys_program);
+        if (!printed.keys) printed.fault = ", and the program that lists keys has failed";
+    }
+    if (wants_principals(options, question) &&
+        !listed_authorities(*options.kept_files, options.trusted_user_ca_keys_file,
+                            question.certificate->signature_key())
+             .empty() &&
+        question.certificate->verify()) {
+        printed.principals = run(options.authorized_principals_program);
+        if (!printed.principals)
+            printed.fault += ", and the program that lists principals has failed";
+    }
+    return printed;
+}
+
 // One attempt, by what the files say now.
 class file_decision {
 public:
-    /// `from_program` is what authorized_keys_program has printed; null: nothing.
-    explicit file_decision(const file_authenticator_options& options,
-                           std::shared_ptr<const std::string> from_program = nullptr)
-        : options_(options), files_(*options.kept_files), from_program_(std::move(from_program)) {}
+    file_decision(const file_authenticator_options& options, const login_attempt& attempt,
+                  printed_lists printed = {})
+        : options_(options),
+          files_(*options.kept_files),
+          attempt_(attempt),
+          printed_(std::move(printed)),
+          user_(attempt.question.user, options.account_of) {}
 
-    login_verdict decide(const login_attempt& attempt) const;
+    login_verdict decide();
 
 private:
-    std::vector<authorized_key> listed(std::string_view user, const crypto::public_key& key) const;
-    login_verdict check_key(const login_attempt& attempt) const;
-    login_verdict check_certificate(const login_attempt& attempt) const;
-    login_verdict judge_certificate(const login_attempt& attempt,
-                                    const std::vector<std::string>& principals,
+    login_verdict check_by_key();
+    std::vector<authorized_key> listed(const crypto::public_key& key);
+    std::vector<authorized_principal> listed_principals();
+    login_verdict check_key();
+    login_verdict check_certificate();
+    login_verdict judge_certificate(const std::vector<std::string>& principals,
                                     std::initializer_list<const key_options*> lines) const;
-    login_verdict check_host(const login_attempt& attempt) const;
+    login_verdict check_host();
     std::string_view revocation(const crypto::presented_key& shown) const;
 
     const file_authenticator_options& options_;
     policy_cache& files_;
-    const std::shared_ptr<const std::string> from_program_;
+    const login_attempt& attempt_;
+    const printed_lists printed_;
+    login_user user_;
 };
 
-login_verdict file_decision::decide(const login_attempt& attempt) const {
+login_verdict file_decision::decide() {
+    const login_attempt& attempt = attempt_;
     if (attempt.question.user.empty()) return refusal("no user name");
     // All the work is done for everybody, and only then thrown away for those who may not come in.
     login_verdict verdict;
     switch (attempt.question.what) {
     case auth_question::kind::password: break;  // check_password has looked at it
     case auth_question::kind::public_key_query:
-    case auth_question::kind::public_key:
-        verdict = attempt.question.certificate ? check_certificate(attempt) : check_key(attempt);
-        break;
+    case auth_question::kind::public_key: verdict = check_by_key(); break;
     case auth_question::kind::host_based_query:
-    case auth_question::kind::host_based: verdict = check_host(attempt); break;
+    case auth_question::kind::host_based: verdict = check_host(); break;
     case auth_question::kind::password_change: return refusal("passwords are not changed here");
     case auth_question::kind::user:
     case auth_question::kind::none:
@@ -247,29 +230,46 @@ std::string_view file_decision::revocation(const crypto::presented_key& shown) c
     return (*revoked)->revokes(shown) ? "key is revoked" : std::string_view();
 }
 
+login_verdict file_decision::check_by_key() {
+    login_verdict verdict = attempt_.question.certificate ? check_certificate() : check_key();
+    if (accepts(verdict.answer)) return verdict;
+    if (user_.lacked_account()) verdict.reason += ", and the user has no home directory here";
+    verdict.reason += printed_.fault;
+    return verdict;
+}
+
 // The lines of the program and of all files that have this key.
-std::vector<authorized_key> file_decision::listed(std::string_view user,
-                                                  const crypto::public_key& key) const {
-    std::vector<authorized_key> all = lines_with(from_program_, key);
+std::vector<authorized_key> file_decision::listed(const crypto::public_key& key) {
+    std::vector<authorized_key> all = lines_with(printed_.keys, key);
     for (const auto& pattern : options_.authorized_keys_files)
-        std::ranges::move(listed_keys(files_, pattern, user, options_.strict_modes, key),
+        std::ranges::move(listed_keys(files_, pattern, user_, options_.strict_modes, key),
                           std::back_inserter(all));
     return all;
 }
 
-login_verdict file_decision::check_key(const login_attempt& attempt) const {
-    const auto& question = attempt.question;
+// Those of the file, then those of the program.
+std::vector<authorized_principal> file_decision::listed_principals() {
+    std::vector<authorized_principal> all;
+    if (!options_.authorized_principals_file.empty())
+        all = principals_in(
+            file_of(files_, options_.authorized_principals_file, user_, options_.strict_modes));
+    std::ranges::move(principals_in(printed_.principals), std::back_inserter(all));
+    return all;
+}
+
+login_verdict file_decision::check_key() {
+    const auto& question = attempt_.question;
     if (!question.key) return {};
     if (const auto why = revocation(*question.key); !why.empty()) return refusal(why);
     login_verdict verdict = refusal("key is not listed");
-    const auto lines = listed(question.user, *question.key);
+    const auto lines = listed(*question.key);
     for (const authorized_key& line : lines) {
         if (line.options.cert_authority) continue;
         if (!line.options.principals.empty()) {
             verdict = refusal("principals in front of a key that is no authority");
             continue;
         }
-        const auto judged = line.judge(attempt.peer_address, system_seconds(), asserted(question));
+        const auto judged = line.judge(attempt_.peer_address, system_seconds(), asserted(question));
         if (judged == authorized_key::verdict::allowed)
             return {.answer = auth_accept{.touch_waived = !line.options.presence_required},
                     .rights = rights_of(line.options)};
@@ -282,22 +282,23 @@ login_verdict file_decision::check_key(const login_attempt& attempt) const {
 
 // By TrustedUserCAKeys, then by the authorities of authorized_keys. What the certificate permits
 // and what each line permits bind together.
-login_verdict file_decision::check_certificate(const login_attempt& attempt) const {
-    const auto& question = attempt.question;
+login_verdict file_decision::check_certificate() {
+    const auto& question = attempt_.question;
     const crypto::certificate& cert = *question.certificate;
     if (const auto why = revocation(cert); !why.empty()) return refusal(why);
 
     login_verdict verdict = refusal("authority is not trusted");
     const auto try_as = [&](const std::vector<std::string>& principals,
                             std::initializer_list<const key_options*> lines) {
-        verdict = judge_certificate(attempt, principals, lines);
+        verdict = judge_certificate(principals, lines);
         return accepts(verdict.answer);
     };
 
     const auto authorities =
         listed_authorities(files_, options_.trusted_user_ca_keys_file, cert.signature_key());
     for (const authorized_key& authority : authorities) {
-        if (options_.authorized_principals_file.empty()) {
+        if (options_.authorized_principals_file.empty() &&
+            options_.authorized_principals_program.empty()) {
             if (try_as({question.user}, {&authority.options})) return verdict;
             continue;
         }
@@ -305,12 +306,11 @@ login_verdict file_decision::check_certificate(const login_attempt& attempt) con
         // Whether a touch may be missing is for the line that is nearer to the user to say.
         key_options of_authority = authority.options;
         of_authority.presence_required = false;
-        const auto names = listed_principals(files_, options_.authorized_principals_file,
-                                             question.user, options_.strict_modes);
+        const auto names = listed_principals();
         for (const authorized_principal& one : names)
             if (try_as({one.name}, {&of_authority, &one.options})) return verdict;
     }
-    const auto lines = listed(question.user, cert.signature_key());
+    const auto lines = listed(cert.signature_key());
     for (const authorized_key& line : lines) {
         if (!line.options.cert_authority) continue;
         const auto& named = line.options.principals;
@@ -322,8 +322,9 @@ login_verdict file_decision::check_certificate(const login_attempt& attempt) con
 
 // By a certificate that lists one of `principals`, and one of those of each line that names any.
 login_verdict file_decision::judge_certificate(
-    const login_attempt& attempt, const std::vector<std::string>& principals,
+    const std::vector<std::string>& principals,
     std::initializer_list<const key_options*> lines) const {
+    const login_attempt& attempt = attempt_;
     const auto& question = attempt.question;
     const crypto::certificate& cert = *question.certificate;
     const auto now = system_seconds();
@@ -352,7 +353,8 @@ login_verdict file_decision::judge_certificate(
 
 // --- hosts ------------------------------------------------------------------------------------
 
-login_verdict file_decision::check_host(const login_attempt& attempt) const {
+login_verdict file_decision::check_host() {
+    const login_attempt& attempt = attempt_;
     const auto& question = attempt.question;
     const auto& options = options_.host_based;
     if (!question.key) return {};
@@ -378,9 +380,10 @@ login_verdict file_decision::check_host(const login_attempt& attempt) const {
     }
     bool permitted = false;
     for (const auto& pattern : options.shosts_files) {
-        const auto path = expand(pattern, question.user);
-        if (!path || (options_.strict_modes && !only_we_can_change(*path))) continue;
-        const auto text = files_.text(*path, limits::policy_file_length_max);
+        const auto file = file_for(pattern, user_);
+        if (!file || (options_.strict_modes && !only_we_can_change(file->path, file->owner)))
+            continue;
+        const auto text = files_.text(file->path, limits::policy_file_length_max);
         if (!text && !is_absent(text.error())) return refusal("trusted hosts cannot be read");
         permitted = permitted || (text && hosts_equiv_permits(**text, question.client_host,
                                                               question.client_user, question.user));
@@ -414,8 +417,13 @@ std::shared_ptr<source_pool> lookups_of(const file_authenticator_options& option
     return std::make_shared<source_pool>(source_pool_size{});
 }
 
+bool asks_a_program(const file_authenticator_options& options) {
+    return !options.authorized_keys_program.empty() ||
+           !options.authorized_principals_program.empty();
+}
+
 std::shared_ptr<source_pool> programs_of(const file_authenticator_options& options) {
-    if (options.programs || options.authorized_keys_program.empty()) return options.programs;
+    if (options.programs || !asks_a_program(options)) return options.programs;
     return std::make_shared<source_pool>(source_pool_size{});
 }
 
@@ -453,12 +461,14 @@ asio::awaitable<login_verdict> file_authenticator::check(login_attempt attempt) 
     }
     const bool by_key = attempt.question.what == auth_question::kind::public_key_query ||
                         attempt.question.what == auth_question::kind::public_key;
-    if (by_key && programs_ && !options_->authorized_keys_program.empty()) {
+    const bool by_program =
+        !options_->authorized_keys_program.empty() || wants_principals(*options_, attempt.question);
+    if (by_key && programs_ && by_program) {
         login_verdict verdict = co_await check_with_program(std::move(attempt));
         co_return verdict;
     }
     auto decision = [options = options_, attempt = std::move(attempt)] {
-        return file_decision(*options).decide(attempt);
+        return file_decision(*options, attempt).decide();
     };
     co_return co_await on_pool(pool_, std::move(decision));
 }
@@ -468,18 +478,15 @@ asio::awaitable<login_verdict> file_authenticator::check_with_program(login_atte
     const auto programs = programs_;
     std::string source = attempt.peer_address;
     auto ask = [options = options_, question = attempt.question] {
-        return keys_of_program(*options, question);
+        return lists_of_programs(*options, question);
     };
     auto printed = co_await programs->run(std::move(source), std::move(ask));
-    const bool failed = !printed || !*printed;
+    if (!printed) printed = printed_lists{.fault = ", and too many programs for logins wait"};
     auto decision = [options = options_, attempt = std::move(attempt),
-                     keys = failed ? nullptr : std::move(*printed)] {
-        return file_decision(*options, keys).decide(attempt);
+                     lists = std::move(*printed)] {
+        return file_decision(*options, attempt, lists).decide();
     };
-    login_verdict verdict = co_await on_pool(pool_, std::move(decision));
-    if (failed && !accepts(verdict.answer))
-        verdict.reason += ", and the program that lists keys has failed";
-    co_return verdict;
+    co_return co_await on_pool(pool_, std::move(decision));
 }
 
 // May wait for a name server, so apart from all others and not for ever.
@@ -487,7 +494,7 @@ asio::awaitable<login_verdict> file_authenticator::check_host(login_attempt atte
     const auto lookups = lookups_;
     std::string source = attempt.peer_address;
     auto decision = [options = options_, attempt = std::move(attempt)] {
-        return file_decision(*options).decide(attempt);
+        return file_decision(*options, attempt).decide();
     };
     asio::steady_timer timer(co_await asio::this_coro::executor, limits::lookup_time_max);
     auto first = co_await (lookups->run(std::move(source), std::move(decision)) || pass(timer));
@@ -513,7 +520,7 @@ asio::awaitable<login_verdict> file_authenticator::check_password(login_attempt 
         right = co_await passwords->run(attempt.peer_address, std::move(hash));
     }
     auto decision = [options, attempt = std::move(attempt)] {
-        return file_decision(*options).decide(attempt);
+        return file_decision(*options, attempt).decide();
     };
     login_verdict verdict = co_await on_pool(pool_, std::move(decision));
     if (right) verdict.cpu = right->second;

@@ -2,6 +2,7 @@
 
 #include "sluice/io/authenticator.hpp"
 #include "sluice/io/password_file.hpp"
+#include "sluice/io/system_accounts.hpp"
 
 #include <boost/asio/thread_pool.hpp>
 
@@ -25,7 +26,7 @@ struct host_based_options {
     std::vector<std::string> known_hosts_files = {};
 
     /// Which users of which hosts, in the form of hosts.equiv(5); %u stands for the user who they
-    /// want to be.
+    /// want to be, as in authorized_keys_files.
     std::vector<std::string> shosts_files = {};
 
     /// Take the client's word for its name (HostbasedUsesNameFromPacketOnly). Otherwise the name
@@ -34,23 +35,31 @@ struct host_based_options {
 };
 
 struct file_authenticator_options {
-    /// authorized_keys files; %u stands for the user, %% for a percent sign. Empty: no keys.
+    /// authorized_keys files; %u stands for the user, %U for the number of his account and %h for
+    /// its home directory (`account_of`), %% for a percent sign. A file whose name has another
+    /// token, or one that stands for nothing, counts as absent. Empty: no keys.
     std::vector<std::string> authorized_keys_files = {};
 
     /// A program whose output counts as one more authorized_keys file (AuthorizedKeysCommand): its
-    /// absolute path, and its arguments. In these %u stands for the user, %k for the key or
-    /// certificate in base64, %t for its type, %f for the key's fingerprint, %% for a percent sign;
-    /// without arguments it is given the user's name. It is run for every attempt by a key. Its
-    /// output does not count where anybody but root and this process's user can change it (see
-    /// path_trust.hpp), where it fails, prints more than limits::policy_file_length_max or takes
-    /// longer than the time below. Empty: none.
+    /// absolute path, and its arguments. In these %k stands for the key or certificate in base64,
+    /// %t for its type, %f for the key's fingerprint, and %u, %U, %h and %% as above; without
+    /// arguments it is given the user's name. It is run for every attempt by a key. Its output does
+    /// not count where anybody but root and this process's user can change it (see path_trust.hpp),
+    /// where a token stands for nothing, where it fails, prints a NUL or more than
+    /// limits::policy_file_length_max, or takes longer than the time below. Empty: none.
     std::vector<std::string> authorized_keys_program = {};
+
+    /// Likewise, a program whose output counts behind authorized_principals_file
+    /// (AuthorizedPrincipalsCommand). It has besides, of the certificate, %i for its key id and %s
+    /// for its serial number, and of its authority %K for the key in base64, %T for its type, %F
+    /// for its fingerprint. It is run for certificates of trusted_user_ca_keys_file alone.
+    std::vector<std::string> authorized_principals_program = {};
     std::chrono::milliseconds program_time_max = std::chrono::seconds(15);
 
-    /// What starts it. Empty: it is not run, and lets in nobody.
+    /// What starts them. Empty: they are not run, and let in nobody.
     std::shared_ptr<command_launcher> launcher = {};
 
-    /// Where it is waited for, for several authenticators together. Empty: a thread of its own,
+    /// Where they are waited for, for several authenticators together. Empty: a thread of its own,
     /// where there is a program.
     std::shared_ptr<source_pool> programs = {};
 
@@ -62,7 +71,7 @@ struct file_authenticator_options {
     std::string trusted_user_ca_keys_file = {};
 
     /// Names that a certificate of those may have in place of the user's own
-    /// (AuthorizedPrincipalsFile); %u as above. Empty: the user's own.
+    /// (AuthorizedPrincipalsFile); tokens as above. Empty: the user's own, unless a program says.
     std::string authorized_principals_file = {};
 
     /// Keys, certificates and authorities that let in nobody (RevokedKeys): a key revocation list,
@@ -72,8 +81,9 @@ struct file_authenticator_options {
     /// What authorities may have signed by (CASignatureAlgorithms); empty: all that we know.
     std::vector<std::string> ca_signature_algorithms = {};
 
-    /// Whether files of keys and of principals count only where nobody but root and this process's
-    /// user can change them or put others in their place (StrictModes; see path_trust.hpp).
+    /// Whether files of keys and of principals count only where nobody but root, this process's
+    /// user and, with %h, whose home it is can change them or put others in their place
+    /// (StrictModes; see path_trust.hpp).
     bool strict_modes = false;
 
     /// RSA keys of fewer bits let in nobody (RequiredRSASize). Never less than
@@ -92,6 +102,10 @@ struct file_authenticator_options {
     /// The home directory of who is let in (session_rights::home_directory); empty: none is known.
     /// Asked on a thread of the pool, as `admits` is; for passwords also of who is refused.
     std::function<std::string(std::string_view user)> home_of = {};
+
+    /// The account of who wants to come in, for %U and %h. Empty: nobody has one. Asked where a
+    /// token needs it, on a thread of a pool.
+    account_lookup account_of = {};
 
     /// Where the files are kept until they change, for several authenticators together. Empty: each
     /// has one of its own.

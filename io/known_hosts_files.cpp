@@ -62,8 +62,15 @@ error_code known_hosts_files::load() {
     return error_;
 }
 
+void known_hosts_files::put_beside(known_hosts lines) {
+    if (!of_files_) of_files_ = hosts_;
+    hosts_ = *of_files_;
+    hosts_.append(std::move(lines));
+}
+
 std::string known_hosts_files::place(const known_hosts::match& found) const {
-    const std::string path = found.file < paths_.size() ? paths_[found.file] : "known hosts";
+    const std::string path =
+        found.file < paths_.size() ? paths_[found.file] : "known hosts beside the files";
     return path + ':' + std::to_string(found.line);
 }
 

@@ -5,6 +5,7 @@
 #include "sluice/wire/error.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,9 @@ public:
     /// the files or taken out of them, and a key that is unknown is to be refused.
     const error_code& error() const { return error_; }
 
+    /// Has the lines count behind those of the files, in place of those of the last call.
+    void put_beside(known_hosts lines);
+
     const known_hosts& hosts() const { return hosts_; }
     /// "FILE:LINE" of what a lookup found.
     std::string place(const known_hosts::match& found) const;
@@ -45,6 +49,7 @@ public:
 private:
     std::vector<std::string> paths_;
     known_hosts hosts_;
+    std::optional<known_hosts> of_files_;  // where there are others beside them
     error_code error_;
     std::string first_text_;  // of the first file, as it was read
 };

@@ -1,5 +1,6 @@
 #include "sluice/io/load_ssh_config.hpp"
 
+#include "sluice/io/known_hosts_program.hpp"
 #include "sluice/io/ssh_config_algorithms.hpp"
 #include "sluice/io/ssh_config_tokens.hpp"
 #include "sluice/io/ssh_config_values.hpp"
@@ -205,6 +206,9 @@ boost::system::result<connect_options, ssh_config_error> connect_options_from(
     o.host_keys_unknown = policy_of(*c.strict_host_key_checking);
     o.known_hosts_files = known_hosts_of(c);
     o.hash_known_hosts = *c.hash_known_hosts;
+    ssh_config_fault wrong;
+    o.on_known_hosts = known_hosts_program(c, system, wrong);
+    if (!wrong.empty()) return fail("KnownHostsCommand: " + wrong);
     o.trust_loopback = *c.no_host_authentication_for_localhost;
     o.rsa_bits_min = unsigned_of(*c.required_rsa_size);
 

@@ -74,7 +74,8 @@ error_code wait_for_end(started_command& command, time_point until) {
 }  // namespace
 
 result<std::string> program_output(command_launcher& launcher, std::span<const std::string> words,
-                                   const program_limits& limits) {
+                                   const program_limits& limits,
+                                   std::vector<std::pair<std::string, std::string>> environment) {
     const auto has_nul = [](const std::string& w) { return w.find('\0') != std::string::npos; };
     if (std::ranges::any_of(words, has_nul)) return errc::bad_value;
     int ends[2];
@@ -84,7 +85,8 @@ result<std::string> program_output(command_launcher& launcher, std::span<const s
                         file_descriptor(ends[1]),
                         file_descriptor(::open("/dev/null", O_WRONLY | O_CLOEXEC))};
     if (!pipes.input || !pipes.error) return last_system_error();
-    auto started = launcher.start({.command = command_of(words)}, std::move(pipes));
+    auto started = launcher.start(
+        {.command = command_of(words), .environment = std::move(environment)}, std::move(pipes));
     if (!started) return started.error();
 
     const time_point until = now() + limits.time_max;

@@ -91,7 +91,9 @@ void server_connection::charge_source(std::optional<source_fault> fault) {
 
 source_fault server_connection::fault_of_end() const {
     if (endpoint_.end_error() == errc::login_timeout) return source_fault::grace_exceeded;
-    const bool trying = deciding_ && attempt_.question.what != auth_question::kind::none;
+    const auto what = attempt_.question.what;
+    const bool trying =
+        deciding_ && what != auth_question::kind::none && what != auth_question::kind::user;
     return tried_ || trying ? source_fault::auth_fail : source_fault::no_auth;
 }
 

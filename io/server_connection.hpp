@@ -95,6 +95,7 @@ private:
     // What the events ask for, in server_sessions.cpp.
     void on_event(server_event& event);
     void on_question();
+    void on_policy(std::optional<auth_policy> policy);
     void on_verdict(login_verdict verdict);
     void answer(auth_reply reply);
     void log_refusal(const std::string& reason) const;

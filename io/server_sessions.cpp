@@ -82,6 +82,17 @@ asio::awaitable<login_verdict> conversed(std::shared_ptr<authenticator> logins,
     }
 }
 
+// Whatever it throws leaves no way in.
+asio::awaitable<std::optional<auth_policy>> policy_of(std::shared_ptr<authenticator> logins,
+                                                      login_attempt attempt) {
+    try {
+        auto policy = co_await logins->policy(std::move(attempt));
+        co_return policy;
+    } catch (...) {
+        co_return auth_policy{};
+    }
+}
+
 // Until a refusal may be told whose work began then. (An attempt that is given up ends here.)
 asio::awaitable<void> least_time(std::string user, time_point begun) {
     const auto whole = refusal_time::of_process().whole(user, now() - begun);
@@ -168,8 +179,12 @@ void server_connection::on_question() {
     }
     attempt_ = {question, ends_.peer_address, ends_.local_port, ends_.local_address};
     if (question.what == auth_question::kind::user) {
-        auto policy = options_->logins->policy(attempt_);
-        return answer(policy ? auth_reply(std::move(*policy)) : auth_answer::refuse);
+        deciding_ = std::make_unique<asio::cancellation_signal>();
+        auto known = [self = shared_from_this()](std::exception_ptr failed, auto policy) {
+            self->on_policy(failed ? auth_policy{} : std::move(policy));
+        };
+        return asio::co_spawn(executor(), policy_of(options_->logins, attempt_),
+                              asio::bind_cancellation_slot(deciding_->slot(), std::move(known)));
     }
     deciding_ = std::make_unique<asio::cancellation_signal>();
     auto done = [self = shared_from_this()](std::exception_ptr failed, login_verdict verdict) {
@@ -183,6 +198,12 @@ void server_connection::on_question() {
         executor(), [this](auth_prompts prompts) { answer(std::move(prompts)); });
     asio::co_spawn(executor(), converse(options_->logins, attempt_, conversation_),
                    asio::bind_cancellation_slot(slot, std::move(done)));
+}
+
+void server_connection::on_policy(std::optional<auth_policy> policy) {
+    deciding_.reset();
+    if (finished_) return finish_if_idle();
+    answer(policy ? auth_reply(std::move(*policy)) : auth_answer::refuse);
 }
 
 void server_connection::on_verdict(login_verdict verdict) {

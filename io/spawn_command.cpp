@@ -1,9 +1,9 @@
 #include "sluice/io/spawn_command.hpp"
 
 #include "sluice/io/spawn_settings.hpp"
+#include "sluice/io/system_accounts.hpp"
 
 #include <fcntl.h>
-#include <pwd.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/eventfd.h>
@@ -11,7 +11,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <mutex>
 
@@ -28,14 +27,11 @@ std::vector<std::string> environment_of(const process_options& options) {
         variables.push_back(begin + std::string(value));
     };
     add("PATH", "/usr/local/bin:/usr/bin:/bin");
-    std::array<char, 16 * 1024> memory;
-    passwd entry{};
-    passwd* found = nullptr;
-    if (::getpwuid_r(::getuid(), &entry, memory.data(), memory.size(), &found) == 0 && found) {
-        add("HOME", entry.pw_dir);
-        add("USER", entry.pw_name);
-        add("LOGNAME", entry.pw_name);
-        add("SHELL", entry.pw_shell);
+    if (const auto own = account_numbered(::getuid()); own && *own) {
+        add("HOME", (*own)->home);
+        add("USER", (*own)->name);
+        add("LOGNAME", (*own)->name);
+        add("SHELL", (*own)->shell);
     }
     for (const auto& [name, value] : options.environment)
         if (name.find('\0') == std::string::npos && value.find('\0') == std::string::npos)

@@ -2,6 +2,7 @@
 
 #include "sluice/io/file_descriptor.hpp"
 #include "sluice/io/shell_command.hpp"
+#include "sluice/io/system_accounts.hpp"
 #include "sluice/wire/limits.hpp"
 
 #include <fcntl.h>
@@ -9,7 +10,6 @@
 #include <ifaddrs.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,25 +19,6 @@
 
 namespace sluice {
 namespace {
-
-struct account {
-    std::string name;
-    std::string home;
-};
-
-template <class Look>
-std::optional<account> find_account(Look look) {
-    std::array<char, 16 * 1024> memory;
-    passwd entry{};
-    passwd* found = nullptr;
-    if (look(&entry, memory.data(), memory.size(), &found) != 0 || found == nullptr)
-        return std::nullopt;
-    return account{found->pw_name, found->pw_dir};
-}
-
-std::optional<account> this_account() {
-    return find_account([](auto... to) { return ::getpwuid_r(::getuid(), to...); });
-}
 
 std::string host_name() {
     std::array<char, 256> name{};
@@ -122,9 +103,9 @@ std::vector<std::string> interface_addresses() {
 
 ssh_config_system ssh_config_system::here(bool run_commands) {
     ssh_config_system s;
-    if (const auto own = this_account()) {
-        s.local_user = own->name;
-        s.home = own->home;
+    if (const auto own = account_numbered(::getuid()); own && *own) {
+        s.local_user = (*own)->name;
+        s.home = (*own)->home;
     }
     s.user_id = std::to_string(::getuid());
     s.local_host = host_name();
@@ -134,11 +115,9 @@ ssh_config_system ssh_config_system::here(bool run_commands) {
         return std::string(value);
     };
     s.home_of = [](std::string_view user) -> std::optional<std::string> {
-        const std::string name(user);
-        const auto found =
-            find_account([&](auto... to) { return ::getpwnam_r(name.c_str(), to...); });
-        if (!found) return std::nullopt;
-        return found->home;
+        const auto found = account_named(std::string(user));
+        if (!found || !*found) return std::nullopt;
+        return (*found)->home;
     };
     s.read = read_file;
     s.glob = find_files;

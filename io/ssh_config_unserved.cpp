@@ -28,8 +28,6 @@ bool differs(const config& c, std::string_view usual) {
 constexpr std::array rows{
     unserved_setting{"CheckHostIP", is_on<&config::check_host_ip>, true,
                      "the address of a host is not looked up in the known hosts"},
-    unserved_setting{"KnownHostsCommand", is_said<&config::known_hosts_command>, true,
-                     "its keys are not known; only those of files are"},
     unserved_setting{"VersionAddendum",
                      [](const config& c) { return differs<&config::version_addendum>(c, "none"); },
                      false, "the identification stays as it is"},

@@ -5,6 +5,7 @@
 #include "sluice/io/logged_filesystem.hpp"
 #include "sluice/io/posix_filesystem.hpp"
 #include "sluice/io/sftp_stream.hpp"
+#include "sluice/io/system_accounts.hpp"
 #include "sluice/sftp/request_names.hpp"
 #include "sluice/tools/sluiced_landlock.hpp"
 #include "sluice/tools/sluiced_process.hpp"
@@ -17,7 +18,6 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>
 
-#include <pwd.h>
 #include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -113,9 +113,9 @@ std::string line_of(std::string_view event, const logged_filesystem::fields& wha
 }
 
 sftp_user user_of_process() {
-    const passwd* const found = ::getpwuid(::getuid());
-    if (found == nullptr) return {std::to_string(::getuid())};
-    return {found->pw_name, found->pw_dir};
+    const auto own = account_numbered(::getuid());
+    if (!own || !*own) return {std::to_string(::getuid())};
+    return {(*own)->name, (*own)->home};
 }
 
 // The address of who is served, as its SSH server tells it.

@@ -153,6 +153,11 @@ int check(const sluiced_arguments& a) {
         login_facts login;
         if (const auto wrong = read_login_facts(a.login, login); !wrong.empty())
             return fail("-C: " + wrong, exit_wrong);
+        if (settings->ask_for_groups()) {
+            auto groups = groups_of_user(login.user);
+            if (!groups) return fail("-C: " + groups.error().message(), exit_wrong);
+            login.groups = std::move(*groups);
+        }
         config = settings->effective(login);
     }
     std::string text = to_text(config);
@@ -359,6 +364,13 @@ int serve(const sluiced_arguments& a) {
     if (!material) return fail(material.error().text);
     const auto log_descriptor = open_log(a);
     if (!log_descriptor) return fail(a.log_file + ": " + log_descriptor.error().message());
+    std::shared_ptr<syslog_socket> syslog;
+    if (a.syslog) {
+        syslog = std::make_shared<syslog_socket>();
+        // It may come later.
+        if (const auto e = syslog->connect())
+            std::fprintf(stderr, "sluiced: --syslog: /dev/log: %s\n", e.message().c_str());
+    }
     if (listening_sockets.empty() && !a.one_connection) {
         auto bound = bind_all(*config);
         if (!bound.error.empty()) return fail(bound.error);
@@ -383,8 +395,15 @@ int serve(const sluiced_arguments& a) {
     asio::thread_pool pam(pam_threads(*config));
     const bool filtered = restricted.seccomp == enforced::yes;
     if (filtered) on_each_thread(files, file_threads, restrict_file_thread);
+    const sluiced_log_options form = log_options(*config);
+    sluiced_log_options log_form = form;
+    if (syslog) log_form.syslog_facility = config->syslog_facility;
+    const auto errors =
+        syslog ? make_log_writer(log_form, syslog) : make_log_writer(form, *log_descriptor);
+    const auto lines = make_log_writer(form, STDOUT_FILENO);
+    const log_sink log = make_sluiced_log(log_form, errors);
     auto options = make_server_options(*settings, std::move(*material), a.exec, files,
-                                       {logins, pam, launcher});
+                                       {logins, pam, launcher}, log);
     if (!options) return fail(options.error().text);
     options->launcher = launcher;
     share_descriptors(descriptors, *options);
@@ -394,15 +413,10 @@ int serve(const sluiced_arguments& a) {
     if (a.one_connection) threads = 1;
     worker_threads workers(threads);
     // Nobody is waited for that reads neither.
-    const sluiced_log_options form = log_options(*config);
-    const auto errors = make_log_writer(form, *log_descriptor);
-    const auto lines = make_log_writer(form, STDOUT_FILENO);
     const auto flush = [&] {
         errors->flush(limits::log_flush_time_max);
         lines->flush(limits::log_flush_time_max);
     };
-    options->log = make_sluiced_log(form, errors);
-    const log_sink log = options->log;
     tell_start(log, restricted, launcher != nullptr);
     tell_notes(log, settings->notes);
     if (pid_file && !*pid_file && log)

@@ -3,13 +3,18 @@
 #include "sluice/io/text_file.hpp"
 #include "sluice/tools/sluiced_include.hpp"
 #include "sluice/tools/sluiced_setup.hpp"
+#include "sluice/tools/sluiced_values.hpp"
 #include "sluice/wire/limits.hpp"
 
 #include <CLI/CLI.hpp>
 
 #include <unistd.h>
 
+#include <filesystem>
+#include <string>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 namespace sluice {
 namespace {
@@ -22,6 +27,16 @@ std::vector<std::string> host_keys_of_system() {
         if (::access(file.c_str(), R_OK) == 0) files.push_back(std::move(file));
     }
     return files;
+}
+
+// A pattern that is meant from where we are. In the name of that folder nothing is a token.
+std::string from_here(const std::string& pattern) {
+    if (pattern.empty() || pattern.starts_with('/')) return pattern;
+    std::string path;
+    std::error_code ignored;
+    for (const char c : std::filesystem::current_path(ignored).string())
+        path += c == '%' ? std::string("%%") : std::string(1, c);
+    return path + "/" + pattern;
 }
 
 }  // namespace
@@ -76,6 +91,10 @@ void declare(CLI::App& app, sluiced_arguments& a) {
         ->type_name("LEVEL");
     app.add_option("-E", a.log_file, "Append the log to a file, in place of standard error")
         ->type_name("FILE");
+    app.add_flag(
+           "--syslog", a.syslog,
+           "Log to the local syslog, by the setting SyslogFacility, in place of standard error")
+        ->excludes("-E");
     app.add_option("-g", a.login_grace, "Time for a login, as the setting LoginGraceTime")
         ->type_name("TIME");
     app.add_flag_callback(
@@ -83,7 +102,7 @@ void declare(CLI::App& app, sluiced_arguments& a) {
     app.add_flag_callback(
         "-D", [] {}, "No effect: it never leaves the foreground");
     app.add_flag_callback(
-        "-e", [] {}, "No effect: the log is on standard error, unless -E names a file");
+        "-e", [] {}, "No effect: the log is on standard error, but for -E and --syslog");
     app.add_option("--log-format", a.log_format, "text or json")->type_name("FORMAT");
 }
 
@@ -106,6 +125,10 @@ boost::system::result<sluiced_settings, std::string> read_settings(const sluiced
         read_sluiced_settings(texts, sluiced_algorithms(), include_from(folder_of(a.config)));
     if (!settings) return settings.error().message();
 
+    if (a.syslog)
+        std::erase_if(settings->notes, [](const setting_note& note) {
+            return equal_ignoring_case(note.keyword, "SyslogFacility");
+        });
     sluiced_config& config = settings->base;
     const auto in_place_of = [](const char* option, const char* keyword,
                                 const std::vector<std::string>& values) {
@@ -130,7 +153,16 @@ boost::system::result<sluiced_settings, std::string> read_settings(const sluiced
     if (config.host_keys.empty() && !a.config.empty()) config.host_keys = host_keys_of_system();
     if (!a.root.empty()) config.root = a.root;
     if (!a.users.empty()) config.users_file = a.users;
-    if (!a.authorized_keys.empty()) config.authorized_keys_files = a.authorized_keys;
+    if (!a.authorized_keys.empty()) {
+        // Not from a home directory, as the keyword's are.
+        config.authorized_keys_files.clear();
+        std::vector<std::string> absolute;
+        for (const auto& file : a.authorized_keys)
+            absolute.push_back(from_here(file));
+        if (const auto wrong = settings::user_files::read(absolute, config.authorized_keys_files);
+            !wrong.empty())
+            return "--authorized-keys: " + wrong;
+    }
     if (a.read_only) config.sftp.read_only = true;
     if (a.atomic_uploads) config.atomic_uploads = true;
     return std::move(*settings);

@@ -31,6 +31,7 @@ struct sluiced_arguments {
     std::string login_grace;            // -g
     std::string login;                  // -C user=...,addr=...
     std::string log_file;               // -E
+    bool syslog = false;
     bool test = false;
     bool print = false;
     bool one_connection = false;  // -i

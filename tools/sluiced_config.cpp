@@ -36,20 +36,31 @@ connect_answer may_open(const sluiced_config& config, std::string_view host, std
 }
 
 bool asks_a_program(const sluiced_config& config) {
-    return !config.authorized_keys_command.empty();
+    return !config.authorized_keys_command.empty() || !config.authorized_principals_command.empty();
 }
 
-bool user_allowed(const sluiced_config& config, std::string_view user, std::string_view host) {
+bool user_allowed(const sluiced_config& config, const login_facts& login) {
     const auto from = [&](const std::string& list) {
         const auto hosts = address_patterns::parse(list);
-        return hosts && hosts->allows(host);
+        return hosts && hosts->allows(login.address);
     };
     const auto fits = [&](const user_pattern& p) {
-        return matches_wildcards(user, p.user) && (p.host.empty() || from(p.host));
+        return matches_wildcards(login.user, p.user) && (p.host.empty() || from(p.host));
     };
-    if (user == "root" && config.permit_root_login == root_login::no) return false;
+    if (login.user == "root" && config.permit_root_login == root_login::no) return false;
     if (std::ranges::any_of(config.deny_users, fits)) return false;
-    return config.allow_users.empty() || std::ranges::any_of(config.allow_users, fits);
+    if (!config.allow_users.empty() && std::ranges::none_of(config.allow_users, fits)) return false;
+
+    if (config.allow_groups.empty() && config.deny_groups.empty()) return true;
+    const auto has = [&](const std::string& pattern) {
+        return std::ranges::any_of(*login.groups, [&](const std::string& group) {
+            return matches_wildcards(group, pattern);
+        });
+    };
+    if (!login.groups) return config.allow_groups.empty();
+    if (login.groups->empty()) return false;  // as of sshd
+    if (std::ranges::any_of(config.deny_groups, has)) return false;
+    return config.allow_groups.empty() || std::ranges::any_of(config.allow_groups, has);
 }
 
 }  // namespace sluice

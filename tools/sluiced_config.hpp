@@ -3,9 +3,12 @@
 #include "sluice/io/connect_answer.hpp"
 #include "sluice/io/source_limits.hpp"
 #include "sluice/sftp/drain_policy.hpp"
+#include "sluice/tools/sluiced_match.hpp"
 #include "sluice/tools/sluiced_sftp_options.hpp"
 #include "sluice/wire/error.hpp"
 #include "sluice/wire/limits.hpp"
+
+#include <syslog.h>
 
 #include <chrono>
 #include <cstddef>
@@ -143,10 +146,12 @@ struct sluiced_config {
     bool seccomp = true;
 
     // Who may log in, and how
-    std::vector<std::string> authorized_keys_files;    // empty: none; there are no home directories
-    std::vector<std::string> authorized_keys_command;  // program and arguments; empty: none
-    std::string authorized_keys_command_user;          // who it runs as; empty: not said
-    std::string trusted_user_ca_keys;                  // this and those below: files; empty: none
+    std::vector<std::string> authorized_keys_files;          // empty: none
+    std::vector<std::string> authorized_keys_command;        // program and arguments; empty: none
+    std::string authorized_keys_command_user;                // who it runs as; empty: not said
+    std::vector<std::string> authorized_principals_command;  // likewise
+    std::string authorized_principals_command_user;
+    std::string trusted_user_ca_keys;  // this and those below: files; empty: none
     std::string authorized_principals_file;
     std::string revoked_keys;
     bool strict_modes = false;       // files that let in are writable by root and us alone
@@ -165,6 +170,8 @@ struct sluiced_config {
     std::vector<std::vector<std::string>> authentication_methods;
     std::vector<user_pattern> allow_users;  // empty: all
     std::vector<user_pattern> deny_users;
+    std::vector<std::string> allow_groups;  // patterns; empty: all
+    std::vector<std::string> deny_groups;
     root_login permit_root_login = root_login::yes;
     unsigned max_auth_tries = 6;
     std::chrono::seconds login_grace_time{120};  // 0: none
@@ -194,19 +201,21 @@ struct sluiced_config {
 
     log_level level = log_level::info;
     log_format format = log_format::text;
+    int syslog_facility = LOG_AUTH;  // where the log goes to syslog
 
     bool operator==(const sluiced_config&) const = default;
 };
 
-/// Whether a program is run for logins (AuthorizedKeysCommand).
+/// Whether programs are run for logins (AuthorizedKeysCommand, AuthorizedPrincipalsCommand).
 bool asks_a_program(const sluiced_config& config);
 
 /// Whether a connection may go to there through the server. As with OpenSSH, a name is not
 /// permitted by the addresses that it has.
 connect_answer may_open(const sluiced_config& config, std::string_view host, std::uint16_t port);
 
-/// Whether `user`, coming from address `host`, may log in: no DenyUsers pattern fits, and one of
-/// AllowUsers does where there are any.
-bool user_allowed(const sluiced_config& config, std::string_view user, std::string_view host);
+/// Whether that user, coming from that address, may log in: no DenyUsers pattern fits, and one of
+/// AllowUsers does where there are any; likewise for the groups of his account. Who has no account
+/// is in no group.
+bool user_allowed(const sluiced_config& config, const login_facts& login);
 
 }  // namespace sluice

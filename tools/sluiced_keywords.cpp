@@ -52,6 +52,20 @@ constexpr word_table<root_login, 4> root_words{
       {"without-password", root_login::prohibit_password},
       {"no", root_login::no}}}};
 
+constexpr word_table<int, 12> facility_words{"a facility of syslog such as AUTH or LOCAL0",
+                                             {{{"DAEMON", LOG_DAEMON},
+                                               {"USER", LOG_USER},
+                                               {"AUTH", LOG_AUTH},
+                                               {"AUTHPRIV", LOG_AUTHPRIV},
+                                               {"LOCAL0", LOG_LOCAL0},
+                                               {"LOCAL1", LOG_LOCAL1},
+                                               {"LOCAL2", LOG_LOCAL2},
+                                               {"LOCAL3", LOG_LOCAL3},
+                                               {"LOCAL4", LOG_LOCAL4},
+                                               {"LOCAL5", LOG_LOCAL5},
+                                               {"LOCAL6", LOG_LOCAL6},
+                                               {"LOCAL7", LOG_LOCAL7}}}};
+
 using yes_or_no = one_of<yes_no_words>;
 
 bool is_one_of(std::string_view word, std::string_view list) {
@@ -133,11 +147,17 @@ std::string_view note_on_rsa_size(const words& w, const choices&) {
     return bits && *bits < limits::rsa_bits_min ? "RSA keys below 2048 bits are never taken" : "";
 }
 
+std::string_view note_on_syslog(const words&, const choices&) {
+    return "the log goes to standard error, where a service manager takes it, unless --syslog is "
+           "given";
+}
+
 // --- the tables ----------------------------------------------------------------------------------
 
 constexpr std::array keyword_rows{
     all_of<variable_patterns, &config::accepted_environment>("AcceptEnv", false, any_number),
     first_of<one_of<family_words>, &config::family>("AddressFamily"),
+    all_of<group_lines, &config::allow_groups>("AllowGroups", in_match, any_number),
     noting<note_on_forwarding>(first_of<one_of<forwarding_words>, &config::local_forwarding>(
         "AllowTcpForwarding", in_match)),
     all_of<user_lines, &config::allow_users>("AllowUsers", in_match, any_number),
@@ -148,8 +168,13 @@ constexpr std::array keyword_rows{
                                                              any_number),
     first_of<account_name, &config::authorized_keys_command_user>("AuthorizedKeysCommandUser",
                                                                   in_match),
-    first_of<files, &config::authorized_keys_files>("AuthorizedKeysFile", in_match, any_number),
-    first_of<file, &config::authorized_principals_file>("AuthorizedPrincipalsFile", in_match),
+    first_of<user_files, &config::authorized_keys_files>("AuthorizedKeysFile", in_match,
+                                                         any_number),
+    first_of<principals_program, &config::authorized_principals_command>(
+        "AuthorizedPrincipalsCommand", in_match, any_number),
+    first_of<account_name, &config::authorized_principals_command_user>(
+        "AuthorizedPrincipalsCommandUser", in_match),
+    first_of<user_file, &config::authorized_principals_file>("AuthorizedPrincipalsFile", in_match),
     first_of<file, &config::banner>("Banner", in_match),
     algorithms_of<&choices::ca_signature, &config::ca_signature_algorithms>("CASignatureAlgorithms",
                                                                             in_match),
@@ -158,6 +183,7 @@ constexpr std::array keyword_rows{
     first_of<number<0, 1000>, &config::client_alive_count_max>("ClientAliveCountMax"),
     first_of<time, &config::client_alive_interval>("ClientAliveInterval"),
     first_of<one_of<compression_words>, &config::compression>("Compression"),
+    all_of<group_lines, &config::deny_groups>("DenyGroups", in_match, any_number),
     all_of<user_lines, &config::deny_users>("DenyUsers", in_match, any_number),
     first_of<yes_or_no, &config::disable_forwarding>("DisableForwarding", in_match),
     first_of<time, &config::drain_deadline>("DrainDeadline"),
@@ -209,10 +235,12 @@ constexpr std::array keyword_rows{
     first_of<variables, &config::environment>("SetEnv", in_match, any_number),
     first_of<yes_or_no, &config::devices>("SFTPDevices", in_match),
     first_of<yes_or_no, &config::stay_on_filesystem>("SFTPStayOnFilesystem", in_match),
-    first_of<files, &config::shosts_files>("ShostsFile", in_match, any_number),
+    first_of<user_files, &config::shosts_files>("ShostsFile", in_match, any_number),
     first_of<yes_or_no, &config::strict_modes>("StrictModes"),
     noting<note_on_subsystem>(
         all_of<sftp_subsystem, &config::sftp>("Subsystem", false, any_number)),
+    noting<note_on_syslog>(
+        first_of<one_of<facility_words>, &config::syslog_facility>("SyslogFacility")),
     first_of<file, &config::trusted_user_ca_keys>("TrustedUserCAKeys", in_match),
     first_of<yes_or_no, &config::use_pam>("UsePAM"),
     first_of<account_name, &config::user>("User"),
@@ -231,17 +259,12 @@ constexpr std::string_view no_terminals = "there are no terminals";
 constexpr std::string_view no_x11 = "X11 is not forwarded";
 constexpr std::string_view no_gssapi = "there are no logins by GSSAPI";
 constexpr std::string_view no_kerberos = "there are no logins by Kerberos";
-constexpr std::string_view no_commands_for_principals = "no command is asked for principals";
 constexpr std::string_view obsolete = "obsolete, as for sshd";
 
 constexpr std::array fixed_rows{
     fixed_row{"AllowAgentForwarding", "no", true, noted, yes_or_no_only,
               "agents are not forwarded"},
     fixed_row{"AllowStreamLocalForwarding", "no", true, noted, forwarding_only, no_forwarding},
-    fixed_row{"AuthorizedPrincipalsCommand", "none", true, refused, anything,
-              "no command is asked for principals: use AuthorizedPrincipalsFile"},
-    fixed_row{"AuthorizedPrincipalsCommandUser", "none", true, noted, anything,
-              no_commands_for_principals},
     fixed_row{"ChannelTimeout", "none", true, refused, anything,
               "channels are not closed for being idle"},
     fixed_row{"DebianBanner", "no", false, noted, yes_or_no_only,
@@ -290,12 +313,6 @@ constexpr std::array fixed_rows{
     fixed_row{"SshdSessionPath", {}, false, noted, anything, "there is no such program"},
     fixed_row{"StreamLocalBindMask", {}, true, noted, anything, no_forwarding},
     fixed_row{"StreamLocalBindUnlink", "no", true, noted, yes_or_no_only, no_forwarding},
-    fixed_row{"SyslogFacility",
-              {},
-              false,
-              noted,
-              "DAEMON USER AUTH AUTHPRIV LOCAL0 LOCAL1 LOCAL2 LOCAL3 LOCAL4 LOCAL5 LOCAL6 LOCAL7",
-              "the log goes to standard error, where a service manager takes it"},
     fixed_row{"TCPKeepAlive", "yes", false, noted, yes_or_no_only,
               "TCP always looks whether its peer is there"},
     fixed_row{"UnusedConnectionTimeout", "none", true, refused, anything,
@@ -338,17 +355,11 @@ constexpr std::array former_rows{
     former_row{"SkeyAuthentication", "KbdInteractiveAuthentication"},
 };
 
-constexpr std::array refused_rows{
-    refused_row{"AllowGroups", "there are no system accounts, so no groups; use AllowUsers"},
-    refused_row{"DenyGroups", "there are no system accounts, so no groups; use DenyUsers"},
-};
-
 }  // namespace
 
 std::span<const keyword_row> keywords() { return keyword_rows; }
 std::span<const fixed_row> fixed_keywords() { return fixed_rows; }
 std::span<const former_row> former_keywords() { return former_rows; }
-std::span<const refused_row> refused_keywords() { return refused_rows; }
 
 config_fault read_fixed(const fixed_row& row, const words& values, std::string_view& note) {
     note = {};

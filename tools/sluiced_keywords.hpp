@@ -49,13 +49,6 @@ struct former_row {
 };
 std::span<const former_row> former_keywords();
 
-/// A keyword that has no meaning here and would bar somebody if it had, and why.
-struct refused_row {
-    std::string_view keyword;
-    std::string_view why;
-};
-std::span<const refused_row> refused_keywords();
-
 /// Whether the values may stand there. `note`: what is to be said of what is taken without effect;
 /// empty: nothing.
 config_fault read_fixed(const fixed_row& row, const words& values, std::string_view& note);

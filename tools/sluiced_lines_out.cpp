@@ -57,7 +57,24 @@ void write_all(int descriptor, std::string_view text) {
 line_writer::line_writer(int descriptor, std::size_t bytes_max, told_of_dropped tell)
     : state_(std::make_shared<state>()) {
     state_->bytes_max = bytes_max;
-    std::thread([s = state_, descriptor, tell = std::move(tell)] {
+    const auto put = [descriptor](std::string_view text) { write_all(descriptor, text); };
+    start(put, piece_max, std::move(tell));
+}
+
+line_writer::line_writer(std::function<void(std::string_view)> put, std::size_t bytes_max,
+                         told_of_dropped tell)
+    : state_(std::make_shared<state>()) {
+    state_->bytes_max = bytes_max;
+    const auto without_end = [put = std::move(put)](std::string_view line) {
+        put(line.substr(0, line.size() - 1));
+    };
+    start(without_end, 0, std::move(tell));
+}
+
+// A piece is several lines up to `most` bytes, or one.
+void line_writer::start(std::function<void(std::string_view)> put, std::size_t most,
+                        told_of_dropped tell) {
+    std::thread([s = state_, most, put = std::move(put), tell = std::move(tell)] {
         std::unique_lock lock(s->mutex);
         while (!s->ended) {
             if (!s->has_lines()) {
@@ -71,7 +88,7 @@ line_writer::line_writer(int descriptor, std::size_t bytes_max, told_of_dropped 
             }
             std::string text;
             while (!s->lines.empty() &&
-                   (text.empty() || text.size() + s->lines.front().size() <= piece_max)) {
+                   (text.empty() || text.size() + s->lines.front().size() <= most)) {
                 text += s->lines.front();
                 s->bytes -= s->lines.front().size();
                 s->lines.pop_front();
@@ -79,7 +96,7 @@ line_writer::line_writer(int descriptor, std::size_t bytes_max, told_of_dropped 
             if (text.empty()) text = tell(std::exchange(s->untold, 0)) + "\n";
             s->writing = true;
             lock.unlock();
-            write_all(descriptor, text);
+            put(text);
             lock.lock();
             s->writing = false;
             if (s->idle()) s->written.notify_all();

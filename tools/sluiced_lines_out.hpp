@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace sluice {
 
@@ -19,6 +20,9 @@ public:
 
     /// The descriptor stays the caller's and outlives the process's last line.
     line_writer(int descriptor, std::size_t bytes_max, told_of_dropped tell);
+    /// Gives each line alone, without its end, to `put`, on the thread of its own.
+    line_writer(std::function<void(std::string_view)> put, std::size_t bytes_max,
+                told_of_dropped tell);
     /// Waits for no reader: `flush` before, where one is to be waited for.
     ~line_writer();
     line_writer(const line_writer&) = delete;
@@ -33,6 +37,8 @@ public:
     std::uint64_t dropped() const;
 
 private:
+    void start(std::function<void(std::string_view)> put, std::size_t most, told_of_dropped tell);
+
     struct state;
     std::shared_ptr<state> state_;  // the thread's as well: it may hang in a write
 };

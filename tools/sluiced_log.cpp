@@ -8,6 +8,9 @@
 #include <spdlog/spdlog.h>
 #include <nlohmann/json.hpp>
 
+#include <unistd.h>
+
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -65,6 +68,23 @@ std::string as_json(const log_record& record) {
     return dump(line);
 }
 
+// Without the time, but for syslog.
+std::string line_of(const sluiced_log_options& options, const log_record& record) {
+    std::string line;
+    if (options.syslog_facility)
+        line = syslog_header(*options.syslog_facility, record.level,
+                             std::chrono::system_clock::now(), ::getpid());
+    if (options.json) return line + as_json(record);
+    return line + std::string(name_of(record.level)) + " " + as_text(record);
+}
+
+line_writer::told_of_dropped line_of_dropped(const sluiced_log_options& options) {
+    return [options](std::uint64_t count) {
+        return line_of(options,
+                       {log_severity::error, "lines_dropped", {{"count", std::to_string(count)}}});
+    };
+}
+
 // Lines go to a writer that nobody waits for.
 class writer_sink final : public spdlog::sinks::base_sink<std::mutex> {
 public:
@@ -87,12 +107,15 @@ private:
 }  // namespace
 
 std::shared_ptr<line_writer> make_log_writer(const sluiced_log_options& options, int descriptor) {
-    return std::make_shared<line_writer>(
-        descriptor, limits::log_queue_bytes_max, [json = options.json](std::uint64_t count) {
-            const log_record record{
-                log_severity::error, "lines_dropped", {{"count", std::to_string(count)}}};
-            return json ? as_json(record) : "error " + as_text(record);
-        });
+    return std::make_shared<line_writer>(descriptor, limits::log_queue_bytes_max,
+                                         line_of_dropped(options));
+}
+
+std::shared_ptr<line_writer> make_log_writer(const sluiced_log_options& options,
+                                             std::shared_ptr<syslog_socket> daemon) {
+    const auto put = [daemon = std::move(daemon)](std::string_view line) { daemon->send(line); };
+    return std::make_shared<line_writer>(put, limits::log_queue_bytes_max,
+                                         line_of_dropped(options));
 }
 
 log_sink make_sluiced_log(const sluiced_log_options& options, std::shared_ptr<line_writer> out) {
@@ -100,12 +123,11 @@ log_sink make_sluiced_log(const sluiced_log_options& options, std::shared_ptr<li
     auto logger =
         std::make_shared<spdlog::logger>("sluiced", std::make_shared<writer_sink>(std::move(out)));
     logger->set_level(spdlog_level(options.most));
-    logger->set_pattern(options.json ? "%v" : "%Y-%m-%dT%H:%M:%S.%eZ %v",
+    const bool has_time = options.json || options.syslog_facility;
+    logger->set_pattern(has_time ? "%v" : "%Y-%m-%dT%H:%M:%S.%eZ %v",
                         spdlog::pattern_time_type::utc);
-    const auto write = [logger, json = options.json](const log_record& record) {
-        const std::string line =
-            json ? as_json(record) : std::string(name_of(record.level)) + " " + as_text(record);
-        logger->log(spdlog_level(record.level), "{}", line);
+    const auto write = [logger, options](const log_record& record) {
+        logger->log(spdlog_level(record.level), "{}", line_of(options, record));
     };
     struct shared_limits {
         std::mutex mutex;

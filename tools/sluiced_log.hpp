@@ -2,8 +2,10 @@
 
 #include "sluice/io/log.hpp"
 #include "sluice/tools/sluiced_lines_out.hpp"
+#include "sluice/tools/sluiced_syslog.hpp"
 
 #include <memory>
+#include <optional>
 
 namespace sluice {
 
@@ -13,11 +15,16 @@ struct sluiced_log_options {
     bool json = false;
     bool quiet = false;
     log_severity most = log_severity::info;
+    std::optional<int> syslog_facility = {};  // lines begin as a daemon of syslog wants it
 };
 
 log_sink make_sluiced_log(const sluiced_log_options& options, std::shared_ptr<line_writer> out);
 
 /// A writer for them, or for the lines on standard output: what it drops is said in the log's form.
 std::shared_ptr<line_writer> make_log_writer(const sluiced_log_options& options, int descriptor);
+
+/// The same to a daemon of syslog.
+std::shared_ptr<line_writer> make_log_writer(const sluiced_log_options& options,
+                                             std::shared_ptr<syslog_socket> daemon);
 
 }  // namespace sluice

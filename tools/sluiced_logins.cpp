@@ -1,10 +1,20 @@
 #include "sluice/tools/sluiced_logins.hpp"
 
+#include "sluice/io/clock.hpp"
+#include "sluice/io/coroutine_operation.hpp"
 #include "sluice/io/on_pool.hpp"
 #include "sluice/io/policy_cache.hpp"
+#include "sluice/io/refusal_time.hpp"
 #include "sluice/io/source_pool.hpp"
+#include "sluice/io/system_accounts.hpp"
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
+#include <iterator>
+#include <optional>
 #include <thread>
 
 namespace asio = boost::asio;
@@ -12,9 +22,9 @@ namespace asio = boost::asio;
 namespace sluice {
 namespace {
 
-login_facts facts_of(const login_attempt& attempt) {
-    return {attempt.question.user, attempt.peer_address, attempt.local_port, attempt.local_address};
-}
+using namespace asio::experimental::awaitable_operators;
+
+constexpr std::string_view groups_not_told = "the groups of the user cannot be told";
 
 // Half of the machine at most, as much as the rest of it can spare.
 std::size_t password_threads() { return std::max(1u, std::thread::hardware_concurrency() / 2); }
@@ -37,7 +47,16 @@ shared_by_logins shared_by(const sluiced_settings& settings,
             source_pool_size{.threads = limits::lookup_threads,
                              .waiting_max = limits::lookups_waiting_max,
                              .of_source_max = limits::lookups_of_user_max});
+    // NSS may wait for a network, and nothing else is to wait behind it.
+    if (settings.ask_for_groups())
+        shared.accounts = std::make_shared<source_pool>(source_pool_size{
+            .threads = limits::lookup_threads, .waiting_max = limits::lookups_waiting_max});
     return shared;
+}
+
+std::optional<system_account> account_of(const std::string& user) {
+    auto found = account_named(user);
+    return found ? std::move(*found) : std::nullopt;
 }
 
 std::string home_of(std::string_view user) {
@@ -62,7 +81,7 @@ bool is_possible(const sluiced_config& config, std::string_view method) {
     const bool passwords = config.use_pam || !config.users_file.empty();
     if (method == "publickey")
         return config.pubkey_authentication &&
-               (!config.authorized_keys_files.empty() || asks_a_program(config) ||
+               (!config.authorized_keys_files.empty() || !config.authorized_keys_command.empty() ||
                 !config.trusted_user_ca_keys.empty());
     if (method == "password") return config.password_authentication && passwords;
     if (method == "keyboard-interactive") return config.interactive_authentication && passwords;
@@ -85,15 +104,22 @@ std::vector<std::vector<std::string>> ways_in(const sluiced_config& config, std:
     return ways;
 }
 
+std::string from_home(const std::string& pattern) {
+    const bool anchored = pattern.empty() || pattern.starts_with('/') || pattern.starts_with("%h");
+    return anchored ? pattern : "%h/" + pattern;
+}
+
 file_authenticator_options file_options(const std::shared_ptr<const sluiced_config>& holds,
-                                        const shared_by_logins& shared) {
+                                        const login_facts& facts, const shared_by_logins& shared) {
     const sluiced_config& config = *holds;
     file_authenticator_options files;
     if (config.pubkey_authentication) {
-        files.authorized_keys_files = config.authorized_keys_files;
+        std::ranges::transform(config.authorized_keys_files,
+                               std::back_inserter(files.authorized_keys_files), from_home);
         files.authorized_keys_program = config.authorized_keys_command;
         files.trusted_user_ca_keys_file = config.trusted_user_ca_keys;
-        files.authorized_principals_file = config.authorized_principals_file;
+        files.authorized_principals_file = from_home(config.authorized_principals_file);
+        files.authorized_principals_program = config.authorized_principals_command;
     }
     files.revoked_keys_file = config.revoked_keys;
     files.strict_modes = config.strict_modes;
@@ -109,12 +135,26 @@ file_authenticator_options file_options(const std::shared_ptr<const sluiced_conf
     files.lookups = shared.lookups;
     files.programs = shared.programs;
     files.launcher = shared.launcher;
+    files.account_of = account_of;
     // Looked up only where there is a tree to begin in.
     if (!config.root.empty()) files.home_of = home_of;
-    files.admits = [holds](std::string_view user, std::string_view address) {
-        return user_allowed(*holds, user, address);
+    files.admits = [holds, facts](std::string_view user, std::string_view address) {
+        login_facts login = facts;
+        login.user = user;
+        login.address = address;
+        return user_allowed(*holds, login);
     };
     return files;
+}
+
+result<std::optional<std::vector<std::string>>> groups_of_user(const std::string& user) {
+    using groups = std::optional<std::vector<std::string>>;
+    const auto account = account_named(user);
+    if (!account) return account.error();
+    if (!*account) return groups();
+    auto names = groups_of(**account);
+    if (!names) return names.error();
+    return groups(std::move(*names));
 }
 
 std::size_t pam_threads(const sluiced_config& config) {
@@ -131,38 +171,61 @@ sluiced_authenticator::sluiced_authenticator(std::shared_ptr<const sluiced_setti
       shared_(shared_by(*settings_, pools_.launcher)),
       pam_({settings_->base.pam_service, std::move(pam_folder)}, pools_.pam) {}
 
+// Nothing where they cannot be told. Groups are asked for where they matter, again for each attempt
+// and not for ever.
+asio::awaitable<std::optional<login_facts>> sluiced_authenticator::facts_of(
+    login_attempt attempt) const {
+    login_facts facts{attempt.question.user, attempt.peer_address, attempt.local_port,
+                      attempt.local_address};
+    const auto accounts = shared_.accounts;
+    if (!accounts) co_return facts;
+    auto look = [user = facts.user] { return groups_of_user(user); };
+    asio::steady_timer timer(co_await asio::this_coro::executor, limits::lookup_time_max);
+    auto first = co_await (accounts->run(facts.address, std::move(look)) || pass(timer));
+    if (first.index() == 1) co_return std::nullopt;
+    auto& groups = std::get<0>(first);
+    if (!groups || !*groups) co_return std::nullopt;
+    facts.groups = std::move(**groups);
+    co_return facts;
+}
+
 asio::awaitable<login_verdict> sluiced_authenticator::check(login_attempt attempt) {
-    const auto holds = effective_for(settings_, facts_of(attempt));
+    auto facts = co_await facts_of(attempt);
+    if (!facts) co_return login_verdict{.reason = std::string(groups_not_told)};
+    const auto holds = effective_for(settings_, *facts);
     login_verdict verdict;
     if (holds->use_pam && attempt.question.what == auth_question::kind::password) {
         verdict = co_await pam_.check(attempt);
     } else {
-        file_authenticator files(file_options(holds, shared_), pools_.files);
+        file_authenticator files(file_options(holds, *facts, shared_), pools_.files);
         verdict = co_await files.check(attempt);
     }
-    co_return co_await finish(std::move(verdict), std::move(attempt), holds);
+    co_return co_await finish(std::move(verdict), std::move(attempt), std::move(*facts), holds);
 }
 
 asio::awaitable<login_verdict> sluiced_authenticator::converse(login_attempt attempt,
                                                                conversation& user) {
-    const auto holds = effective_for(settings_, facts_of(attempt));
+    auto facts = co_await facts_of(attempt);
+    if (!facts) co_return login_verdict{.reason = std::string(groups_not_told)};
+    const auto holds = effective_for(settings_, *facts);
     login_verdict verdict;
     if (holds->use_pam) {
         verdict = co_await pam_.converse(attempt, user);
     } else {
-        file_authenticator files(file_options(holds, shared_), pools_.files);
+        file_authenticator files(file_options(holds, *facts, shared_), pools_.files);
         verdict = co_await files.converse(attempt, user);
     }
-    co_return co_await finish(std::move(verdict), std::move(attempt), holds);
+    co_return co_await finish(std::move(verdict), std::move(attempt), std::move(*facts), holds);
 }
 
 // Who has proven himself may still not be wanted.
 asio::awaitable<login_verdict> sluiced_authenticator::finish(
-    login_verdict verdict, login_attempt attempt, std::shared_ptr<const sluiced_config> holds) {
+    login_verdict verdict, login_attempt attempt, login_facts facts,
+    std::shared_ptr<const sluiced_config> holds) {
     const sluiced_config& config = *holds;
     if (!accepts(verdict.answer)) co_return verdict;
     const auto& question = attempt.question;
-    if (!user_allowed(config, question.user, attempt.peer_address))
+    if (!user_allowed(config, facts))
         co_return login_verdict{.reason = "user or address is not allowed"};
     const bool signed_by_key = question.what == auth_question::kind::public_key ||
                                question.what == auth_question::kind::host_based;
@@ -175,14 +238,27 @@ asio::awaitable<login_verdict> sluiced_authenticator::finish(
         auto look = [user = question.user] { return home_of(user); };
         verdict.rights.home_directory = co_await on_pool(pools_.files, std::move(look));
     }
+    verdict.rights.groups = std::move(facts.groups);
     co_return with_settings(std::move(verdict), config);
 }
 
-std::optional<auth_policy> sluiced_authenticator::policy(const login_attempt& attempt) {
-    const auto holds = effective_for(settings_, facts_of(attempt));
+// What was looked up must not be told by its time.
+asio::awaitable<std::optional<auth_policy>> sluiced_authenticator::policy(login_attempt attempt) {
+    const auto begun = now();
+    const auto facts = co_await facts_of(attempt);
+    if (shared_.accounts) {
+        const auto whole = refusal_time::of_process().whole(attempt.question.user, now() - begun);
+        asio::steady_timer least(co_await asio::this_coro::executor, begun + whole);
+        co_await pass(least);
+    }
+    co_return facts ? policy_by(*facts) : auth_policy();
+}
+
+auth_policy sluiced_authenticator::policy_by(const login_facts& facts) const {
+    const auto holds = effective_for(settings_, facts);
     const sluiced_config& config = *holds;
     auth_policy policy;
-    policy.method_chains = ways_in(config, attempt.question.user);
+    policy.method_chains = ways_in(config, facts.user);
     policy.attempts_max = config.max_auth_tries;
     const auto banner = banners_.find(config.banner);
     if (banner != banners_.end()) policy.banner = banner->second;

@@ -11,7 +11,9 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sluice {
@@ -22,23 +24,34 @@ bool is_possible(const sluiced_config& config, std::string_view method);
 /// The ways in that settings leave to a user, each with its methods in order; may be none.
 std::vector<std::vector<std::string>> ways_in(const sluiced_config& config, std::string_view user);
 
+/// A file of AuthorizedKeysFile or AuthorizedPrincipalsFile, whose path is from the user's home
+/// directory where it is relative.
+std::string from_home(const std::string& pattern);
+
 /// What all logins of a server have together; each may be empty.
 struct shared_by_logins {
     std::shared_ptr<policy_cache> kept_files = {};
     std::shared_ptr<source_pool> passwords = {};      // where they are hashed
     std::shared_ptr<source_pool> lookups = {};        // of hosts' names
-    std::shared_ptr<source_pool> programs = {};       // that list keys
+    std::shared_ptr<source_pool> programs = {};       // that list keys and principals
+    std::shared_ptr<source_pool> accounts = {};       // looks up groups, where they matter
     std::shared_ptr<command_launcher> launcher = {};  // of these
 };
 
+/// What decides a login for which `holds` has been found by those facts.
 file_authenticator_options file_options(const std::shared_ptr<const sluiced_config>& holds,
+                                        const login_facts& facts = {},
                                         const shared_by_logins& shared = {});
+
+/// Names of the groups of an account of this machine; nothing where there is none by that name.
+/// Blocks as NSS does. Errors: those of groups_of and account_named.
+result<std::optional<std::vector<std::string>>> groups_of_user(const std::string& user);
 
 /// Where logins wait for disks and modules, and hash passwords; and what starts programs for them.
 struct login_pools {
     boost::asio::thread_pool& files;
     boost::asio::thread_pool& pam;                    // a thread for each user who is asked
-    std::shared_ptr<command_launcher> launcher = {};  // of AuthorizedKeysCommand
+    std::shared_ptr<command_launcher> launcher = {};  // of programs for logins
 };
 
 /// How many threads logins by PAM want: one for each that MaxStartups lets in, up to a bound.
@@ -56,10 +69,13 @@ public:
     boost::asio::awaitable<login_verdict> check(login_attempt attempt) override;
     boost::asio::awaitable<login_verdict> converse(login_attempt attempt,
                                                    conversation& user) override;
-    std::optional<auth_policy> policy(const login_attempt& attempt) override;
+    boost::asio::awaitable<std::optional<auth_policy>> policy(login_attempt attempt) override;
 
 private:
+    boost::asio::awaitable<std::optional<login_facts>> facts_of(login_attempt attempt) const;
+    auth_policy policy_by(const login_facts& facts) const;
     boost::asio::awaitable<login_verdict> finish(login_verdict verdict, login_attempt attempt,
+                                                 login_facts facts,
                                                  std::shared_ptr<const sluiced_config> holds);
 
     const std::shared_ptr<const sluiced_settings> settings_;

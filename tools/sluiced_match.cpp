@@ -31,15 +31,18 @@ constexpr std::array criteria{
     criterion{"address", kind::address, {}},
     criterion{"localaddress", kind::local_address, {}},
     criterion{"localport", kind::local_port, {}},
-    criterion{"group", {}, "there are no system accounts, so no groups"},
-    criterion{"host", {}, "names of addresses are not looked up; use Address"},
+    criterion{"group", kind::group, {}},
+    criterion{"host", kind::host, {}},
+    criterion{"invalid-user", kind::invalid_user, {}},
     criterion{"rdomain", {}, "there are no routing domains"},
-    criterion{"invalid-user", {}, "there are no system accounts, so no invalid users"},
 };
 
 std::string fault_in(const match_condition& condition) {
     switch (condition.what) {
-    case kind::user: return {};
+    case kind::user:
+    case kind::group:
+    case kind::host: return fault_in_patterns(condition.value);
+    case kind::invalid_user: return {};
     case kind::address:
     case kind::local_address:
         if (address_patterns::parse(condition.value)) return {};
@@ -56,11 +59,47 @@ bool is_listed(const std::string& address, const std::string& patterns) {
     return addresses && addresses->allows(address);
 }
 
+// Whether a pattern fits one of the groups, and none that is an exception does.
+bool is_member(const std::vector<std::string>& groups, std::string_view list) {
+    bool found = false;
+    while (!list.empty()) {
+        std::string_view pattern = list.substr(0, list.find(','));
+        list.remove_prefix(std::min(pattern.size() + 1, list.size()));
+        const bool negated = pattern.starts_with('!');
+        if (negated) pattern.remove_prefix(1);
+        const bool fits = std::ranges::any_of(
+            groups, [&](const std::string& one) { return matches_wildcards(one, pattern); });
+        if (fits && negated) return false;
+        found = found || fits;
+    }
+    return found;
+}
+
 }  // namespace
+
+bool asks_for_groups(const match_condition& condition) {
+    return condition.what == kind::group || condition.what == kind::invalid_user;
+}
+
+std::string fault_in_patterns(std::string_view list) {
+    for (;;) {
+        const auto comma = list.find(',');
+        const std::string_view pattern = list.substr(0, comma);
+        if (pattern.empty()) return "an empty pattern";
+        if (pattern == "!") return "'!' without a pattern";
+        if (comma == std::string_view::npos) return {};
+        list.remove_prefix(comma + 1);
+    }
+}
 
 bool match_condition::holds(const login_facts& login) const {
     switch (what) {
     case kind::user: return matches_pattern_list(login.user, value);
+    case kind::group: return login.groups && is_member(*login.groups, value);
+    case kind::host:
+        return matches_pattern_list(in_lower_case(login.host.empty() ? login.address : login.host),
+                                    in_lower_case(value));
+    case kind::invalid_user: return !login.groups;
     case kind::address: return is_listed(login.address, value);
     case kind::local_address: return is_listed(login.local_address, value);
     case kind::local_port: return port_from(value) == login.local_port;
@@ -78,6 +117,10 @@ std::string read_match(const std::vector<std::string>& words, std::vector<match_
         const auto found = std::ranges::find(criteria, name, &criterion::name);
         if (found == criteria.end()) return "unknown condition '" + words[i] + "'";
         if (!found->what) return words[i] + ": " + std::string(found->why_not);
+        if (found->what == kind::invalid_user) {
+            out.push_back({kind::invalid_user, {}});
+            continue;
+        }
         if (++i == words.size() || words[i].empty()) return "no value for '" + words[i - 1] + "'";
         const match_condition condition{*found->what, words[i]};
         if (auto wrong = fault_in(condition); !wrong.empty()) return wrong;
@@ -91,10 +134,11 @@ std::string read_login_facts(std::string_view text, login_facts& out) {
         const auto comma = text.find(',');
         const std::string_view one = text.substr(0, comma);
         const auto equals = one.find('=');
-        if (equals == std::string_view::npos)
+        if (equals == std::string_view::npos && one != "invalid-user")
             return "expected name=value, not '" + std::string(one) + "'";
         const std::string_view name = one.substr(0, equals);
-        const std::string_view value = one.substr(equals + 1);
+        const std::string_view value =
+            equals == std::string_view::npos ? std::string_view() : one.substr(equals + 1);
         if (name == "user") {
             out.user = value;
         } else if (name == "addr" || name == "laddr") {
@@ -105,7 +149,9 @@ std::string read_login_facts(std::string_view text, login_facts& out) {
             const auto port = port_from(value);
             if (!port) return "expected a port, not '" + std::string(value) + "'";
             out.local_port = *port;
-        } else if (name != "host" && name != "rdomain" && name != "invalid-user") {
+        } else if (name == "host") {
+            out.host = value;
+        } else if (name != "rdomain" && name != "invalid-user") {
             return "unknown name '" + std::string(name) + "'";
         }
         if (comma == std::string_view::npos) return {};

@@ -1,11 +1,10 @@
 #include "sluice/tools/sluiced_process.hpp"
 
 #include "sluice/io/file_descriptor.hpp"
+#include "sluice/io/system_accounts.hpp"
 
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/capability.h>
-#include <pwd.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -25,18 +24,6 @@ namespace {
 constexpr mode_t not_for_others_to_write = 022;
 
 constexpr capability_set bit_of(unsigned capability) { return capability_set{1} << capability; }
-
-template <class Entry, class Call>
-bool look_up(const std::string& name, Entry& entry, std::vector<char>& memory, Call call) {
-    memory.resize(4096);
-    for (;;) {
-        Entry* found = nullptr;
-        const int error = call(name.c_str(), &entry, memory.data(), memory.size(), &found);
-        if (error == EINTR) continue;
-        if (error != ERANGE || memory.size() >= 1024 * 1024) return error == 0 && found != nullptr;
-        memory.resize(memory.size() * 4);
-    }
-}
 
 }  // namespace
 
@@ -119,15 +106,15 @@ capability_set audit_capability() { return bit_of(CAP_AUDIT_WRITE); }
 found_account find_account(const std::string& user, const std::string& group) {
     const auto wrong = [](std::string text) { return found_account{{}, std::move(text)}; };
     if (user.empty()) return group.empty() ? found_account() : wrong("Group: give User beside it");
-    std::vector<char> memory;
-    passwd entry{};
-    if (!look_up(user, entry, memory, ::getpwnam_r)) return wrong("User: there is no user " + user);
-    process_account account{user, entry.pw_uid, entry.pw_gid};
+    const auto named = account_named(user);
+    if (!named) return wrong("User " + user + ": " + named.error().message());
+    if (!*named) return wrong("User: there is no user " + user);
+    process_account account{user, (*named)->uid, (*named)->gid};
     if (!group.empty()) {
-        ::group found{};
-        if (!look_up(group, found, memory, ::getgrnam_r))
-            return wrong("Group: there is no group " + group);
-        account.gid = found.gr_gid;
+        const auto number = group_named(group);
+        if (!number) return wrong("Group " + group + ": " + number.error().message());
+        if (!*number) return wrong("Group: there is no group " + group);
+        account.gid = **number;
     }
     if (account.uid == ::geteuid() && account.gid == ::getegid()) return {};
     if (::geteuid() != 0) return wrong("User: only root can become " + user);

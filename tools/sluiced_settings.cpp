@@ -75,6 +75,9 @@ std::optional<contradiction> contradiction_in(const sluiced_config& c) {
     for (const auto& user : c.allow_users)
         if (std::ranges::find(c.deny_users, user) != c.deny_users.end())
             return contradiction{"AllowUsers", "'" + user.user + "' is in DenyUsers too"};
+    for (const auto& group : c.allow_groups)
+        if (std::ranges::find(c.deny_groups, group) != c.deny_groups.end())
+            return contradiction{"AllowGroups", "'" + group + "' is in DenyGroups too"};
     return std::nullopt;
 }
 
@@ -183,8 +186,6 @@ private:
         std::string_view keyword = here.keyword;
         if (const auto* former = settings::find_keyword(settings::former_keywords(), keyword))
             keyword = former->now;
-        if (const auto* refused = settings::find_keyword(settings::refused_keywords(), keyword))
-            return config_fault(refused->why);
         const auto* fixed = settings::find_keyword(settings::fixed_keywords(), keyword);
         const auto* row = settings::find_keyword(keywords(), keyword);
         if (fixed == nullptr && row == nullptr) return "unknown keyword";
@@ -292,6 +293,16 @@ std::shared_ptr<const sluiced_config> effective_for(
     const auto holds = [&](const match_block& block) { return block.holds(login); };
     if (std::ranges::none_of(settings->blocks, holds)) return {settings, &settings->base};
     return std::make_shared<const sluiced_config>(settings->effective(login));
+}
+
+bool sluiced_settings::ask_for_groups() const {
+    const auto asks = [](const match_block& block) {
+        return std::ranges::any_of(block.conditions, asks_for_groups);
+    };
+    return std::ranges::any_of(blocks, asks) ||
+           std::ranges::any_of(all(), [](const sluiced_config& c) {
+               return !c.allow_groups.empty() || !c.deny_groups.empty();
+           });
 }
 
 std::vector<sluiced_config> sluiced_settings::all() const {

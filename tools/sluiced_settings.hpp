@@ -72,6 +72,9 @@ struct sluiced_settings {
     /// Keywords that add up do so over all matching blocks, in place of `base`.
     sluiced_config effective(const login_facts& login) const;
 
+    /// Whether who is in which group matters to a login (Match Group, AllowGroups and the like).
+    bool ask_for_groups() const;
+
     /// What may hold for somebody, as far as single keywords go: `base`, then with the lines of
     /// each block.
     std::vector<sluiced_config> all() const;
@@ -92,9 +95,9 @@ using include_reader =
     std::function<boost::system::result<std::vector<config_text>, std::string>(const std::string&)>;
 
 /// Reads settings, of several texts one after the other; each begins outside of Match. The first
-/// value of a keyword counts; AcceptEnv, AllowUsers, DenyUsers, HostCertificate, HostKey,
-/// ListenAddress, PerSourcePenalties, Port and Subsystem add up. Without `include`, Include is an
-/// error.
+/// value of a keyword counts; AcceptEnv, AllowGroups, AllowUsers, DenyGroups, DenyUsers,
+/// HostCertificate, HostKey, ListenAddress, PerSourcePenalties, Port and Subsystem add up. Without
+/// `include`, Include is an error.
 boost::system::result<sluiced_settings, config_error> read_sluiced_settings(
     const std::vector<config_text>& texts, const algorithm_choices& algorithms,
     const include_reader& include = {});

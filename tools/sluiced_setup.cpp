@@ -9,6 +9,7 @@
 #include "sluice/io/file_descriptor.hpp"
 #include "sluice/io/posix_filesystem.hpp"
 #include "sluice/io/rsa_size.hpp"
+#include "sluice/io/system_accounts.hpp"
 #include "sluice/io/text_file.hpp"
 #include "sluice/tools/sluiced_log.hpp"
 #include "sluice/tools/sluiced_logins.hpp"
@@ -21,12 +22,10 @@
 #include <boost/asio/io_context.hpp>
 
 #include <fcntl.h>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <optional>
 
@@ -213,47 +212,65 @@ std::optional<log_severity> operations_level(const sftp_options& options) {
     return log_severity::info;
 }
 
-// As sshd's child: in the user's home directory, where the served tree has that; -d goes before.
-result<std::unique_ptr<posix_filesystem>> open_at_start(posix_options options,
-                                                        const sftp_options& sftp,
-                                                        const session_info& who,
-                                                        const asio::any_io_executor& executor,
-                                                        asio::thread_pool& files) {
+// As sshd's child: in the user's home directory, where the served tree has that; -d goes before,
+// and it is told where that is not there.
+result<std::unique_ptr<posix_filesystem>> open_at_start(
+    posix_options options, const sftp_options& sftp, const session_info& who,
+    const asio::any_io_executor& executor, asio::thread_pool& files, const log_sink& log) {
     options.denied_modes = umask_of(sftp).value_or(0);
     const std::string& home = who.rights.home_directory;
     const sftp_user user{who.user, home.empty() ? "/" : home};
-    for (const auto& start :
-         {expand_start_directory(sftp.start_directory, user).value_or(""), home}) {
-        options.start_directory = start;
-        if (start.empty()) continue;
+    options.start_directory = expand_start_directory(sftp.start_directory, user).value_or("");
+    if (!options.start_directory.empty()) {
         auto opened = posix_filesystem::open(options, executor, files);
         if (opened) return opened;
+        if (log)
+            log({log_severity::error,
+                 "no_start_directory",
+                 {{"user", who.user},
+                  {"directory", options.start_directory},
+                  {"reason", opened.error().message()}}});
     }
+    options.start_directory = home;
+    if (!home.empty())
+        if (auto opened = posix_filesystem::open(options, executor, files)) return opened;
     options.start_directory.clear();
     return posix_filesystem::open(options, executor, files);
 }
 
 login_facts facts_of(const session_info& who) {
-    return {who.user, who.peer_address, who.local_port, who.local_address};
+    return {who.user, who.peer_address, who.local_port, who.local_address, {}, who.rights.groups};
 }
 
-// `user` is that of `User`. Programs are started by the helper, which becomes the same.
-std::optional<setup_error> fault_in_program(const sluiced_config& config, const std::string& user) {
-    const std::string& wanted = config.authorized_keys_command_user;
-    if (wanted.empty())
-        return setup_error{"AuthorizedKeysCommand: give AuthorizedKeysCommandUser beside it"};
-    passwd entry{};
-    passwd* found = nullptr;
-    std::array<char, 16 * 1024> text{};
-    const bool known =
-        ::getpwnam_r(wanted.c_str(), &entry, text.data(), text.size(), &found) == 0 && found;
-    if (!known) return setup_error{"AuthorizedKeysCommandUser: there is no user " + wanted};
-    if (found->pw_uid == 0)
-        return setup_error{"AuthorizedKeysCommandUser: programs for logins do not run as root"};
-    if (user.empty() ? found->pw_uid != ::geteuid() : user != wanted)
-        return setup_error{"AuthorizedKeysCommandUser: programs run as the server's own user (" +
+// A program for logins, who it is to run as, and who the server runs as (`User`): programs are
+// started by the helper, which becomes the same.
+std::optional<setup_error> fault_in_program(const std::string& keyword,
+                                            const std::vector<std::string>& program,
+                                            const std::string& wanted, const std::string& user) {
+    if (program.empty()) return std::nullopt;
+    const std::string names_it = keyword + "User";
+    if (wanted.empty()) return setup_error{keyword + ": give " + names_it + " beside it"};
+    const auto found = account_named(wanted);
+    if (!found) return setup_error{names_it + ": " + found.error().message()};
+    if (!*found) return setup_error{names_it + ": there is no user " + wanted};
+    if ((*found)->uid == 0)
+        return setup_error{names_it + ": programs for logins do not run as root"};
+    if (user.empty() ? (*found)->uid != ::geteuid() : user != wanted)
+        return setup_error{names_it + ": programs run as the server's own user (" +
                            (user.empty() ? "that which starts it" : user) + "), not as " + wanted};
     return std::nullopt;
+}
+
+// Lets a file of policy be read, for whomever its pattern stands. Those in home directories: of the
+// accounts that can be listed now, and of all below /home. `homes` are looked for once.
+void add_policy_rule(const std::string& pattern, std::optional<std::vector<std::string>>& homes,
+                     std::vector<std::string>& rules) {
+    if (pattern.empty()) return;
+    if (!pattern.starts_with("%h")) return rules.push_back(folder_for_rule(pattern));
+    if (!homes) homes = all_homes();
+    rules.emplace_back("/home");
+    for (const auto& home : *homes)
+        rules.push_back(folder_for_rule(home + pattern.substr(2)));
 }
 
 // What the settings ask for and the server, as it is started, cannot do.
@@ -270,8 +287,14 @@ std::optional<setup_error> fault_in(const std::vector<sluiced_config>& configs, 
             return setup_error{
                 "ChrootDirectory of a Match block does not go with --exec: "
                 "commands see all directories"};
-        if (asks_a_program(config))
-            if (auto wrong = fault_in_program(config, configs.front().user)) return wrong;
+        const std::string& user = configs.front().user;
+        if (auto wrong = fault_in_program("AuthorizedKeysCommand", config.authorized_keys_command,
+                                          config.authorized_keys_command_user, user))
+            return wrong;
+        if (auto wrong = fault_in_program("AuthorizedPrincipalsCommand",
+                                          config.authorized_principals_command,
+                                          config.authorized_principals_command_user, user))
+            return wrong;
         if (!exec && !config.force_command.empty() &&
             !internal_sftp_arguments(config.force_command))
             return setup_error{"ForceCommand runs a command, which --exec permits"};
@@ -323,12 +346,14 @@ setup_result<server_material> read_material(const sluiced_settings& settings, bo
 
 setup_result<server_options> make_server_options(const sluiced_settings& settings,
                                                  server_material material, bool exec,
-                                                 asio::thread_pool& files, login_pools logins) {
+                                                 asio::thread_pool& files, login_pools logins,
+                                                 log_sink log) {
     const auto kept = std::make_shared<const sluiced_settings>(settings);
     const sluiced_config& config = kept->base;
     const auto configs = kept->all();
     server_options options;
     options.protocol = std::move(material.protocol);
+    options.log = log;
     options.logins =
         std::make_shared<sluiced_authenticator>(kept, std::move(material.banners), logins);
 
@@ -343,7 +368,7 @@ setup_result<server_options> make_server_options(const sluiced_settings& setting
     }
     if (any_root)
         options.filesystem =
-            [kept, turns = fair_pool::make(files, file_threads), &files](
+            [kept, log, turns = fair_pool::make(files, file_threads), &files](
                 const session_info& who,
                 asio::any_io_executor executor) -> std::unique_ptr<sftp::filesystem> {
             const auto holds = effective_for(kept, facts_of(who));
@@ -354,7 +379,7 @@ setup_result<server_options> make_server_options(const sluiced_settings& setting
                                      .turns = turns->open(who.user, who.descriptors.get())};
             const auto sftp = sftp_options_of(*holds, who);
             if (root.root.empty() || !sftp) return nullptr;
-            auto opened = open_at_start(root, *sftp, who, executor, files);
+            auto opened = open_at_start(root, *sftp, who, executor, files, log);
             if (!opened) return nullptr;
             if (!kept->base.atomic_uploads) return std::move(*opened);
             return std::make_unique<atomic_upload_filesystem>(std::move(*opened));
@@ -385,17 +410,20 @@ landlock_rules rules_for(const sluiced_settings& settings) {
     rules.execute = {"/lib", "/lib64", "/usr/lib", "/usr/lib64"};
     rules.change = {"/dev/null"};
     rules.connect = false;
+    std::optional<std::vector<std::string>> homes;  // once they are needed
     for (const sluiced_config& config : settings.all()) {
         auto& roots = config.sftp.read_only ? rules.read : rules.change;
         if (!config.root.empty()) roots.push_back(config.root);
-        std::vector<std::string> policy = config.authorized_keys_files;
+        std::vector<std::string> policy{from_home(config.authorized_principals_file)};
+        for (const auto& file : config.authorized_keys_files)
+            policy.push_back(from_home(file));
         for (const auto* more : {&config.hostbased_known_hosts_files, &config.shosts_files})
             policy.insert(policy.end(), more->begin(), more->end());
-        for (const auto* file : {&config.trusted_user_ca_keys, &config.authorized_principals_file,
-                                 &config.revoked_keys, &config.users_file})
-            if (!file->empty()) policy.push_back(*file);
+        for (const auto* file :
+             {&config.trusted_user_ca_keys, &config.revoked_keys, &config.users_file})
+            policy.push_back(*file);
         for (const auto& file : policy)
-            rules.read.push_back(folder_for_rule(file));
+            add_policy_rule(file, homes, rules.read);
         // Host-based logins ask for names of hosts, which may take TCP.
         rules.connect = rules.connect || config.hostbased_authentication ||
                         (config.local_forwarding && !config.disable_forwarding);

@@ -42,11 +42,11 @@ setup_result<server_material> read_material(const sluiced_settings& settings, bo
 inline constexpr std::size_t file_threads = 8;
 
 /// Server options: opens the roots, as whoever we are by then. Work that may wait for a disk is
-/// given to `files`, logins to `logins`; all outlive the server.
+/// given to `files`, logins to `logins`; all outlive the server. `log` is that of the server.
 setup_result<server_options> make_server_options(const sluiced_settings& settings,
                                                  server_material material, bool exec,
                                                  boost::asio::thread_pool& files,
-                                                 login_pools logins);
+                                                 login_pools logins, log_sink log = {});
 
 /// What the server, as it is set, has to do with the file system and with others; for the kernel to
 /// hold it to. The NSS modules of libc and the files that they read are among it.

@@ -1,12 +1,12 @@
 #include "sluice/tools/sluiced_sftp_options.hpp"
 
+#include "sluice/io/percent_tokens.hpp"
+#include "sluice/io/system_accounts.hpp"
 #include "sluice/sftp/request_names.hpp"
 
 #include <CLI/CLI.hpp>
 
-#include <pwd.h>
 #include <syslog.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -134,34 +134,17 @@ std::vector<std::string> words_of(const sftp_options& options) {
 }
 
 sftp_user sftp_user_named(const std::string& name) {
-    if (name.find('\0') != std::string::npos) return {name};
-    passwd entry{};
-    passwd* found = nullptr;
-    std::array<char, 16 * 1024> text{};
-    if (::getpwnam_r(name.c_str(), &entry, text.data(), text.size(), &found) != 0 ||
-        found == nullptr || found->pw_dir == nullptr)
-        return {name};
-    return {name, found->pw_dir};
+    const auto account = account_named(name);
+    if (!account || !*account || (*account)->home.empty()) return {name};
+    return {name, (*account)->home};
 }
 
 std::optional<std::string> expand_start_directory(std::string_view pattern, const sftp_user& user) {
-    std::string out;
-    for (std::size_t i = 0; i < pattern.size(); ++i) {
-        if (pattern[i] != '%') {
-            out += pattern[i];
-            continue;
-        }
-        const char token = ++i < pattern.size() ? pattern[i] : '\0';
-        if (token == '%')
-            out += '%';
-        else if (token == 'u')
-            out += user.name;
-        else if (token == 'd')
-            out += user.home;
-        else
-            return std::nullopt;
-    }
-    return out;
+    return replace_tokens(pattern, [&](char letter) -> std::optional<std::string> {
+        if (letter == 'u') return user.name;
+        if (letter == 'd') return user.home;
+        return std::nullopt;
+    });
 }
 
 std::optional<mode_t> umask_of(const sftp_options& options) { return octal(options.mask, 0777); }

@@ -52,7 +52,7 @@ struct sftp_user {
 /// The account of this machine by that name, or one without a home directory.
 sftp_user sftp_user_named(const std::string& name);
 
-/// `%u`, `%d` and `%%` of -d; nothing for any other token.
+/// `%u`, `%d` and `%%` of -d; nothing where there is any other token.
 std::optional<std::string> expand_start_directory(std::string_view pattern, const sftp_user& user);
 
 /// The umask of -u. Nothing where it was not given.

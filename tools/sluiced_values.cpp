@@ -2,6 +2,7 @@
 
 #include "sluice/auth/address_patterns.hpp"
 #include "sluice/io/authenticator.hpp"
+#include "sluice/io/percent_tokens.hpp"
 #include "sluice/wire/plain_names.hpp"
 
 #include <algorithm>
@@ -34,6 +35,29 @@ std::string host_and_port(const std::string& host, const std::string& port) {
 
 bool has_brackets(std::string_view host) {
     return host.find_first_of("[]") != std::string_view::npos;
+}
+
+constexpr std::string_view tokens_of_files = "uUh";
+constexpr std::string_view tokens_of_keys_program = "uUhfkt";
+constexpr std::string_view tokens_of_principals_program = "uUhfktFiKsT";
+
+config_fault fault_in_tokens(const std::string& text, std::string_view letters) {
+    const auto unknown = unknown_token(text, letters);
+    if (unknown.empty()) return {};
+    std::string known;
+    for (const char letter : letters)
+        known += std::string("%") + letter + ", ";
+    return "only " + known.substr(0, known.size() - 2) + " and %% are served, not '" + unknown +
+           "'";
+}
+
+config_fault read_program(const words& w, std::string_view letters, words& out) {
+    if (is_none(w)) return {};
+    if (!w[0].starts_with('/')) return expected("the absolute path of a program", w[0]);
+    for (std::size_t i = 1; i < w.size(); ++i)
+        if (auto wrong = fault_in_tokens(w[i], letters); !wrong.empty()) return wrong;
+    out = w;
+    return {};
 }
 
 std::optional<std::chrono::seconds> time_from(std::string_view text) {
@@ -96,17 +120,23 @@ config_fault files::read(const words& w, words& out) {
 
 lines files::write(const words& names) { return {names.empty() ? words{"none"} : names}; }
 
+config_fault user_file::read(const words& w, std::string& out) {
+    if (auto wrong = fault_in_tokens(w[0], tokens_of_files); !wrong.empty()) return wrong;
+    return file::read(w, out);
+}
+
+config_fault user_files::read(const words& w, words& out) {
+    for (const auto& name : w)
+        if (auto wrong = fault_in_tokens(name, tokens_of_files); !wrong.empty()) return wrong;
+    return files::read(w, out);
+}
+
 config_fault keys_program::read(const words& w, words& out) {
-    if (is_none(w)) return {};
-    if (!w[0].starts_with('/')) return expected("the absolute path of a program", w[0]);
-    for (std::size_t i = 1; i < w.size(); ++i)
-        for (std::size_t at = 0; (at = w[i].find('%', at)) != std::string::npos; at += 2) {
-            const char token = at + 1 < w[i].size() ? w[i][at + 1] : '\0';
-            if (std::string_view("uktf%").find(token) == std::string_view::npos || token == '\0')
-                return "only %u, %k, %t, %f and %% are served, not '" + w[i] + "'";
-        }
-    out = w;
-    return {};
+    return read_program(w, tokens_of_keys_program, out);
+}
+
+config_fault principals_program::read(const words& w, words& out) {
+    return read_program(w, tokens_of_principals_program, out);
 }
 
 lines keys_program::write(const words& program) {
@@ -302,6 +332,17 @@ lines user_lines::write(const std::vector<user_pattern>& users) {
         out.push_back({u.host.empty() ? u.user : u.user + "@" + u.host});
     return out;
 }
+
+config_fault group_lines::read(const words& w, words& out) {
+    for (const std::string& pattern : w) {
+        if (pattern.empty() || pattern.starts_with('!'))
+            return expected("a pattern such as wheel or dev-*", pattern);
+        out.push_back(pattern);
+    }
+    return {};
+}
+
+lines group_lines::write(const words& patterns) { return one_line_each(patterns); }
 
 // --- what sessions may do ------------------------------------------------------------------------
 

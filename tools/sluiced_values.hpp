@@ -83,11 +83,25 @@ struct files {
     static lines write(const words& names);
 };
 
-/// A program that is told who wants to come in: an absolute path, and arguments with %u, %k, %t, %f
-/// and %%. Or none.
+/// A file, or files on one line, whose names may hold %u, %U, %h and %%; or none.
+struct user_file {
+    static config_fault read(const words& w, std::string& out);
+    static lines write(const std::string& name) { return file::write(name); }
+};
+struct user_files {
+    static config_fault read(const words& w, words& out);
+    static lines write(const words& names) { return files::write(names); }
+};
+
+/// A program that is told who wants to come in: an absolute path, and arguments with tokens of
+/// sshd_config(5), those of a key or also those of a certificate. Or none.
 struct keys_program {
     static config_fault read(const words& w, words& out);
     static lines write(const words& program);
+};
+struct principals_program {
+    static config_fault read(const words& w, words& out);
+    static lines write(const words& program) { return keys_program::write(program); }
 };
 
 /// A file a line.
@@ -133,6 +147,12 @@ struct method_lists {
 struct user_lines {
     static config_fault read(const words& w, std::vector<user_pattern>& out);
     static lines write(const std::vector<user_pattern>& users);
+};
+
+/// Patterns of groups; ! has no meaning there.
+struct group_lines {
+    static config_fault read(const words& w, words& out);
+    static lines write(const words& patterns);
 };
 
 /// host:port, [v6]:port, with wildcards in the host and * for any port; or any, or none.

@@ -39,6 +39,10 @@ Match User e* Address 10.0.0.0/8
   MaxAuthTries 3
   ForceCommand internal-sftp
   Banner {d}/list
+Match Group x,roo?,!no-such
+  MaxAuthTries 7
+Match Host k.exam*
+  MaxAuthTries 2
 """
 ME = pwd.getpwuid(os.geteuid())
 COMPARED = ("maxauthtries", "permitopen", "x11forwarding", "usedns", "allowusers", "setenv",
@@ -47,7 +51,9 @@ LOGINS = ("user=ada,host=h,addr=10.0.0.1,laddr=::1,lport=22",
           "user=eve,host=h,addr=10.0.0.1,laddr=::1,lport=2222",
           "user=eve,host=h,addr=11.0.0.1,laddr=::1,lport=2222",
           "user=elf,host=h,addr=10.0.0.1,laddr=::1,lport=2222",
-          "user=elf,host=h,addr=10.0.0.1,laddr=127.0.0.9,lport=2222")
+          "user=elf,host=h,addr=10.0.0.1,laddr=127.0.0.9,lport=2222",
+          "user=root,host=h,addr=11.0.0.1,laddr=::1,lport=2222",
+          "user=bob,host=K.example,addr=11.0.0.1,laddr=::1,lport=2222")
 
 SERVED = """
 HostKey {d}/host
@@ -112,6 +118,26 @@ AuthorizedKeysCommandUser RUNS_AS
 User RUNS_AS
 """
 
+NAMES = """
+HostKey {d}/host
+ChrootDirectory {d}/root
+ListenAddress 127.0.0.1:0
+AuthorizedKeysFile none
+TrustedUserCAKeys {d}/ca.pub
+AuthorizedPrincipalsCommand {d}/names %u %s %i
+AuthorizedPrincipalsCommandUser RUNS_AS
+User RUNS_AS
+"""
+
+IN_HOME = """
+HostKey {d}/host
+ChrootDirectory {d}/root
+ListenAddress 127.0.0.1:0
+AuthorizedKeysFile .ssh/absent .sluice-test/keys
+StrictModes yes
+LogLevel VERBOSE
+"""
+
 
 def lines_of(text, keyword):
     return {" ".join(line.split()) for line in text.splitlines() if line.split(" ")[0] == keyword}
@@ -144,7 +170,7 @@ class Settings:
         good = self.ours(self.write("shared", SHARED), "-t")
         expect((good.returncode, good.stdout, good.stderr) == (0, "", ""), f"-t: {good}")
         bad = self.ours(self.write("bad", SHARED + "UseDNS no\n"), "-t")
-        expect(bad.returncode == 1 and "bad:19: UseDNS: may not stand" in bad.stderr, f"{bad}")
+        expect(bad.returncode == 1 and "bad:23: UseDNS: may not stand" in bad.stderr, f"{bad}")
         no_key = self.ours(self.write("nokey", "HostKey {d}/absent\n"), "-t")
         expect(no_key.returncode == 1, f"no host key: {no_key}")
 
@@ -283,6 +309,44 @@ class Settings:
             f"CommandUser {runs_as}", "CommandUser root")), "-t")
         expect(other.returncode == 1 and "do not run as root" in other.stderr, f"{other}")
 
+    # By certificates, with names that a program prints.
+    def principals_program(self):
+        runs_as = "nobody" if os.geteuid() == 0 else ME.pw_name
+        self.d.chmod(0o755)
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.d / "ca"],
+                       check=True)
+        (self.d / "user-cert.pub").unlink(missing_ok=True)
+        subprocess.run(["ssh-keygen", "-q", "-s", self.d / "ca", "-I", "an id", "-n", "ops",
+                        "-z", "77", self.d / "user.pub"], check=True)
+        (self.d / "names").write_text('#!/bin/sh\n[ "$*" = "ada 77 an id" ] && echo ops\n')
+        (self.d / "names").chmod(0o755)
+        self.write("by_names", NAMES.replace("RUNS_AS", runs_as))
+        try:
+            with self.serving("by_names") as port:
+                for user, want in (("ada", True), ("ops", False)):
+                    done = self.sftp(port, user=user)
+                    expect((done.returncode == 0) == want, f"{user}: {done}")
+        finally:
+            (self.d / "user-cert.pub").unlink()
+
+    # Keys in the home directory of an account; who has none does not come in.
+    def keys_at_home(self):
+        folder = pathlib.Path(ME.pw_dir) / ".sluice-test"
+        folder.mkdir(mode=0o700)
+        try:
+            (folder / "keys").write_text((self.d / "user.pub").read_text())
+            (folder / "keys").chmod(0o600)
+            self.write("at_home", IN_HOME)
+            with self.serving("at_home") as port:
+                for user, want in ((ME.pw_name, True), ("no-account", False)):
+                    done = self.sftp(port, user=user)
+                    expect((done.returncode == 0) == want, f"{user}: {done}")
+            expect("the user has no home directory here" in (self.d / "log").read_text(),
+                   "the log does not say why")
+        finally:
+            (folder / "keys").unlink()
+            folder.rmdir()
+
     # ssh would like 8192 bits, and takes 2048 of who has nothing else.
     def moduli(self):
         with open("/etc/ssh/moduli") as all_groups:
@@ -346,6 +410,8 @@ def main():
                    for name, system in STOCK if pathlib.Path(f"{system}/usr/sbin/sshd").exists()],
                  ("groups of ModuliFile", s.moduli),
                  ("effects", s.effects), ("keys by a program", s.keys_program),
+                 ("names by a program", s.principals_program),
+                 ("keys at home", s.keys_at_home),
                  ("logins by PAM and Match", s.pam))
         return tell_sum(*run_all(cases, 150))
 

@@ -549,6 +549,58 @@ TEST(ClientHostKeys, AreNotNewWhereTheFilesCannotBeRead) {
     }
 }
 
+// KnownHostsCommand: its lines count behind those of the files, and without an answer nobody does.
+TEST(ClientHostKeys, MayBeKnownBesideTheFiles) {
+    const auto other = crypto::private_key::generate("ssh-ed25519")->public_half();
+    using reason = known_hosts_question::reason;
+    for (const char* said :
+         {"it", "another", "revoked", "nothing", "throws", "fails", "fails first"}) {
+        SCOPED_TRACE(said);
+        test::temp_dir dir;
+        served s;
+        s.start();
+        connect_options options = test::test_options();
+        const auto key = std::exchange(options.host_keys, {}).front();
+        options.known_hosts_files = {{dir / "known_hosts"}};
+        options.host_keys_unknown = host_key_policy::accept_new;
+        const std::string name = known_hosts_name("127.0.0.1", s.address.port());
+        std::vector<reason> reasons;
+        options.on_known_hosts = [&](known_hosts_question q) -> std::optional<std::string> {
+            reasons.push_back(q.why);
+            EXPECT_EQ(q.name, name);
+            EXPECT_EQ(q.key.has_value(), q.why == reason::host_name);
+            const std::string_view what = said;
+            if (what == "throws") throw std::runtime_error("no");
+            if (what == "fails" && q.why == reason::host_name) return std::nullopt;
+            if (what == "fails first" && q.why == reason::order) return std::nullopt;
+            if (what == "nothing") return "";
+            if (what == "revoked") return "@revoked " + name + " " + key.line() + "\n";
+            return name + " " + (what == "another" ? other : key).line() + "\n";
+        };
+        connect_failure failure;
+        options.on_failure = [&](const connect_failure& f) { failure = f; };
+        const bool good = said == std::string_view("it") || said == std::string_view("nothing");
+        EXPECT_TRUE(run_to_end(s, [&]() -> asio::awaitable<void> {
+            auto [e, c] = co_await test::connect_to(s, carrier::tcp, options);
+            EXPECT_EQ(e, good ? error_code() : errc::host_key_rejected);
+            if (!e) co_await c.close();
+        }()));
+        EXPECT_EQ(reasons.front(), reason::order);
+        EXPECT_EQ(reasons.size(),
+                  said == std::string_view("throws") || said == std::string_view("fails first")
+                      ? 1U
+                      : 2U);
+        EXPECT_EQ(std::filesystem::exists(dir / "known_hosts"), said == std::string_view("nothing"))
+            << "only a key that nobody knows is saved";
+        if (said == std::string_view("another")) {
+            EXPECT_NE(failure.text.find("beside the files:1"), std::string::npos) << failure.text;
+        }
+        if (said == std::string_view("fails")) {
+            EXPECT_NE(failure.text.find("has failed"), std::string::npos) << failure.text;
+        }
+    }
+}
+
 TEST(ClientHostKeys, AKeyThatCannotBeSavedIsUsedAndLogged) {
     served s;
     s.start();

@@ -423,8 +423,78 @@ TEST(FileAuthenticator, PatternsStandForOneFileEach) {
                             "ada\0"sv, "\0"sv, "%u"sv, "ada\n"sv, "eve"sv, "-"sv, "ADA"sv})
         EXPECT_FALSE(as(user, pattern)) << user;
     EXPECT_TRUE(as("ada", dir.path("keys/%%u"))) << "a percent sign";
-    for (const char* bad : {"keys/%h", "keys/%U/list", "keys/%uu/list", "keys/%u/%x"})
+    dir.write("keys/ada/list%", key.line());
+    for (const char* bad :
+         {"keys/%h", "keys/%U/list", "keys/%uu/list", "keys/%u/%x", "keys/%u/list%"})
         EXPECT_FALSE(as("ada", dir.path(bad))) << bad;
+}
+
+// %h and %U stand for what the account is, and without one for nothing.
+TEST(FileAuthenticator, FilesLieInTheHomeOfAnAccount) {
+    const test::key_folder dir;
+    const auto key = crypto::private_key::generate("ssh-ed25519").value().public_half();
+    std::filesystem::create_directories(dir.path("home/ada"));
+    dir.write("home/ada/keys", key.line());
+    dir.write("1234", key.line());
+    unsigned asked = 0;
+    const auto as = [&](const std::string& user, const std::string& pattern) {
+        auth_question q = question(kind::public_key, key);
+        q.user = user;
+        const auto account_of = [&](const std::string& name) -> std::optional<system_account> {
+            ++asked;
+            if (name == "homeless") return system_account{name, 1234, 1, ""};
+            if (name == "relative") return system_account{name, 1234, 1, "home/ada"};
+            if (name != "ada") return std::nullopt;
+            return system_account{name, 1234, 1, dir.path("home/ada")};
+        };
+        return ask({.authorized_keys_files = {"/absent/%u", pattern, pattern},
+                    .account_of = account_of},
+                   std::move(q))
+            .reason;
+    };
+    EXPECT_EQ(as("ada", "%h/keys"), "");
+    EXPECT_EQ(asked, 1U) << "once for an attempt";
+    EXPECT_EQ(as("ada", dir.path("%U")), "");
+    EXPECT_EQ(as("homeless", dir.path("%U")), "");
+    EXPECT_EQ(as("ada", "%h/other"), "key is not listed");
+    for (const char* without : {"homeless", "relative", "eve"})
+        EXPECT_EQ(as(without, "%h/keys"),
+                  "key is not listed, and the user has no home directory here");
+    asked = 0;
+    EXPECT_EQ(as("eve", dir.path("home/ada/keys")), "");
+    EXPECT_EQ(asked, 0U) << "no token asks for it";
+    EXPECT_FALSE(accepts(
+        ask({.authorized_keys_files = {"%h/keys"}}, question(kind::public_key, key)).answer))
+        << "nobody has an account";
+}
+
+// StrictModes: what lies in a user's home may be his own.
+TEST(FileAuthenticator, FilesInAHomeMayBelongToItsUser) {
+    if (::geteuid() != 0) GTEST_SKIP() << "only root gives files away";
+    const test::key_folder dir;
+    const auto key = crypto::private_key::generate("ssh-ed25519").value().public_half();
+    std::filesystem::create_directories(dir.path("ada"));
+    dir.write("ada/keys", key.line());
+    const auto lets_in = [&](const std::string& pattern) {
+        const auto account_of = [&](const std::string& name) {
+            return std::optional(system_account{name, 12345, 12345, dir.path("ada")});
+        };
+        return accepts(ask({.authorized_keys_files = {pattern},
+                            .strict_modes = true,
+                            .account_of = account_of},
+                           question(kind::public_key, key))
+                           .answer);
+    };
+    EXPECT_TRUE(lets_in("%h/keys"));
+    for (const char* name : {"ada", "ada/keys"})
+        ASSERT_EQ(::chown(dir.path(name).c_str(), 12345, 12345), 0);
+    EXPECT_TRUE(lets_in("%h/keys"));
+    EXPECT_FALSE(lets_in(dir.path("%u/keys"))) << "it is nobody's home";
+    ASSERT_EQ(::chown(dir.path("ada/keys").c_str(), 12346, 12346), 0);
+    EXPECT_FALSE(lets_in("%h/keys")) << "another's";
+    ASSERT_EQ(::chown(dir.path("ada/keys").c_str(), 12345, 12345), 0);
+    std::filesystem::permissions(dir.path("ada"), std::filesystem::perms(0775));
+    EXPECT_FALSE(lets_in("%h/keys")) << "his group may put another there";
 }
 
 // StrictModes: what others can write to, or put another in the place of, lets nobody in.

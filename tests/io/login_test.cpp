@@ -257,10 +257,14 @@ public:
         const bool right = as_text(attempt.question.password) == "sesame";
         co_return login_verdict{right ? auth_answer::accept : auth_answer::refuse};
     }
-    std::optional<auth_policy> policy(const login_attempt& attempt) override {
+    boost::asio::awaitable<std::optional<auth_policy>> policy(login_attempt attempt) override {
         EXPECT_NE(attempt.local_port, 0);
-        if (attempt.question.user != "ada") return std::nullopt;
-        return auth_policy{.method_chains = {{"password"}}};
+        // However long it takes.
+        co_await boost::asio::post(co_await boost::asio::this_coro::executor,
+                                   boost::asio::use_awaitable);
+        if (attempt.question.user == "odd") throw std::runtime_error("cannot be told");
+        if (attempt.question.user != "ada") co_return std::nullopt;
+        co_return auth_policy{.method_chains = {{"password"}}};
     }
 };
 
@@ -288,6 +292,28 @@ TEST(Policies, OneAUserWhateverTheClientBeginsWith) {
             EXPECT_EQ(client->logged_in, refusals == 1);
         }
     }
+}
+
+TEST(Policies, OneThatCannotBeToldLetsNobodyIn) {
+    served s;
+    s.options.protocol.auth.method_chains = {{"password"}};
+    s.options.protocol.auth.asks_for_policy = true;
+    s.options.logins = std::make_shared<policy_logins>();
+    s.start();
+    auto client = ssh_client::connect(s);
+    ASSERT_TRUE(client->ask_service());
+    client->send(test::password_request("sesame", "odd"));
+    EXPECT_TRUE(s.until([&] { return client->failures == 1; }));
+    EXPECT_FALSE(client->logged_in);
+    // Who leaves meanwhile takes nothing with him.
+    auto gone = ssh_client::connect(s);
+    ASSERT_TRUE(gone->ask_service());
+    gone->send(test::none_request("ada"));
+    gone.reset();
+    auto next = ssh_client::connect(s);
+    ASSERT_TRUE(next->ask_service());
+    next->send(test::password_request("sesame", "ada"));
+    EXPECT_TRUE(s.until([&] { return next->logged_in; }));
 }
 
 // --- certificates -------------------------------------------------------------------------------

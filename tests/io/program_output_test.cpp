@@ -1,4 +1,5 @@
-// AuthorizedKeysCommand: a program that says which keys let somebody in.
+// AuthorizedKeysCommand and AuthorizedPrincipalsCommand: programs that say which keys and which
+// names of certificates let somebody in.
 
 #include "sluice/io/program_output.hpp"
 #include "sluice/io/command_helper.hpp"
@@ -89,11 +90,16 @@ protected:
 
     // A script that is run with `arguments`.
     void program(const std::string& text, std::vector<std::string> arguments = {}) {
-        const std::string path = dir.write("program", "#!/bin/sh\n" + text + "\n");
+        options.authorized_keys_program = script("program", text, std::move(arguments));
+    }
+
+    std::vector<std::string> script(const std::string& name, const std::string& text,
+                                    std::vector<std::string> arguments) {
+        const std::string path = dir.write(name, "#!/bin/sh\n" + text + "\n");
         namespace fs = std::filesystem;
         fs::permissions(path, fs::perms::owner_all | fs::perms::group_read | fs::perms::group_exec);
         arguments.insert(arguments.begin(), path);
-        options.authorized_keys_program = std::move(arguments);
+        return arguments;
     }
 
     // "" when let in, otherwise why not.
@@ -148,6 +154,31 @@ TEST_F(KeysProgram, IsToldWhoWantsToComeInByWhat) {
     EXPECT_NE(why(question()), "");
 }
 
+TEST_F(KeysProgram, IsToldOfTheAccount) {
+    options.account_of = [](const std::string& user) -> std::optional<system_account> {
+        if (user != "ada") return std::nullopt;
+        return system_account{user, 1234, 1234, "/home/a d a"};
+    };
+    program("[ \"$1|$2\" = '1234|/home/a d a/x' ] && " + echo(key.line()), {"%U", "%h/x"});
+    EXPECT_EQ(why(question()), "");
+    auto other = question();
+    other.user = "eve";
+    program("echo run > '" + dir.path("trace") + "'; " + echo(key.line()), {"%U"});
+    EXPECT_EQ(why(other), "key is not listed, and the program that lists keys has failed");
+    EXPECT_FALSE(std::filesystem::exists(dir.path("trace"))) << "no account: it is not run";
+    for (const char* unknown : {"%x", "%", "%i", "%K"}) {
+        program(echo(key.line()), {unknown});
+        EXPECT_NE(why(question()), "") << unknown;
+    }
+}
+
+TEST_F(KeysProgram, ANulIsNoList) {
+    program("printf '%s\\n\\0\\n' '" + key.line() + "'");
+    EXPECT_EQ(why(question()), "key is not listed, and the program that lists keys has failed");
+    program("printf '\\n\\n'");
+    EXPECT_EQ(why(question()), "key is not listed");
+}
+
 TEST_F(KeysProgram, ACertificateComesByTheAuthorityThatItPrints) {
     const auto& authority = test::test_authority().public_half();
     program("[ \"$1\" = ssh-ed25519-cert-v01@openssh.com ] && " +
@@ -195,6 +226,116 @@ TEST_F(KeysProgram, WithoutALauncherItLetsInNobody) {
     program(echo(key.line()));
     options.launcher.reset();
     EXPECT_NE(why(question()), "");
+}
+
+// --- names of certificates -----------------------------------------------------------------------
+
+class PrincipalsProgram : public KeysProgram {
+protected:
+    PrincipalsProgram() {
+        options.trusted_user_ca_keys_file =
+            dir.write("cas", test::test_authority().public_half().line() + "\n");
+    }
+
+    void names(const std::string& text, std::vector<std::string> arguments = {}) {
+        options.authorized_principals_program = script("names", text, std::move(arguments));
+    }
+
+    std::string why(crypto::certificate_fields fields) {
+        auto q = question();
+        q.certificate = test::test_certificate(key, std::move(fields));
+        return KeysProgram::why(std::move(q));
+    }
+
+    bool has_run() const { return std::filesystem::exists(dir.path("trace")); }
+    std::string leave_trace() const { return "echo run > '" + dir.path("trace") + "'; "; }
+};
+
+TEST_F(PrincipalsProgram, LetsInWhomItNames) {
+    names("echo '# for ada'; echo ops; echo 'command=\"echo\" night'");
+    EXPECT_EQ(why({.principals = {"ops"}}), "");
+    EXPECT_EQ(why({.principals = {"x", "night"}}), "");
+    EXPECT_EQ(why({.principals = {"ada"}}), "certificate is for others") << "not by the name";
+    EXPECT_EQ(why({}), "certificate lists no principals");
+    EXPECT_EQ(KeysProgram::why(question()), "key is not listed") << "a bare key has no names";
+}
+
+TEST_F(PrincipalsProgram, IsToldWhoWantsToComeInByWhat) {
+    const auto& authority = test::test_authority().public_half();
+    const auto base64 = [](const std::string& line) { return line.substr(line.find(' ') + 1); };
+    options.account_of = [](const std::string& user) {
+        return std::optional(system_account{user, 1234, 1234, "/home/ada"});
+    };
+    const std::string wanted = authority.fingerprint() + "|" + key.fingerprint() + "|an id'|" +
+                               base64(authority.line()) + "|77|" + std::string(authority.type()) +
+                               "|ssh-ed25519-cert-v01@openssh.com|ada|1234|/home/ada|%";
+    dir.write("wanted", wanted);
+    names("[ \"$1|$2|$3|$4|$5|$6|$7|$8|$9|${10}|${11}\" = \"$(cat '" + dir.path("wanted") +
+              "')\" ] && echo ops",
+          {"%F", "%f", "%i", "%K", "%s", "%T", "%t", "%u", "%U", "%h", "%%"});
+    EXPECT_EQ(why({.serial = 77, .key_id = "an id'", .principals = {"ops"}}), "");
+    names("[ $# = 1 ] && [ \"$1\" = ada ] && echo ops");
+    EXPECT_EQ(why({.principals = {"ops"}}), "") << "without arguments, the name";
+    auto q = question();
+    q.certificate = test::test_certificate(key, {.principals = {"ops"}});
+    names("[ \"$1\" = " + base64(q.certificate->line()) + " ] && echo ops", {"%k"});
+    EXPECT_EQ(KeysProgram::why(q), "");
+}
+
+TEST_F(PrincipalsProgram, CountsBehindTheFile) {
+    options.authorized_principals_file = dir.path("principals.%u");
+    names("echo ops");
+    EXPECT_EQ(why({.principals = {"ops"}}), "");
+    dir.write("principals.ada", "night\n");
+    EXPECT_EQ(why({.principals = {"ops"}}), "");
+    EXPECT_EQ(why({.principals = {"night"}}), "");
+    names("exit 1");
+    EXPECT_EQ(why({.principals = {"night"}}), "") << "the file counts all the same";
+    EXPECT_NE(why({.principals = {"ada"}}), "");
+}
+
+TEST_F(PrincipalsProgram, OneThatFailsNamesNobody) {
+    const std::string failed =
+        "no principal is authorized, and the program that lists principals has failed";
+    for (const char* text :
+         {"echo ops; exit 1", "echo ops; cat /dev/zero", "printf 'ops\\n\\0\\n'"}) {
+        names(text);
+        EXPECT_EQ(why({.principals = {"ops"}}), failed) << text;
+    }
+    names("echo ops", {"%x"});
+    EXPECT_EQ(why({.principals = {"ops"}}), failed);
+    options.program_time_max = 200ms;
+    names("echo ops; sleep 1000");
+    EXPECT_EQ(why({.principals = {"ops"}}), failed);
+    options.program_time_max = 60s;
+    for (const char* text : {"exit 0", "echo", "printf '\\n \\n'", "echo 'cert-authority ops'"}) {
+        names(text);
+        EXPECT_EQ(why({.principals = {"ops"}}), "no principal is authorized") << text;
+    }
+    names("echo ops");
+    std::filesystem::permissions(options.authorized_principals_program.front(),
+                                 std::filesystem::perms::others_write,
+                                 std::filesystem::perm_options::add);
+    EXPECT_EQ(why({.principals = {"ops"}}), failed) << "one that others may change";
+}
+
+TEST_F(PrincipalsProgram, IsNotRunForStrangers) {
+    names(leave_trace() + "echo ops");
+    const auto stranger = crypto::private_key::generate("ssh-ed25519").value();
+    auto q = question();
+    q.certificate =
+        crypto::certificate::issue(key, {.principals = {"ops"}}, stranger, crypto::system_random())
+            .value();
+    EXPECT_EQ(KeysProgram::why(q), "authority is not trusted");
+    // Whose name it bears has not signed it.
+    bytes forged = test::test_certificate(key, {.principals = {"ops"}}).blob();
+    forged.back() ^= 1;
+    q.certificate = crypto::certificate::parse_claim(forged).value();
+    EXPECT_EQ(KeysProgram::why(q), "no principal is authorized");
+    EXPECT_EQ(KeysProgram::why(question()), "key is not listed");
+    EXPECT_FALSE(has_run());
+    EXPECT_EQ(why({.principals = {"ops"}}), "");
+    EXPECT_TRUE(has_run());
 }
 
 }  // namespace

@@ -65,6 +65,9 @@ const effect effects[] = {
     {"HashKnownHosts",
      {"HashKnownHosts=yes"},
      [](const settings& s) { return s.connect.hash_known_hosts; }},
+    {"KnownHostsCommand",
+     {"KnownHostsCommand=/bin/x %H"},
+     [](const settings& s) { return static_cast<bool>(s.connect.on_known_hosts); }},
     {"IdentitiesOnly",
      {"IdentitiesOnly=yes"},
      [](const settings& s) { return s.connect.identities_only; }},
@@ -261,7 +264,6 @@ TEST(SshConfigEffects, ShowInWhatIsDone) {
 TEST(SshConfigEffects, WhatHasNoneIsSaidOnce) {
     const std::pair<const char*, const char*> said[] = {
         {"CheckHostIP", "yes"},
-        {"KnownHostsCommand", "/bin/x"},
         {"VersionAddendum", "x"},
         {"VerifyHostKeyDNS", "ask"},
         {"VisualHostKey", "yes"},

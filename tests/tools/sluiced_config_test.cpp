@@ -65,6 +65,34 @@ TEST(SluicedConfig, AProgramThatListsKeys) {
     EXPECT_FALSE(asks_a_program(good("AuthorizedKeysCommand none")));
 }
 
+TEST(SluicedConfig, AProgramThatListsPrincipals) {
+    const auto c = good(
+        "AuthorizedPrincipalsCommand /bin/names %F %f %i %K %k %s %T %t %u %U %h %%\n"
+        "AuthorizedPrincipalsCommandUser git");
+    EXPECT_EQ(c.authorized_principals_command.size(), 13U);
+    EXPECT_EQ(c.authorized_principals_command_user, "git");
+    EXPECT_TRUE(asks_a_program(c));
+    EXPECT_FALSE(asks_a_program(good("AuthorizedPrincipalsCommand none")));
+    EXPECT_FALSE(parse("AuthorizedPrincipalsCommand names"));
+    EXPECT_FALSE(parse("AuthorizedPrincipalsCommand /bin/names \"\" %D"));
+}
+
+// A token that is not known is no letter of a name.
+TEST(SluicedConfig, TokensAreThoseOfTheirKeyword) {
+    EXPECT_EQ(wrong("AuthorizedKeysFile /keys/%u %f"),
+              "sluiced.conf:1: AuthorizedKeysFile: only %u, %U, %h and %% are served, not '%f'");
+    for (const char* line :
+         {"AuthorizedKeysFile %", "AuthorizedKeysFile a%", "AuthorizedKeysFile %%%",
+          "AuthorizedPrincipalsFile %i", "ShostsFile %f", "AuthorizedKeysCommand /bin/x %i",
+          "AuthorizedKeysCommand /bin/x %u %", "AuthorizedPrincipalsCommand /bin/x %C",
+          "Match User ada\nAuthorizedKeysFile %x"})
+        EXPECT_FALSE(parse(line)) << line;
+    const auto c =
+        good("AuthorizedKeysFile .ssh/keys %h/%u/%U /%%/%%h\nAuthorizedPrincipalsFile %h/p");
+    EXPECT_EQ(c.authorized_keys_files, (strings{".ssh/keys", "%h/%u/%U", "/%%/%%h"}));
+    EXPECT_EQ(c.authorized_principals_file, "%h/p");
+}
+
 TEST(SluicedConfig, WhereConnectionsMayGo) {
     const auto anywhere = good("AllowTcpForwarding LOCAL\nPermitOpen any");
     EXPECT_EQ(may_open(anywhere, "x", 1), connect_answer::permit);
@@ -310,17 +338,19 @@ TEST(SluicedConfig, ErrorsNameFileLineAndKeyword) {
          "'keys'"},
         {"AuthorizedKeysCommand \"\"",
          "sluiced.conf:1: AuthorizedKeysCommand: expected the absolute path of a program, not ''"},
-        {"AuthorizedKeysCommand /bin/keys %u%h",
-         "sluiced.conf:1: AuthorizedKeysCommand: only %u, %k, %t, %f and %% are served, not "
-         "'%u%h'"},
+        {"AuthorizedKeysCommand /bin/keys %u%i",
+         "sluiced.conf:1: AuthorizedKeysCommand: only %u, %U, %h, %f, %k, %t and %% are served, "
+         "not "
+         "'%i'"},
         {"AuthorizedKeysCommand /bin/keys 100%",
-         "sluiced.conf:1: AuthorizedKeysCommand: only %u, %k, %t, %f and %% are served, not "
-         "'100%'"},
+         "sluiced.conf:1: AuthorizedKeysCommand: only %u, %U, %h, %f, %k, %t and %% are served, "
+         "not "
+         "'%'"},
         {"AuthorizedKeysCommandUser -x",
          "sluiced.conf:1: AuthorizedKeysCommandUser: expected the name of a user or group, not "
          "'-x'"},
-        {"AllowGroups staff",
-         "sluiced.conf:1: AllowGroups: there are no system accounts, so no groups; use AllowUsers"},
+        {"AllowGroups !staff",
+         "sluiced.conf:1: AllowGroups: expected a pattern such as wheel or dev-*, not '!staff'"},
         {"PerSourceMaxStartups 0",
          "sluiced.conf:1: PerSourceMaxStartups: expected a number from 1 to 2147483647, not '0'"},
         {"HostKeyAgent x",
@@ -372,6 +402,8 @@ TEST(SluicedConfig, ContradictionsAreErrors) {
         {"PasswordAuthentication no\nAuthenticationMethods publickey,password",
          "sluiced.conf:2: AuthenticationMethods: every list needs a method that is disabled"},
         {"AllowUsers ada\nDenyUsers ada", "sluiced.conf:1: AllowUsers: 'ada' is in DenyUsers too"},
+        {"DenyGroups a b\nAllowGroups c b",
+         "sluiced.conf:2: AllowGroups: 'b' is in DenyGroups too"},
     };
     for (const auto& k : cases) {
         SCOPED_TRACE(k.text);
@@ -403,16 +435,50 @@ TEST(SluicedConfig, DenyGoesBeforeAllow) {
                  {"b", "10.0.0.7", true},  {"b", "10.0.1.7", false},  {"c", "10.0.0.7", false}};
     for (const auto& k : cases) {
         SCOPED_TRACE(k.user);
-        EXPECT_EQ(user_allowed(c, k.user, k.host), k.want);
+        EXPECT_EQ(user_allowed(c, {k.user, k.host}), k.want);
     }
-    EXPECT_TRUE(user_allowed(good(""), "anybody", ""));
+    EXPECT_TRUE(user_allowed(good(""), {"anybody", ""}));
     const auto blocks = good("AllowUsers *@10.0.0.0/8,!10.1.0.0/16");
-    EXPECT_TRUE(user_allowed(blocks, "ada", "10.2.0.1"));
-    EXPECT_FALSE(user_allowed(blocks, "ada", "10.1.0.1"));
-    EXPECT_FALSE(user_allowed(blocks, "ada", "11.0.0.1"));
-    EXPECT_TRUE(user_allowed(good("PermitRootLogin prohibit-password"), "root", ""));
-    EXPECT_FALSE(user_allowed(good("PermitRootLogin no"), "root", ""));
-    EXPECT_TRUE(user_allowed(good("PermitRootLogin no"), "ada", ""));
+    EXPECT_TRUE(user_allowed(blocks, {"ada", "10.2.0.1"}));
+    EXPECT_FALSE(user_allowed(blocks, {"ada", "10.1.0.1"}));
+    EXPECT_FALSE(user_allowed(blocks, {"ada", "11.0.0.1"}));
+    EXPECT_TRUE(user_allowed(good("PermitRootLogin prohibit-password"), {"root", ""}));
+    EXPECT_FALSE(user_allowed(good("PermitRootLogin no"), {"root", ""}));
+    EXPECT_TRUE(user_allowed(good("PermitRootLogin no"), {"ada", ""}));
+}
+
+TEST(SluicedConfig, GroupsLetInAndKeepOut) {
+    using groups = std::optional<strings>;
+    struct {
+        const char* text;
+        groups of_user;  // nothing: no account
+        bool want;
+    } const cases[] = {
+        {"AllowGroups wheel", strings{"ada", "wheel"}, true},
+        {"AllowGroups wheel", strings{"ada"}, false},
+        {"AllowGroups wheel", strings{}, false},
+        {"AllowGroups *", std::nullopt, false},
+        {"AllowGroups x\nAllowGroups whe* y", strings{"wheel"}, true},
+        {"DenyGroups wheel", strings{"ada", "wheel"}, false},
+        {"DenyGroups wheel", strings{"ada"}, true},
+        {"DenyGroups wheel", strings{}, false},  // as of sshd: in no group at all
+        {"DenyGroups *", std::nullopt, true},
+        {"DenyGroups guests\nAllowGroups wheel", strings{"wheel", "guests"}, false},
+        {"DenyGroups guests\nAllowGroups wheel", strings{"wheel"}, true},
+        {"AllowUsers ada\nAllowGroups wheel", strings{"wheel"}, true},
+        {"AllowUsers eve\nAllowGroups wheel", strings{"wheel"}, false},
+        {"DenyUsers ada\nAllowGroups wheel", strings{"wheel"}, false},
+        {"", std::nullopt, true},
+    };
+    for (const auto& k : cases) {
+        SCOPED_TRACE(k.text);
+        EXPECT_EQ(user_allowed(good(k.text), {"ada", "10.0.0.1", 22, {}, {}, k.of_user}), k.want);
+    }
+    const auto c = good("AllowGroups a b*\nAllowGroups c\nDenyGroups d?");
+    EXPECT_EQ(c.allow_groups, (strings{"a", "b*", "c"}));
+    EXPECT_NE(to_text(c).find("allowgroups a\nallowgroups b*\nallowgroups c\n"), std::string::npos);
+    EXPECT_NE(to_text(c).find("denygroups d?\n"), std::string::npos);
+    EXPECT_FALSE(parse(std::string_view("AllowGroups a\0b", 15)));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "sluice/tools/sluiced_logins.hpp"
 
+#include "sluice/io/system_accounts.hpp"
 #include "sluice/tests/support/forwarding_gates.hpp"
 #include "sluice/tests/support/key_folder.hpp"
 #include "sluice/tools/sluiced_setup.hpp"
@@ -7,6 +8,9 @@
 #include <gtest/gtest.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+
+#include <algorithm>
 
 namespace sluice {
 namespace {
@@ -60,14 +64,12 @@ protected:
         return run(who->check(attempt));
     }
 
-    login_verdict run(asio::awaitable<login_verdict> login) {
-        login_verdict verdict{.reason = "did not end"};
+    template <class T>
+    T run(asio::awaitable<T> work) {
         asio::io_context context;
-        asio::co_spawn(context, std::move(login), [&](std::exception_ptr failed, login_verdict v) {
-            verdict = failed ? login_verdict{.reason = "threw"} : std::move(v);
-        });
+        auto done = asio::co_spawn(context, std::move(work), asio::use_future);
         context.run();
-        return verdict;
+        return done.get();
     }
 
     test::key_folder folder_;
@@ -117,7 +119,7 @@ TEST_F(SluicedLogins, PoliciesAreThoseOfMatch) {
         "PubkeyAcceptedAlgorithms ssh-ed25519\n"
         "Match User nobody\nPasswordAuthentication no\n"
         "PubkeyAuthentication no\n");
-    const auto ada = who->policy(attempt_of("ada"));
+    const auto ada = run(who->policy(attempt_of("ada")));
     ASSERT_TRUE(ada);
     EXPECT_EQ(ada->method_chains, (chains{{"publickey"}}));
     EXPECT_EQ(ada->attempts_max, 2U);
@@ -125,12 +127,69 @@ TEST_F(SluicedLogins, PoliciesAreThoseOfMatch) {
     EXPECT_EQ(ada->public_key_algorithms, std::vector<std::string>{"ssh-ed25519"});
     for (const auto& other :
          {attempt_of("bob"), attempt_of("ada", "11.0.0.1"), attempt_of("ada", "10.0.0.1", 23)}) {
-        const auto policy = who->policy(other);
+        const auto policy = run(who->policy(other));
         ASSERT_TRUE(policy);
         EXPECT_EQ(policy->method_chains, (chains{{"publickey"}, {"password"}}));
         EXPECT_EQ(policy->banner, "one");
     }
-    EXPECT_TRUE(who->policy(attempt_of("nobody"))->method_chains.empty());
+    EXPECT_TRUE(run(who->policy(attempt_of("nobody")))->method_chains.empty());
+}
+
+// root is an account everywhere, in a group of that name.
+TEST_F(SluicedLogins, GroupsAreThoseOfTheAccount) {
+    const char* const nobody = "no such account here";
+    EXPECT_EQ(groups_of_user(nobody).value(), std::nullopt);
+    EXPECT_EQ(groups_of_user(std::string("root\0", 5)).value(), std::nullopt);
+    const auto who = logins("AuthorizedKeysFile k\nBanner b1\nMatch Group root\nBanner b2\n");
+    EXPECT_EQ(run(who->policy(attempt_of("root")))->banner, "two");
+    EXPECT_EQ(run(who->policy(attempt_of(nobody)))->banner, "one");
+    struct {
+        const char* text;
+        const char* user;
+        bool want;
+    } const cases[] = {
+        {"AllowGroups root", "root", true},
+        {"AllowGroups other-*", "root", false},
+        {"AllowGroups *", nobody, false},
+        {"DenyGroups root", "root", false},
+        {"DenyGroups *", nobody, true},
+        {"Match Group root\nDenyUsers root", "root", false},
+        {"Match Invalid-User\nPubkeyAuthentication no", nobody, false},
+        {"Match Invalid-User\nPubkeyAuthentication no", "root", true},
+    };
+    for (const auto& k : cases) {
+        SCOPED_TRACE(k.text);
+        const auto verdict = by_key(k.text, k.user);
+        EXPECT_EQ(accepts(verdict.answer), k.want);
+        // What the settings say of his sessions goes by the same groups.
+        if (k.want) {
+            EXPECT_EQ(verdict.rights.groups.has_value(), k.user != nobody);
+        }
+    }
+    EXPECT_EQ(by_key("Match User root\nBanner b2", "root").rights.groups, std::nullopt)
+        << "where nobody asks for them";
+}
+
+TEST_F(SluicedLogins, RelativeFilesLieInTheHome) {
+    EXPECT_EQ(from_home(".ssh/authorized_keys"), "%h/.ssh/authorized_keys");
+    EXPECT_EQ(from_home("%u/keys"), "%h/%u/keys");
+    EXPECT_EQ(from_home("%%h"), "%h/%%h");
+    for (const char* anchored : {"", "/etc/keys/%u", "%h/keys"})
+        EXPECT_EQ(from_home(anchored), anchored);
+    const auto settings = std::make_shared<const sluiced_settings>(
+        read("AuthorizedKeysFile a /b\nAuthorizedPrincipalsFile c\n"
+             "AuthorizedPrincipalsCommand /bin/x %u"));
+    const auto files = file_options({settings, &settings->base});
+    EXPECT_EQ(files.authorized_keys_files, (std::vector<std::string>{"%h/a", "/b"}));
+    EXPECT_EQ(files.authorized_principals_file, "%h/c");
+    EXPECT_EQ(files.authorized_principals_program, (std::vector<std::string>{"/bin/x", "%u"}));
+    EXPECT_EQ(files.account_of("root").value().uid, 0U);
+    EXPECT_EQ(files.account_of("no such account here"), std::nullopt);
+    // Landlock lets them be read.
+    const auto rules = rules_for(*settings).read;
+    EXPECT_GE(std::ranges::count(rules, "/home"), 1);
+    for (const auto& home : all_homes())
+        EXPECT_GE(std::ranges::count(rules, home), 1) << home;
 }
 
 TEST_F(SluicedLogins, WhatALoginMayDoIsThatOfTheSettings) {

@@ -79,6 +79,55 @@ TEST(SluicedMatch, Conditions) {
     }
 }
 
+TEST(SluicedMatch, GroupsAndHosts) {
+    using groups = std::optional<strings>;
+    const auto of_groups = [](groups g) { return login_facts{"ada", "10.0.0.1", 22, {}, {}, g}; };
+    const groups none;
+    struct {
+        const char* condition;
+        login_facts who;
+        bool want;
+    } cases[] = {
+        {"Group wheel", of_groups(strings{"ada", "wheel"}), true},
+        {"Group wheel", of_groups(strings{"ada"}), false},
+        {"Group wheel", of_groups(strings{}), false},
+        {"Group wheel", of_groups(none), false},
+        {"Group Wheel", of_groups(strings{"wheel"}), false},
+        {"group x,whe*", of_groups(strings{"wheel"}), true},
+        {"Group *", of_groups(strings{"any"}), true},
+        {"Group *", of_groups(none), false},
+        {"Group *,!wheel", of_groups(strings{"ada", "wheel"}), false},
+        {"Group *,!wheel", of_groups(strings{"ada"}), true},
+        {"Group !wheel", of_groups(strings{"ada"}), false},
+        {"Group !wheel", of_groups(none), false},
+        {"Invalid-User", of_groups(none), true},
+        {"invalid-user User ada", of_groups(none), true},
+        {"User ada invalid-user", of_groups(strings{}), false},
+        {"Host 10.0.0.*", of_groups(none), true},
+        {"Host 10.0.0.*,!10.0.0.1", of_groups(none), false},
+        {"Host 10.0.0.0/8", of_groups(none), false},
+        {"Host h.example", {"ada", "10.0.0.1", 22, {}, "H.example", {}}, true},
+        {"Host H.EXAMPLE", {"ada", "10.0.0.1", 22, {}, "h.example", {}}, true},
+        {"Host 10.*", {"ada", "10.0.0.1", 22, {}, "h.example", {}}, false},
+    };
+    for (const auto& k : cases) {
+        SCOPED_TRACE(k.condition);
+        const auto s = good("Match " + std::string(k.condition) + "\nMaxAuthTries 1");
+        EXPECT_EQ(tries(s, k.who), k.want ? 1U : 6U);
+    }
+}
+
+// NSS is asked only where somebody wants to know.
+TEST(SluicedMatch, GroupsAreAskedForWhereTheyMatter) {
+    for (const char* text :
+         {"", "Match User a Address 10.0.0.1 Host h\nMaxAuthTries 1", "AllowUsers a\nDenyUsers b"})
+        EXPECT_FALSE(good(text).ask_for_groups()) << text;
+    for (const char* text :
+         {"Match Group a\n", "Match User a Group b\n", "Match Invalid-User\n", "AllowGroups a",
+          "DenyGroups a", "Match User a\nAllowGroups b", "Match all\nDenyGroups b"})
+        EXPECT_TRUE(good(text).ask_for_groups()) << text;
+}
+
 TEST(SluicedMatch, WhatIsWrongIsSaidWithFileAndLine) {
     struct {
         const char* text;
@@ -88,13 +137,18 @@ TEST(SluicedMatch, WhatIsWrongIsSaidWithFileAndLine) {
         {"Match all User x", "main:1: Match: 'all' goes with no other condition"},
         {"Match User x all", "main:1: Match: 'all' goes with no other condition"},
         {"Match User", "main:1: Match: no value for 'User'"},
-        {"Match Group wheel", "main:1: Match: Group: there are no system accounts, so no groups"},
-        {"Match Host x", "main:1: Match: Host: names of addresses are not looked up; use Address"},
+        {"Match Group", "main:1: Match: no value for 'Group'"},
+        {"Match Group \"\"", "main:1: Match: no value for 'Group'"},
+        {"Match Group a,,b", "main:1: Match: an empty pattern"},
+        {"Match Group a,", "main:1: Match: an empty pattern"},
+        {"Match Group !", "main:1: Match: '!' without a pattern"},
+        {"Match Host a,!", "main:1: Match: '!' without a pattern"},
+        {"Match Host ,a", "main:1: Match: an empty pattern"},
+        {"Match User a,!,b", "main:1: Match: '!' without a pattern"},
         {"Match LocalAddress 10.0.0.1/8",
          "main:1: Match: expected addresses, wildcards or address/bits, not '10.0.0.1/8'"},
         {"Match RDomain x", "main:1: Match: RDomain: there are no routing domains"},
-        {"Match Invalid-User x",
-         "main:1: Match: Invalid-User: there are no system accounts, so no invalid users"},
+        {"Match Invalid-User x", "main:1: Match: unknown condition 'x'"},
         {"Match Colour red", "main:1: Match: unknown condition 'Colour'"},
         {"Match Address 10.0.0.1/8",
          "main:1: Match: expected addresses, wildcards or address/bits, not '10.0.0.1/8'"},
@@ -109,6 +163,8 @@ TEST(SluicedMatch, WhatIsWrongIsSaidWithFileAndLine) {
         SCOPED_TRACE(k.text);
         EXPECT_EQ(wrong(k.text), k.want);
     }
+    EXPECT_EQ(wrong(std::string("Match Group a\0b", 15)), "main:1: Match: a NUL byte");
+    EXPECT_EQ(wrong(std::string("Match Host \0", 12)), "main:1: Match: a NUL byte");
     for (const char* line :
          {"Port 22", "ListenAddress ::", "HostKey x", "Ciphers aes256-ctr", "LogLevel INFO",
           "MaxSessions 3", "UsePAM no", "UseDNS no", "Subsystem sftp internal-sftp",
@@ -160,6 +216,7 @@ TEST(SluicedMatch, EveryKeywordThatMayStandInABlockCountsThere) {
     const auto c = good(
                        "Match User ada\n"
                        "AllowTcpForwarding local\nDenyUsers b\nAuthenticationMethods publickey\n"
+                       "AllowGroups g\nDenyGroups h\n"
                        "AuthorizedKeysFile k\nAuthorizedPrincipalsFile p\nBanner b\n"
                        "CASignatureAlgorithms ssh-ed25519\nChrootDirectory /r\n"
                        "DisableForwarding yes\nForceCommand internal-sftp\n"
@@ -172,6 +229,8 @@ TEST(SluicedMatch, EveryKeywordThatMayStandInABlockCountsThere) {
                        .effective({"ada", "", 0});
     EXPECT_TRUE(c.local_forwarding);
     EXPECT_EQ(c.deny_users, (std::vector<user_pattern>{{"b", ""}}));
+    EXPECT_EQ(c.allow_groups, strings{"g"});
+    EXPECT_EQ(c.deny_groups, strings{"h"});
     EXPECT_EQ(c.authentication_methods, std::vector<strings>{{"publickey"}});
     EXPECT_EQ(c.authorized_keys_files, strings{"k"});
     EXPECT_EQ(c.authorized_principals_file, "p");
@@ -246,7 +305,10 @@ TEST(SluicedMatch, FactsOfTheCommandLine) {
     EXPECT_EQ(f.address, "10.0.0.1");
     EXPECT_EQ(f.local_address, "::1");
     EXPECT_EQ(f.local_port, 22);
+    EXPECT_EQ(f.host, "h");
     EXPECT_EQ(read_login_facts("user=ada,invalid-user=yes,rdomain=x", f), "");
+    EXPECT_EQ(read_login_facts("invalid-user,user=ada", f), "");
+    EXPECT_EQ(f.groups, std::nullopt) << "whether there is such an account is looked up";
     for (const char* text :
          {"", "user", "colour=red", "lport=x", "lport=0", "addr=here", "laddr=here", "user=a,"})
         EXPECT_NE(read_login_facts(text, f), "") << text;

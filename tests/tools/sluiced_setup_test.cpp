@@ -34,7 +34,13 @@ protected:
         if (!settings) return setup_error{settings.error().message()};
         auto material = read_material(*settings, exec, stays_root({}));
         if (!material) return material.error();
-        return make_server_options(*settings, std::move(*material), exec, pool_, {pool_, pool_});
+        const log_sink log = [this](const log_record& record) {
+            told_ += record.event;
+            for (const auto& [name, value] : record.fields)
+                told_ += " " + std::string(name) + "=" + value;
+        };
+        return make_server_options(*settings, std::move(*material), exec, pool_, {pool_, pool_},
+                                   log);
     }
 
     std::string wrong(const std::string& lines) {
@@ -53,6 +59,7 @@ protected:
 
     result<crypto::private_key> key_ = crypto::private_key::generate("ssh-ed25519");
     test::key_folder folder_;
+    std::string told_;  // in the log
     boost::asio::thread_pool pool_{1};
 };
 
@@ -138,6 +145,26 @@ TEST_F(SluicedSetup, EachUserSeesTheRootOfHisOwn) {
     std::filesystem::remove_all(folder_.path("bobs"));
     EXPECT_FALSE(opens("bob")) << "his is another one";
     EXPECT_TRUE(opens("ada"));
+}
+
+TEST_F(SluicedSetup, AStartDirectoryThatIsMissingIsTold) {
+    std::filesystem::create_directories(folder_.path("root/in/ada"));
+    const auto made = make("Subsystem sftp internal-sftp -d /in/%u");
+    ASSERT_TRUE(made) << made.error().text;
+    session_info who;
+    who.user = "ada";
+    EXPECT_NE(made->filesystem(who, pool_.get_executor()), nullptr);
+    EXPECT_EQ(told_, "");
+    who.user = "eve";
+    EXPECT_NE(made->filesystem(who, pool_.get_executor()), nullptr) << "it begins at the root";
+    EXPECT_EQ(told_,
+              "no_start_directory user=eve directory=/in/eve reason=No such file or directory");
+    told_.clear();
+    const auto plain = make("");
+    ASSERT_TRUE(plain);
+    who.rights.home_directory = "/absent";
+    EXPECT_NE(plain->filesystem(who, pool_.get_executor()), nullptr);
+    EXPECT_EQ(told_, "") << "a home need not be there";
 }
 
 TEST_F(SluicedSetup, WhatCannotBeDoneIsRefused) {

@@ -170,9 +170,9 @@ TEST(SluicedStock, WhatWouldWeakenIsRefusedWithWords) {
          {"PermitEmptyPasswords yes", "PermitUserEnvironment yes", "PermitUserEnvironment LANG",
           "IgnoreRhosts no", "IgnoreRhosts shosts-only", "HostKeyAgent /sock",
           "PubkeyAuthOptions verify-required", "RefuseConnection yes", "RDomain x",
-          "ChannelTimeout session=5m", "UnusedConnectionTimeout 5m", "AllowGroups x",
-          "DenyGroups x", "AuthorizedKeysCommand /bin/x %h",
-          "AuthorizedPrincipalsCommand /bin/x"}) {
+          "ChannelTimeout session=5m", "UnusedConnectionTimeout 5m", "AllowGroups !x",
+          "DenyGroups \"\"", "DenyGroups a !", "AuthorizedKeysCommand /bin/x %i",
+          "AuthorizedPrincipalsCommand /bin/x %D"}) {
         SCOPED_TRACE(line);
         const auto r = parse(line);
         ASSERT_FALSE(r);
