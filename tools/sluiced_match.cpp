@@ -31,15 +31,17 @@ constexpr std::array criteria{
     criterion{"address", kind::address, {}},
     criterion{"localaddress", kind::local_address, {}},
     criterion{"localport", kind::local_port, {}},
+    criterion{"host", kind::host, {}},
+    criterion{"rdomain", kind::routing_domain, {}},
     criterion{"group", {}, "there are no system accounts, so no groups"},
-    criterion{"host", {}, "names of addresses are not looked up; use Address"},
-    criterion{"rdomain", {}, "there are no routing domains"},
     criterion{"invalid-user", {}, "there are no system accounts, so no invalid users"},
 };
 
 std::string fault_in(const match_condition& condition) {
     switch (condition.what) {
-    case kind::user: return {};
+    case kind::user:
+    case kind::host:
+    case kind::routing_domain: return {};
     case kind::address:
     case kind::local_address:
         if (address_patterns::parse(condition.value)) return {};
@@ -61,6 +63,11 @@ bool is_listed(const std::string& address, const std::string& patterns) {
 bool match_condition::holds(const login_facts& login) const {
     switch (what) {
     case kind::user: return matches_pattern_list(login.user, value);
+    case kind::host:
+        // As sshd where it looks up no names.
+        return matches_pattern_list(in_lower_case(login.host.empty() ? login.address : login.host),
+                                    in_lower_case(value));
+    case kind::routing_domain: return matches_pattern_list(login.routing_domain, value);
     case kind::address: return is_listed(login.address, value);
     case kind::local_address: return is_listed(login.local_address, value);
     case kind::local_port: return port_from(value) == login.local_port;
@@ -105,11 +112,16 @@ std::string read_login_facts(std::string_view text, login_facts& out) {
             const auto port = port_from(value);
             if (!port) return "expected a port, not '" + std::string(value) + "'";
             out.local_port = *port;
-        } else if (name != "host" && name != "rdomain" && name != "invalid-user") {
+        } else if (name == "host") {
+            out.host = value;
+        } else if (name == "rdomain") {
+            out.routing_domain = value;
+        } else if (name != "invalid-user") {
             return "unknown name '" + std::string(name) + "'";
         }
         if (comma == std::string_view::npos) return {};
         text.remove_prefix(comma + 1);
+        if (text.empty()) return {};
     }
 }
 

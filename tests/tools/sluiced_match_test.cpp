@@ -65,6 +65,14 @@ TEST(SluicedMatch, Conditions) {
         {"Address 192.168.?.*", {"", "192.168.7.70", 0}, true},
         {"Address 2001:db8::/32", {"", "2001:db8:1::7", 0}, true},
         {"Address *", {"", "", 0}, true},
+        {"Host h1,h2", {.user = "", .address = "10.0.0.1", .host = "H2"}, true},
+        {"Host H*,!H2", {.user = "", .address = "10.0.0.1", .host = "h2"}, false},
+        {"Host 10.0.0.?", {.user = "", .address = "10.0.0.1"}, true},
+        {"Host *.example.com", {.user = "", .address = "10.0.0.1"}, false},
+        {"Host 10.0.0.?", {.user = "", .address = "10.0.0.1", .host = "h"}, false},
+        {"RDomain x", {.user = "", .address = "10.0.0.1"}, false},
+        {"RDomain *", {.user = "", .address = "10.0.0.1"}, true},
+        {"RDomain x", {.user = "", .address = "", .routing_domain = "x"}, true},
         {"LocalPort 22", {"", "", 22}, true},
         {"LocalPort 22", {"", "", 23}, false},
         {"User ada Address 10.0.0.1 LocalPort 22", {"ada", "10.0.0.1", 22}, true},
@@ -89,10 +97,9 @@ TEST(SluicedMatch, WhatIsWrongIsSaidWithFileAndLine) {
         {"Match User x all", "main:1: Match: 'all' goes with no other condition"},
         {"Match User", "main:1: Match: no value for 'User'"},
         {"Match Group wheel", "main:1: Match: Group: there are no system accounts, so no groups"},
-        {"Match Host x", "main:1: Match: Host: names of addresses are not looked up; use Address"},
+        {"Match Host", "main:1: Match: no value for 'Host'"},
         {"Match LocalAddress 10.0.0.1/8",
          "main:1: Match: expected addresses, wildcards or address/bits, not '10.0.0.1/8'"},
-        {"Match RDomain x", "main:1: Match: RDomain: there are no routing domains"},
         {"Match Invalid-User x",
          "main:1: Match: Invalid-User: there are no system accounts, so no invalid users"},
         {"Match Colour red", "main:1: Match: unknown condition 'Colour'"},
@@ -246,9 +253,13 @@ TEST(SluicedMatch, FactsOfTheCommandLine) {
     EXPECT_EQ(f.address, "10.0.0.1");
     EXPECT_EQ(f.local_address, "::1");
     EXPECT_EQ(f.local_port, 22);
+    EXPECT_EQ(f.host, "h");
     EXPECT_EQ(read_login_facts("user=ada,invalid-user=yes,rdomain=x", f), "");
-    for (const char* text :
-         {"", "user", "colour=red", "lport=x", "lport=0", "addr=here", "laddr=here", "user=a,"})
+    EXPECT_EQ(f.routing_domain, "x");
+    EXPECT_EQ(read_login_facts("user=bob,lport=23,", f), "") << "as scripts write it";
+    EXPECT_EQ(f.user, "bob");
+    for (const char* text : {"", "user", "colour=red", "lport=x", "lport=0", "addr=here",
+                             "laddr=here", ",", ",user=a", "user=a,,", "user=a,,lport=1"})
         EXPECT_NE(read_login_facts(text, f), "") << text;
 }
 
