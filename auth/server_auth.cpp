@@ -135,7 +135,7 @@ result<> server_auth::count_request() {
 
 void server_auth::begin_question() {
     question_ = {};
-    question_.user = user_name_;
+    question_.user = login_name_;
 }
 
 // RFC 4252 §5: user and service may change if all that was reached is forgotten. Nobody needs it,
@@ -148,8 +148,12 @@ result<> server_auth::check_who(const userauth_request& request) {
     if (request.user_name.size() > limits::user_name_length_max) return fail(errc::too_long);
     // A NUL would end the name early in some lookups and not in others, and "-froot" would be an
     // option of whatever it is given to.
-    if (!is_login_name(request.user_name)) return fail(errc::bad_value);
+    std::string_view name = request.user_name;
+    if (!is_login_name(name)) return fail(errc::bad_value);
+    if (config_.names_may_have_styles) name = name.substr(0, name.find(':'));
+    if (name.empty()) return fail(errc::bad_value);
     user_name_ = request.user_name;
+    login_name_ = name;
     user_known_ = true;
     return {};
 }
@@ -220,7 +224,7 @@ result<> server_auth::finish_method() {
     }
     out_.send(wire::encoded(userauth_success{}));
     state_ = state::succeeded;
-    user_ = authenticated_user(user_name_, std::move(methods_done_), std::move(keys_accepted_));
+    user_ = authenticated_user(login_name_, std::move(methods_done_), std::move(keys_accepted_));
     return {};
 }
 

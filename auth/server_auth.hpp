@@ -38,6 +38,10 @@ struct server_auth_config {
     /// Ask for an auth_policy when the user's name is known (sshd_config's Match).
     bool asks_for_policy = false;
 
+    /// What stands behind the first ":" of a user's name is a style, which asks for a way to log in
+    /// on BSD: it is signed as sent, and is no part of who the user is, as for sshd.
+    bool names_may_have_styles = false;
+
     static std::vector<std::string> all_public_key_algorithms();
     static std::vector<std::string> host_key_algorithms();
 };
@@ -104,8 +108,8 @@ public:
     bool succeeded() const { return state_ == state::succeeded; }
     unsigned attempts_failed() const { return attempts_failed_; }
 
-    /// As in the latest request; empty before the first.
-    const std::string& user_name() const { return user_name_; }
+    /// Who wants to log in; empty before the first request.
+    const std::string& user_name() const { return login_name_; }
 
 private:
     enum class state {
@@ -139,7 +143,8 @@ private:
 
     state state_ = state::awaiting_request;
     error_code error_;
-    std::string user_name_;
+    std::string user_name_;    // as sent
+    std::string login_name_;   // without its style
     bool user_known_ = false;  // a first request named the user
     bytes first_request_;      // while the policy is awaited
     bool banner_sent_ = false;

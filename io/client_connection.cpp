@@ -234,6 +234,7 @@ void client_connection::on_event(client_event& event) {
         if (logging_in_) logging_in_.post({});
     } else if (const auto* keys = std::get_if<keys_changed_event>(&event)) {
         await_no_keys();
+        tell_keys();
         if (!keys->first) rekeys_.post_all({});
     } else if (auto* proven = std::get_if<host_keys_proven_event>(&event)) {
         on_proven(std::move(proven->keys));
@@ -242,6 +243,19 @@ void client_connection::on_event(client_event& event) {
     } else if (auto* channel = std::get_if<channel_event>(&event)) {
         on_channel_event(*channel);
     }
+}
+
+void client_connection::tell_keys() const {
+    const connect_options& o = login_->options();
+    if (!o.log) return;
+    const auto& chosen = endpoint_.lower().algorithms();
+    o.log({log_severity::debug,
+           "key_exchange",
+           {{"kex", std::string(chosen.kex->name)},
+            {"host_key", chosen.host_key_algorithm},
+            {"to_server", std::string(chosen.client_to_server.cipher->name)},
+            {"to_client", std::string(chosen.server_to_client.cipher->name)},
+            {"server", endpoint_.lower().peer_identification()}}});
 }
 
 channel_handler* client_connection::find(channel_id id) const {

@@ -105,6 +105,7 @@ private:
     close_report report() const;
     void await_keys();
     void await_no_keys();
+    void tell_keys() const;
     void ask(boost::asio::awaitable<void> task);
     void on_announced(std::span<const bytes_view> keys);
     void on_proven(std::vector<crypto::public_key> keys);

@@ -1,16 +1,16 @@
 #include "sluice/io/command_stream.hpp"
 
+#include "sluice/io/descriptor_stream.hpp"
 #include "sluice/io/file_descriptor.hpp"
 #include "sluice/io/readiness.hpp"
 #include "sluice/io/shell_command.hpp"
-#include "sluice/io/socket_stream.hpp"
 #include "sluice/io/spawn_command.hpp"
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <fcntl.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -83,56 +83,67 @@ private:
 
 class command_stream final : public byte_stream {
 public:
-    command_stream(socket_stream::socket ours, std::shared_ptr<child> process)
+    command_stream(std::unique_ptr<byte_stream> ours, std::shared_ptr<child> process)
         : stream_(std::move(ours)), process_(std::move(process)) {}
     ~command_stream() override { close(); }
 
-    asio::any_io_executor executor() override { return stream_.executor(); }
+    asio::any_io_executor executor() override { return stream_->executor(); }
     std::size_t read_some(mutable_bytes_view space, error_code& e) override {
-        return stream_.read_some(space, e);
+        return stream_->read_some(space, e);
     }
     std::size_t write_some(bytes_view data, error_code& e) override {
-        return stream_.write_some(data, e);
+        return stream_->write_some(data, e);
     }
-    error_code peek() override { return stream_.peek(); }
+    error_code peek() override { return stream_->peek(); }
     void wait_readable(std::shared_ptr<observer> told) override {
-        stream_.wait_readable(std::move(told));
+        stream_->wait_readable(std::move(told));
     }
     void wait_writable(std::shared_ptr<observer> told) override {
-        stream_.wait_writable(std::move(told));
+        stream_->wait_writable(std::move(told));
     }
-    error_code shutdown_send() override { return stream_.shutdown_send(); }
+    error_code shutdown_send() override { return stream_->shutdown_send(); }
     void close() override {
-        stream_.close();
+        stream_->close();
         if (const auto process = std::exchange(process_, nullptr)) process->end();
     }
 
 private:
-    socket_stream stream_;
+    std::unique_ptr<byte_stream> stream_;
     std::shared_ptr<child> process_;
 };
+
+struct pipe_ends {
+    file_descriptor read;
+    file_descriptor write;
+};
+
+result<pipe_ends> make_pipe() {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) return last_system_error();
+    return pipe_ends{file_descriptor(ends[0]), file_descriptor(ends[1])};
+}
 
 }  // namespace
 
 result<std::unique_ptr<byte_stream>> start_command_stream(asio::any_io_executor executor,
                                                           const std::string& command,
                                                           std::function<void(int status)> ended) {
-    int ends[2];
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return last_system_error();
-    file_descriptor ours(ends[0]);
-    const file_descriptor theirs(ends[1]);
-    const auto pid = start_shell_command("exec " + command, {theirs.get(), theirs.get()});
+    // Two pipes, as ssh(1): a program may open /dev/stdin, and does not take a socket for the way
+    // to its peer, as `sshd -i` would.
+    auto input = make_pipe();
+    if (!input) return input.error();
+    auto output = make_pipe();
+    if (!output) return output.error();
+    const auto pid =
+        start_shell_command("exec " + command, {input->read.get(), output->write.get()});
     if (!pid) return pid.error();
     auto watch = open_process_descriptor(*pid);
     auto process = std::make_shared<child>(
         executor, *pid, watch ? std::move(*watch) : file_descriptor(), std::move(ended));
     if (!watch) return watch.error();  // it ends with this
-    socket_stream::socket socket(executor);
-    error_code e;
-    socket.assign(asio::generic::stream_protocol(AF_UNIX, 0), ours.get(), e);
-    if (e) return e;
-    ours.release();
-    return std::make_unique<command_stream>(std::move(socket), std::move(process));
+    auto ours = make_descriptor_stream(executor, std::move(output->read), std::move(input->write));
+    if (!ours) return ours.error();
+    return std::make_unique<command_stream>(std::move(*ours), std::move(process));
 }
 
 }  // namespace sluice

@@ -8,8 +8,11 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -56,6 +59,37 @@ private:
     bool restores_ = false;
 };
 
+// SIGPIPE, which a write to a pipe raises in its thread where nobody reads any more, is kept from
+// it: the error of the write says as much.
+class sigpipe_withheld {
+public:
+    sigpipe_withheld() {
+        ::sigemptyset(&sigpipe_);
+        ::sigaddset(&sigpipe_, SIGPIPE);
+        ::sigset_t pending;
+        ::sigemptyset(&pending);
+        ::sigpending(&pending);
+        was_pending_ = ::sigismember(&pending, SIGPIPE) == 1;
+        ::pthread_sigmask(SIG_BLOCK, &sigpipe_, &before_);
+    }
+    sigpipe_withheld(const sigpipe_withheld&) = delete;
+    sigpipe_withheld& operator=(const sigpipe_withheld&) = delete;
+    ~sigpipe_withheld() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+    /// Takes back the one that a failed write has raised.
+    void forget() {
+        if (was_pending_) return;  // that is of another
+        const timespec no_time{};
+        while (::sigtimedwait(&sigpipe_, nullptr, &no_time) < 0 && errno == EINTR) {
+        }
+    }
+
+private:
+    ::sigset_t sigpipe_;
+    ::sigset_t before_;
+    bool was_pending_ = false;
+};
+
 class descriptor_stream final : public byte_stream {
 public:
     explicit descriptor_stream(const asio::any_io_executor& executor)
@@ -63,6 +97,8 @@ public:
     ~descriptor_stream() override { close(); }
 
     error_code take(file_descriptor in, file_descriptor out) {
+        struct ::stat status {};
+        to_pipe_ = ::fstat(out.get(), &status) == 0 && S_ISFIFO(status.st_mode);
         if (const auto e = in_.take(std::move(in))) return e;
         return out_.take(std::move(out));
     }
@@ -82,7 +118,11 @@ public:
             e = asio::error::broken_pipe;
             return 0;
         }
-        return out_->write_some(asio::buffer(data.data(), data.size()), e);
+        if (!to_pipe_) return out_->write_some(asio::buffer(data.data(), data.size()), e);
+        sigpipe_withheld guard;
+        const std::size_t n = out_->write_some(asio::buffer(data.data(), data.size()), e);
+        if (e == asio::error::broken_pipe) guard.forget();
+        return n;
     }
 
     // Pipes cannot be peeked at, but tell how much they hold.
@@ -121,6 +161,7 @@ public:
 private:
     not_blocking in_;
     not_blocking out_;
+    bool to_pipe_ = false;
 };
 
 }  // namespace

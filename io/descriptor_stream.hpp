@@ -12,8 +12,8 @@ namespace sluice {
 
 /// Two descriptors as what carries a connection: `in` is read, `out` is written to. Pipes, sockets,
 /// terminals, and a file to read; both may be of one socket. They do not block while the stream
-/// lives, which whoever shares them sees as well; then they are as they were. A program that writes
-/// to a pipe ignores SIGPIPE.
+/// lives, which whoever shares them sees as well; then they are as they were. Nobody gets SIGPIPE
+/// where the reader of a pipe has gone.
 ///
 /// `executor` runs one thing at a time. Errors: those of the system.
 result<std::unique_ptr<byte_stream>> make_descriptor_stream(boost::asio::any_io_executor executor,

@@ -67,8 +67,9 @@ std::vector<std::pair<std::string, std::string>> connection_ends::variables() co
     const auto or_else = [](const std::string& address) {
         return address.empty() ? std::string("UNKNOWN") : address;
     };
-    const std::string peer = or_else(peer_address) + " " + std::to_string(peer_port) + " ";
-    const std::string port = std::to_string(local_port);
+    const auto number = [](std::uint16_t port) { return std::to_string(port == 0 ? 65535 : port); };
+    const std::string peer = or_else(peer_address) + " " + number(peer_port) + " ";
+    const std::string port = number(local_port);
     return {{"SSH_CLIENT", peer + port},
             {"SSH_CONNECTION", peer + or_else(local_address) + " " + port}};
 }

@@ -131,7 +131,8 @@ expanded_text with_home(std::string_view path, const ssh_config_system& system) 
     }
     while (home.ends_with('/'))
         home.pop_back();
-    return home + std::string(path);
+    // "~" alone is printed with its slash, as by ssh(1).
+    return home + (path.empty() ? "/" : std::string(path));
 }
 
 }  // namespace sluice

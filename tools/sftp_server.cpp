@@ -26,10 +26,13 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 namespace asio = boost::asio;
 
@@ -44,7 +47,9 @@ struct arguments {
     std::string root = "/";
     sftp_options sftp;
     bool devices = false;
+    bool set_id = false;
     std::string query;
+    std::vector<std::string> words;
 };
 
 int fail(const std::string& text, int status) {
@@ -59,6 +64,9 @@ void declare_all(CLI::App& app, arguments& a) {
         ->type_name("DIR");
     declare(app, a.sftp);
     app.add_flag("--devices", a.devices, "Open character devices, such as /dev/null");
+    app.add_flag("--set-id", a.set_id, "Let clients set the setuid and setgid bits of modes");
+    // As sftp-server: `scp -D` gives it what is meant for ssh.
+    app.add_option("words", a.words, "No effect")->group("");
     app.add_option("-Q", a.query, "Print what is known and exit: requests")->type_name("WHAT");
 }
 
@@ -118,6 +126,16 @@ sftp_user user_of_process() {
     return {(*own)->name, (*own)->home};
 }
 
+// Where paths begin, as of sftp-server: where the process is, unless -d says otherwise. Below a
+// root of its own that is the root.
+std::string start_of(const arguments& a, const std::string& asked_for) {
+    std::error_code unknown;
+    std::string here = a.root == "/" ? std::filesystem::current_path(unknown).string() : "/";
+    if (unknown || !here.starts_with('/')) here = "/";
+    if (asked_for.empty()) return here;
+    return asked_for.starts_with('/') ? asked_for : here + "/" + asked_for;
+}
+
 // The address of who is served, as its SSH server tells it.
 std::string client_address() {
     const char* const said = std::getenv("SSH_CLIENT");
@@ -149,10 +167,11 @@ int serve(const arguments& a, sftp::server_config config, posix_options options,
     if (const auto wrong = restrict(options.root); !wrong.empty()) return fail(wrong, exit_failed);
     asio::thread_pool pool(file_threads);  // restricted as this thread is
     auto files = posix_filesystem::open(options, context.get_executor(), pool);
-    if (!files && !options.start_directory.empty()) {
+    for (const std::string& otherwise : {start_of(a, ""), std::string()}) {
+        if (files) break;
         // As sftp-server does where it cannot change to it.
         log.write(LOG_ERR, options.start_directory + ": " + files.error().message());
-        options.start_directory.clear();
+        options.start_directory = otherwise;
         files = posix_filesystem::open(options, context.get_executor(), pool);
     }
     if (!files) return fail(a.root + ": " + files.error().message(), exit_failed);
@@ -202,7 +221,9 @@ int run(const arguments& a) {
     posix_options options;
     options.root = a.root;
     options.devices = a.devices;
-    options.start_directory = expand_start_directory(a.sftp.start_directory, user).value_or("");
+    options.allow_set_id = a.set_id;
+    options.start_directory =
+        start_of(a, expand_start_directory(a.sftp.start_directory, user).value_or(""));
     const auto or_else = [](const std::string& given, std::string_view otherwise) {
         return given.empty() ? std::string(otherwise) : given;
     };

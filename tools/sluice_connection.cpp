@@ -45,12 +45,12 @@ void warn_of_changed_key() {
     complain("Passwords are not sent, and nothing is forwarded. What was known:");
 }
 
-// Banners and what is logged go to standard error, as LogLevel and -v say.
-void speak_of(connect_options& o, bool tells, bool verbose) {
+// Banners and what is logged are written as LogLevel and -v say, the log to standard error.
+void speak_of(connect_options& o, bool tells, bool verbose, int banners) {
     if (tells)
-        o.on_banner = [mark = server_mark(o)](std::string_view text) {
-            const std::string lines = marked(text, mark, terminal_columns(STDERR_FILENO));
-            if (!lines.empty()) std::fprintf(stderr, "%s\n", lines.c_str());
+        o.on_banner = [mark = server_mark(o), banners](std::string_view text) {
+            const std::string lines = marked(text, mark, terminal_columns(banners));
+            if (!lines.empty()) ::dprintf(banners, "%s\n", lines.c_str());
         };
     o.log = [tells, verbose](const log_record& r) {
         if (r.level > (verbose ? log_severity::debug
@@ -58,6 +58,7 @@ void speak_of(connect_options& o, bool tells, bool verbose) {
                                : log_severity::error))
             return;
         if (r.event == "host_key_changed") warn_of_changed_key();
+        if (r.event == "key_exchange") complain("SSH_MSG_NEWKEYS sent and received");
         std::string line(r.event);
         for (const auto& [name, value] : r.fields)
             line += ' ' + std::string(name) + '=' + value;
@@ -73,7 +74,7 @@ void complain(std::string_view text) {
 }
 
 work_done with_connection(client_settings settings, bool verbose,
-                          std::function<asio::awaitable<int>(connection&)> work) {
+                          std::function<asio::awaitable<int>(connection&)> work, int banners) {
     const std::string& level = *settings.config.log_level;
     verbose = verbose || level == "VERBOSE" || level.starts_with("DEBUG");
     const bool tells = verbose || level == "INFO";
@@ -84,8 +85,8 @@ work_done with_connection(client_settings settings, bool verbose,
         for (const std::string& warning : settings.config.warnings)
             complain(warning);
     for (connect_options& hop : settings.connect.jump_hosts)
-        speak_of(hop, tells, verbose);
-    speak_of(settings.connect, tells, verbose);
+        speak_of(hop, tells, verbose, banners);
+    speak_of(settings.connect, tells, verbose, banners);
     if (level != "SILENT")
         settings.connect.on_failure = [](const connect_failure& f) { complain(f.text); };
     asio::io_context context(1);

@@ -4,6 +4,8 @@
 #include "sluice/tools/sluice_options.hpp"
 #include "sluice/tools/sluice_text.hpp"
 
+#include <unistd.h>
+
 #include <functional>
 #include <string_view>
 
@@ -22,8 +24,9 @@ struct work_done {
 };
 
 /// Connects, gives the connection to `work`, and closes it in order. What there is to tell of it
-/// goes to standard error.
+/// goes to standard error, and what servers tell people before the login to `banners`.
 work_done with_connection(client_settings settings, bool verbose,
-                          std::function<boost::asio::awaitable<int>(connection&)> work);
+                          std::function<boost::asio::awaitable<int>(connection&)> work,
+                          int banners = STDERR_FILENO);
 
 }  // namespace sluice

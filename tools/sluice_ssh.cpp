@@ -146,8 +146,10 @@ int connect_and_serve(client_settings settings, plan p, const std::function<void
     const client_settings kept = settings;
     std::function<void()> left;
     if (leave) left = [&p, leave] { leave_foreground(p, leave); };
-    return with_connection(std::move(settings), p.run.verbose,
-                           [&](connection& c) { return serve(c, kept, p, left); })
+    // -E is for the log: what the server tells people stays where they look for it.
+    return with_connection(
+               std::move(settings), p.run.verbose,
+               [&](connection& c) { return serve(c, kept, p, left); }, p.run.errors)
         .status;
 }
 

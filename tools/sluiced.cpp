@@ -132,7 +132,32 @@ std::string name_of(const asio::ip::tcp::endpoint& e) {
     return (e.address().is_v6() ? "[" + address + "]" : address) + ":" + std::to_string(e.port());
 }
 
-// -t and -T: all that starting does but listening, and becoming the user of `User`.
+// What -T prints: for one login with -C.
+int print(const sluiced_arguments& a, const sluiced_settings& settings) {
+    sluiced_config config = settings.base;
+    if (!a.login.empty()) {
+        login_facts login;
+        if (const auto wrong = read_login_facts(a.login, login); !wrong.empty())
+            return fail("-C: " + wrong, exit_wrong);
+        if (settings.ask_for_groups()) {
+            auto groups = groups_of_user(login.user);
+            if (!groups) return fail("-C: " + groups.error().message(), exit_wrong);
+            login.groups = std::move(*groups);
+        }
+        config = settings.effective(login);
+    }
+    std::string text = to_text(config);
+    // What the kernel makes of it is tried on this process, which ends.
+    const restrictions tried = restrict_process(settings, std::nullopt);
+    if (!tried.error.empty()) return fail(tried.error, exit_wrong);
+    text += "# Landlock is " + to_text(tried.landlock) + ", seccomp is " + to_text(tried.seccomp) +
+            "\n";
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    return 0;
+}
+
+// -t and -T: all that starting does but listening, and becoming the user of `User`. As sshd's, -T
+// prints what holds although it is not enough to start with, which it says.
 int check(const sluiced_arguments& a) {
     const auto settings = read_settings(a);
     if (!settings) return fail(settings.error(), exit_wrong);
@@ -140,34 +165,24 @@ int check(const sluiced_arguments& a) {
     asio::thread_pool logins(1);
     const auto found = find_account(settings->base.user, settings->base.group);
     if (!found.error.empty()) return fail(found.error, exit_wrong);
+    auto notes = settings->notes;
+    const auto tell = [&] {
+        for (const auto& note : notes)
+            std::fprintf(stderr, "sluiced: %s\n", note.message().c_str());
+    };
     auto material = read_material(*settings, a.exec, stays_root(found.account));
-    if (!material) return fail(material.error().text, exit_wrong);
+    if (!material) {
+        const bool goes_on = a.print && material.error().only_unfinished;
+        if (goes_on) tell();
+        fail(material.error().text);
+        return goes_on ? print(a, *settings) : exit_wrong;
+    }
+    notes.insert(notes.end(), material->notes.begin(), material->notes.end());
     const auto options =
         make_server_options(*settings, std::move(*material), a.exec, files, {logins, logins});
     if (!options) return fail(options.error().text, exit_wrong);
-    for (const auto& note : settings->notes)
-        std::fprintf(stderr, "sluiced: %s\n", note.message().c_str());
-    if (!a.print) return 0;
-    sluiced_config config = settings->base;
-    if (!a.login.empty()) {
-        login_facts login;
-        if (const auto wrong = read_login_facts(a.login, login); !wrong.empty())
-            return fail("-C: " + wrong, exit_wrong);
-        if (settings->ask_for_groups()) {
-            auto groups = groups_of_user(login.user);
-            if (!groups) return fail("-C: " + groups.error().message(), exit_wrong);
-            login.groups = std::move(*groups);
-        }
-        config = settings->effective(login);
-    }
-    std::string text = to_text(config);
-    // What the kernel makes of it is tried on this process, which ends.
-    const restrictions tried = restrict_process(*settings, std::nullopt);
-    if (!tried.error.empty()) return fail(tried.error, exit_wrong);
-    text += "# Landlock is " + to_text(tried.landlock) + ", seccomp is " + to_text(tried.seccomp) +
-            "\n";
-    std::fwrite(text.data(), 1, text.size(), stdout);
-    return 0;
+    tell();
+    return a.print ? print(a, *settings) : 0;
 }
 
 // Kept open, to be emptied in the end. A file that another has put there is not followed.
@@ -268,7 +283,8 @@ void tell_notes(const log_sink& log, const std::vector<setting_note>& notes) {
         log({log_severity::info,
              "setting_without_effect",
              {{"keyword", note.keyword},
-              {"where", note.file + ":" + std::to_string(note.line)},
+              {"where",
+               note.file + (note.line != 0 ? ":" + std::to_string(note.line) : std::string())},
               {"reason", note.text}}});
 }
 
@@ -362,6 +378,8 @@ int serve(const sluiced_arguments& a) {
             "bound; or --allow-root, and it stays root and serves files as root");
     auto material = read_material(*settings, a.exec, stays_root(account));
     if (!material) return fail(material.error().text);
+    auto notes = settings->notes;
+    notes.insert(notes.end(), material->notes.begin(), material->notes.end());
     const auto log_descriptor = open_log(a);
     if (!log_descriptor) return fail(a.log_file + ": " + log_descriptor.error().message());
     std::shared_ptr<syslog_socket> syslog;
@@ -418,7 +436,7 @@ int serve(const sluiced_arguments& a) {
         lines->flush(limits::log_flush_time_max);
     };
     tell_start(log, restricted, launcher != nullptr);
-    tell_notes(log, settings->notes);
+    tell_notes(log, notes);
     if (pid_file && !*pid_file && log)
         log({log_severity::error,
              "pid_file_failed",

@@ -185,6 +185,7 @@ struct sluiced_config {
     sftp_options sftp;                                // Subsystem sftp internal-sftp ...
     bool stay_on_filesystem = false;  // SFTPStayOnFilesystem: no mount below the root
     bool devices = false;             // SFTPDevices: character devices are opened
+    bool set_id = false;              // SFTPSetId: setuid and setgid bits may be set
     bool atomic_uploads = false;      // files appear when they are whole
     std::string force_command;        // empty: none
     std::vector<std::string> accepted_environment{"LANG", "LC_*"};  // patterns

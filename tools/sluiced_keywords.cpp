@@ -234,6 +234,7 @@ constexpr std::array keyword_rows{
     first_of<yes_or_no, &config::seccomp>("Seccomp"),
     first_of<variables, &config::environment>("SetEnv", in_match, any_number),
     first_of<yes_or_no, &config::devices>("SFTPDevices", in_match),
+    first_of<yes_or_no, &config::set_id>("SFTPSetId", in_match),
     first_of<yes_or_no, &config::stay_on_filesystem>("SFTPStayOnFilesystem", in_match),
     first_of<user_files, &config::shosts_files>("ShostsFile", in_match, any_number),
     first_of<yes_or_no, &config::strict_modes>("StrictModes"),

@@ -34,14 +34,15 @@ constexpr std::array criteria{
     criterion{"group", kind::group, {}},
     criterion{"host", kind::host, {}},
     criterion{"invalid-user", kind::invalid_user, {}},
-    criterion{"rdomain", {}, "there are no routing domains"},
+    criterion{"rdomain", kind::routing_domain, {}},
 };
 
 std::string fault_in(const match_condition& condition) {
     switch (condition.what) {
     case kind::user:
     case kind::group:
-    case kind::host: return fault_in_patterns(condition.value);
+    case kind::host:
+    case kind::routing_domain: return fault_in_patterns(condition.value);
     case kind::invalid_user: return {};
     case kind::address:
     case kind::local_address:
@@ -99,6 +100,7 @@ bool match_condition::holds(const login_facts& login) const {
     case kind::host:
         return matches_pattern_list(in_lower_case(login.host.empty() ? login.address : login.host),
                                     in_lower_case(value));
+    case kind::routing_domain: return matches_pattern_list(login.routing_domain, value);
     case kind::invalid_user: return !login.groups;
     case kind::address: return is_listed(login.address, value);
     case kind::local_address: return is_listed(login.local_address, value);
@@ -151,11 +153,14 @@ std::string read_login_facts(std::string_view text, login_facts& out) {
             out.local_port = *port;
         } else if (name == "host") {
             out.host = value;
-        } else if (name != "rdomain" && name != "invalid-user") {
+        } else if (name == "rdomain") {
+            out.routing_domain = value;
+        } else if (name != "invalid-user") {
             return "unknown name '" + std::string(name) + "'";
         }
         if (comma == std::string_view::npos) return {};
         text.remove_prefix(comma + 1);
+        if (text.empty()) return {};
     }
 }
 

@@ -314,10 +314,28 @@ std::vector<sluiced_config> sluiced_settings::all() const {
     return configs;
 }
 
+// With the ports that they stand for, as sshd prints them.
+std::vector<listen_address> addresses_with_ports(const sluiced_config& config) {
+    std::vector<std::uint16_t> ports = config.ports;
+    if (ports.empty()) ports.push_back(sshd_port);
+    std::vector<listen_address> out;
+    for (const listen_address& one : config.listen_addresses) {
+        if (one.port) {
+            out.push_back(one);
+            continue;
+        }
+        for (const std::uint16_t port : ports)
+            out.push_back({one.host, port});
+    }
+    return out;
+}
+
 std::string to_text(const sluiced_config& config) {
+    sluiced_config shown = config;
+    shown.listen_addresses = addresses_with_ports(config);
     std::string out;
     for (const keyword_row& row : keywords()) {
-        for (const auto& line : row.write(config)) {
+        for (const auto& line : row.write(shown)) {
             out += in_lower_case(row.keyword);
             for (const auto& word : line)
                 out += " " + (row.raw ? word : quoted(word));

@@ -44,12 +44,13 @@ struct match_line {
     std::vector<std::string> values;
 };
 
-/// A line that is taken without effect, or in part. One for each keyword.
+/// A line that is taken without effect, or in part, or a file that a setting names and that is left
+/// out. Of lines, one for each keyword.
 struct setting_note {
     std::string file;
-    std::size_t line = 0;
-    std::string keyword;  // as it was written
-    std::string text;     // why
+    std::size_t line = 0;  // from 1; 0: of a file that is left out
+    std::string keyword;   // as it was written
+    std::string text;      // why
 
     /// "sshd_config:7: X11Forwarding: X11 is not forwarded"
     std::string message() const;
@@ -102,7 +103,14 @@ boost::system::result<sluiced_settings, config_error> read_sluiced_settings(
     const std::vector<config_text>& texts, const algorithm_choices& algorithms,
     const include_reader& include = {});
 
-/// A line for each setting, keywords in lower case, as `sshd -T`. Read back, it is the same.
+/// The port of a ListenAddress without one, where no Port is said either.
+inline constexpr std::uint16_t sshd_port = 22;
+
+/// Where a server listens: each ListenAddress with each Port that it stands for.
+std::vector<listen_address> addresses_with_ports(const sluiced_config& config);
+
+/// A line for each setting, keywords in lower case, as `sshd -T`: a ListenAddress has its port.
+/// Read back, it means the same.
 std::string to_text(const sluiced_config& config);
 
 }  // namespace sluice

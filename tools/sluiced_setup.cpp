@@ -35,8 +35,6 @@ using asio::ip::tcp;
 namespace sluice {
 namespace {
 
-constexpr std::uint16_t sshd_port = 22;
-
 template <class Row>
 std::vector<std::string> all_names(std::span<const Row> rows) {
     std::vector<std::string> names;
@@ -50,9 +48,18 @@ algorithm_choice choice_of(std::span<const Row> rows) {
     return {offered_names(rows), all_names(rows)};
 }
 
-setup_result<crypto::private_key> load_host_key(const std::string& file) {
+using notes = std::vector<setting_note>;
+
+// Nothing for one that is left out, which is noted.
+setup_result<std::optional<crypto::private_key>> load_host_key(const std::string& file,
+                                                               notes& without) {
+    const auto left_out = [&](const error_code& e) {
+        without.push_back({file, 0, "HostKey", e.message()});
+        return std::optional<crypto::private_key>();
+    };
     const file_descriptor opened(
         ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    if (!opened && errno == ENOENT) return left_out(last_system_error());
     if (!opened) return setup_error{file + ": " + last_system_error().message()};
     struct stat info {};
     if (::fstat(opened.get(), &info) == 0 && (info.st_mode & 077) != 0)
@@ -60,28 +67,32 @@ setup_result<crypto::private_key> load_host_key(const std::string& file) {
     const auto text = read_secret(opened.get(), limits::key_file_length_max);
     if (!text) return setup_error{file + ": " + text.error().message()};
     const auto contents = crypto::read_private_key(as_text(*text));
+    if (!contents && contents.error() == errc::unknown_key_type) return left_out(contents.error());
     if (!contents) return setup_error{file + ": " + contents.error().message()};
     auto key = crypto::shielded(contents->key, crypto::system_random());
     if (!key) return setup_error{file + ": " + key.error().message()};
-    return std::move(*key);
+    return std::optional(std::move(*key));
 }
 
 std::string_view first_line(std::string_view text) { return text.substr(0, text.find('\n')); }
 
 // Certificates of host keys: each belongs to a key that is there.
 setup_result<std::vector<std::shared_ptr<const host_key>>> load_host_keys(
-    const sluiced_config& config) {
+    const sluiced_config& config, notes& without) {
     if (config.host_keys.empty()) return setup_error{"no host key: give --host-key FILE"};
     std::vector<crypto::private_key> keys;
     std::vector<std::shared_ptr<const host_key>> shown;
     for (const auto& file : config.host_keys) {
-        auto key = load_host_key(file);
-        if (!key) return key.error();
-        const auto too_small = rsa_key_too_small(key->public_half(), config.required_rsa_size);
+        auto loaded = load_host_key(file, without);
+        if (!loaded) return loaded.error();
+        if (!*loaded) continue;
+        crypto::private_key& key = **loaded;
+        const auto too_small = rsa_key_too_small(key.public_half(), config.required_rsa_size);
         if (!too_small.empty()) return setup_error{file + ": " + too_small};
-        shown.push_back(make_host_key(*key));
-        keys.push_back(std::move(*key));
+        shown.push_back(make_host_key(key));
+        keys.push_back(std::move(key));
     }
+    if (keys.empty()) return setup_error{without.front().file + ": " + without.front().text};
     for (const auto& file : config.host_certificates) {
         const auto text = read_text_file(file, limits::key_file_length_max);
         if (!text) return setup_error{file + ": " + text.error().message()};
@@ -109,17 +120,21 @@ setup_result<std::vector<std::vector<std::string>>> method_chains(
                 return setup_error{"AuthenticationMethods asks for " + method +
                                    ", which is disabled, or has no file to go by"};
     if (chains.empty())
-        return setup_error{"nobody could log in: give --authorized-keys or --users"};
+        return setup_error{"nobody could log in: give --authorized-keys or --users", true};
     return chains;
 }
 
 // The texts of all files that a Banner names, by file name.
 setup_result<std::map<std::string, std::string>> load_banners(
-    const std::vector<sluiced_config>& configs) {
+    const std::vector<sluiced_config>& configs, notes& without) {
     std::map<std::string, std::string> banners;
     for (const auto& config : configs) {
         if (config.banner.empty() || banners.contains(config.banner)) continue;
         auto banner = read_text_file(config.banner, limits::policy_file_length_max);
+        if (!banner && banner.error() == boost::system::errc::no_such_file_or_directory) {
+            without.push_back({config.banner, 0, "Banner", banner.error().message()});
+            banner = std::string();
+        }
         if (!banner) return setup_error{config.banner + ": " + banner.error().message()};
         banners.emplace(config.banner, std::move(*banner));
     }
@@ -147,7 +162,7 @@ old_program_offer offer_to_old_clients(const sluiced_settings& settings) {
     return offer;
 }
 
-setup_result<server_config> make_protocol(const sluiced_settings& settings) {
+setup_result<server_config> make_protocol(const sluiced_settings& settings, notes& without) {
     const sluiced_config& config = settings.base;
     server_config protocol;
     auto& transport = protocol.transport;
@@ -169,7 +184,7 @@ setup_result<server_config> make_protocol(const sluiced_settings& settings) {
         if (!groups) return groups.error();
         transport.exchange_groups = std::move(*groups);
     }
-    auto host_keys = load_host_keys(config);
+    auto host_keys = load_host_keys(config, without);
     if (!host_keys) return host_keys.error();
     transport.host_keys = std::move(*host_keys);
     const auto served = [&](const std::string& algorithm) {
@@ -186,6 +201,7 @@ setup_result<server_config> make_protocol(const sluiced_settings& settings) {
     protocol.auth.public_key_algorithms = config.pubkey_accepted_algorithms;
     protocol.auth.host_based_algorithms = config.hostbased_accepted_algorithms;
     protocol.auth.asks_for_policy = true;
+    protocol.auth.names_may_have_styles = true;
     protocol.login_grace = config.login_grace_time;
     protocol.keepalive_interval = config.client_alive_interval;
     protocol.keepalive_count_max = config.client_alive_count_max;
@@ -279,7 +295,10 @@ std::optional<setup_error> fault_in(const std::vector<sluiced_config>& configs, 
         return !c.root.empty() || (c.local_forwarding && !c.disable_forwarding);
     };
     if (!exec && std::ranges::none_of(configs, serves))
-        return setup_error{"nothing to serve: give --root DIR"};
+        return setup_error{
+            "nothing to serve: give --root DIR or ChrootDirectory, which is / where the whole "
+            "system is to be seen, as by sshd; --exec runs commands",
+            true};
     if (configs.front().use_pam && !is_built_with_pam())
         return setup_error{"UsePAM: this sluiced is built without PAM"};
     for (const auto& config : configs) {
@@ -337,11 +356,12 @@ setup_result<server_material> read_material(const sluiced_settings& settings, bo
         return setup_error{"--exec is refused for root: commands would run as root; give User"};
     const auto configs = settings.all();
     if (auto wrong = fault_in(configs, exec)) return *wrong;
-    auto protocol = make_protocol(settings);
+    notes without;
+    auto protocol = make_protocol(settings, without);
     if (!protocol) return protocol.error();
-    auto banners = load_banners(configs);
+    auto banners = load_banners(configs, without);
     if (!banners) return banners.error();
-    return server_material{std::move(*protocol), std::move(*banners)};
+    return server_material{std::move(*protocol), std::move(*banners), std::move(without)};
 }
 
 setup_result<server_options> make_server_options(const sluiced_settings& settings,
@@ -373,6 +393,7 @@ setup_result<server_options> make_server_options(const sluiced_settings& setting
                 asio::any_io_executor executor) -> std::unique_ptr<sftp::filesystem> {
             const auto holds = effective_for(kept, facts_of(who));
             const posix_options root{.root = holds->root,
+                                     .allow_set_id = holds->set_id,
                                      .devices = holds->devices,
                                      .stay_on_filesystem = holds->stay_on_filesystem,
                                      .descriptors = who.descriptors,
@@ -439,15 +460,14 @@ landlock_rules rules_for(const sluiced_settings& settings) {
 }
 
 setup_result<std::vector<tcp::endpoint>> listen_endpoints(const sluiced_config& config) {
-    std::vector<std::uint16_t> ports = config.ports;
-    if (ports.empty()) ports.push_back(sshd_port);
-    std::vector<listen_address> addresses = config.listen_addresses;
-    if (addresses.empty()) addresses = {{"0.0.0.0", {}}, {"::", {}}};
+    sluiced_config everywhere = config;
+    if (config.listen_addresses.empty())
+        everywhere.listen_addresses = {{"0.0.0.0", {}}, {"::", {}}};
 
     asio::io_context context;
     tcp::resolver resolver(context);
     std::vector<tcp::endpoint> endpoints;
-    for (const auto& address : addresses) {
+    for (const auto& address : addresses_with_ports(everywhere)) {
         error_code e;
         const auto found = resolver.resolve(address.host, "", tcp::resolver::passive, e);
         if (e) return setup_error{address.host + ": " + e.message()};
@@ -455,12 +475,7 @@ setup_result<std::vector<tcp::endpoint>> listen_endpoints(const sluiced_config& 
             const auto ip = entry.endpoint().address();
             if (config.family == (ip.is_v4() ? listen_family::inet6 : listen_family::inet))
                 continue;
-            if (address.port) {
-                endpoints.emplace_back(ip, *address.port);
-            } else {
-                for (const auto port : ports)
-                    endpoints.emplace_back(ip, port);
-            }
+            endpoints.emplace_back(ip, *address.port);
         }
     }
     if (endpoints.empty()) return setup_error{"no address to listen on is of AddressFamily"};

@@ -18,6 +18,7 @@ namespace sluice {
 /// What is wrong with the settings, in words for an operator.
 struct setup_error {
     std::string text;
+    bool only_unfinished = false;  // nothing is wrong, but there is nothing to serve, or nobody
 };
 
 template <class T>
@@ -31,10 +32,12 @@ algorithm_choices sluiced_algorithms(role own = role::server);
 struct server_material {
     server_config protocol;
     std::map<std::string, std::string> banners;  // text by file name
+    std::vector<setting_note> notes;             // files that it does without
 };
 
 /// Reads it, after a look at whether the settings go together. `exec`: commands are to run, which
-/// is refused `as_root`.
+/// is refused `as_root`. As for sshd, a host key that is not there or of an unknown type is left
+/// out where another is left, and a banner that is not there: both are noted.
 setup_result<server_material> read_material(const sluiced_settings& settings, bool exec,
                                             bool as_root);
 

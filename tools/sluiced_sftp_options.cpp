@@ -1,5 +1,6 @@
 #include "sluice/tools/sluiced_sftp_options.hpp"
 
+#include "sluice/auth/policy_line.hpp"
 #include "sluice/io/percent_tokens.hpp"
 #include "sluice/io/system_accounts.hpp"
 #include "sluice/sftp/request_names.hpp"
@@ -24,7 +25,8 @@ struct named_number {
 };
 
 std::optional<int> number_of(std::span<const named_number> rows, std::string_view name) {
-    const auto found = std::ranges::find(rows, name, &named_number::name);
+    const auto found = std::ranges::find_if(
+        rows, [&](const named_number& row) { return equal_ignoring_case(row.name, name); });
     if (found == rows.end()) return std::nullopt;
     return found->number;
 }

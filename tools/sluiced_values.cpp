@@ -254,8 +254,9 @@ config_fault rekeying::read(const words& w, rekey_limit& out) {
             }
             if (unit != 1) text.remove_suffix(1);
         }
-        const auto n = number_from<std::uint32_t>(text);
-        if (!n) return expected(form, w[0]);
+        const auto n = number_from<std::uint64_t>(text);
+        if (!n || *n > std::numeric_limits<std::uint64_t>::max() / unit)
+            return expected(form, w[0]);
         if (*n != 0 && *n * unit < 16) return "a limit below 16 bytes is below one block";
         if (*n != 0) out.data = *n * unit;  // 0 is the default
     }
@@ -267,17 +268,10 @@ config_fault rekeying::read(const words& w, rekey_limit& out) {
     return {};
 }
 
+// In bytes and seconds, 0 for what is not said, as sshd.
 lines rekeying::write(const rekey_limit& limit) {
-    std::string data = "default";
-    if (limit.data) {
-        std::uint64_t n = *limit.data;
-        std::size_t unit = 0;
-        for (; unit < 3 && n % 1024 == 0; ++unit)
-            n /= 1024;
-        constexpr std::array<std::string_view, 4> units{"", "K", "M", "G"};
-        data = std::to_string(n) + std::string(units[unit]);
-    }
-    return {{data, limit.time ? std::to_string(limit.time->count()) : "none"}};
+    return {{std::to_string(limit.data.value_or(0)),
+             std::to_string(limit.time ? limit.time->count() : 0)}};
 }
 
 // --- who may log in ------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ const char* message_of(errc e) {
     case errc::unsupported_version: return "protocol version not supported";
     case errc::packet_too_long: return "packet above the length limit";
     case errc::bad_packet_length: return "impossible packet or padding length";
-    case errc::bad_mac: return "MAC does not match";
+    case errc::bad_mac: return "message authentication code incorrect";
     case errc::bad_compression: return "compressed data is damaged";
     case errc::inflated_too_long: return "inflated packet above the length limit";
     case errc::no_common_kex: return "no common key exchange method";

@@ -863,6 +863,48 @@ TEST(ServerAuth, ImpossibleUserNamesEndTheConnection) {
     }
 }
 
+// As OpenSSH's sshd, where a name is signed as it was sent.
+TEST(ServerAuth, AStyleIsNoPartOfTheNameWhereThereMayBeOne) {
+    const server_auth_config styles{
+        .method_chains = {{"publickey"}}, .asks_for_policy = true, .names_may_have_styles = true};
+    for (const char* sent : {"ada:style", "ada:", "ada:a:b", "ada"}) {
+        SCOPED_TRACE(sent);
+        conversation c(styles);
+        ASSERT_TRUE(c.say(publickey{.user = sent}));
+        ASSERT_NE(c.server.question(), nullptr);
+        EXPECT_EQ(c.server.question()->what, auth_question::kind::user);
+        EXPECT_EQ(c.server.question()->user, "ada");
+        ASSERT_TRUE(c.server.answer(auth_policy{.method_chains = {{"publickey"}}}));
+        ASSERT_TRUE(c.server.answer(auth_accept{.certificate_judged = true}));
+        EXPECT_EQ(c.server.question()->user, "ada");
+        ASSERT_TRUE(c.server.answer(auth_answer::accept));
+        const auto user = c.server.take_user();
+        ASSERT_TRUE(user);
+        EXPECT_EQ(user->name(), "ada");
+        EXPECT_EQ(c.server.user_name(), "ada");
+    }
+    // The signature is of the whole name.
+    conversation stripped(styles);
+    ASSERT_TRUE(stripped.say(publickey{.user = "ada:style", .signed_user = "ada"}));
+    ASSERT_TRUE(stripped.server.answer(auth_policy{.method_chains = {{"publickey"}}}));
+    static_cast<void>(stripped.server.answer(auth_accept{.certificate_judged = true}));
+    EXPECT_FALSE(stripped.server.take_user());
+    // Nobody is left, or something that is no name.
+    for (const char* sent : {":style", ":", "-x:style", "a\nb:style", "ada:st\nyle"}) {
+        SCOPED_TRACE(sent);
+        conversation c(styles);
+        EXPECT_EQ(c.say(none(sent)).error(), errc::bad_value);
+    }
+    conversation changed(styles);
+    ASSERT_TRUE(changed.say(none("ada:a")));
+    ASSERT_TRUE(changed.server.answer(auth_policy{.method_chains = {{"publickey"}}}));
+    EXPECT_EQ(changed.say(none("ada:b")).error(), errc::protocol_error);
+    // Elsewhere a colon is a character of the name.
+    conversation plain;
+    ASSERT_TRUE(plain.say(none("ada:style")));
+    EXPECT_EQ(plain.server.user_name(), "ada:style");
+}
+
 // Who pipelines requests is told each result in order; the caller keeps what comes early.
 TEST(Rfc4252s5_1, RequestsInARowAreAnsweredInOrder) {
     conversation c;

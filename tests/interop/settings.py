@@ -101,6 +101,7 @@ PidFile {d}/pid
 VersionAddendum of the house
 X11Forwarding yes
 SFTPDevices yes
+SFTPSetId yes
 Subsystem sftp /usr/lib/openssh/sftp-server -d /in/%u -l INFO -P rmdir
 Match User eve
   ForceCommand internal-sftp -R
@@ -171,6 +172,12 @@ class Settings:
         expect((good.returncode, good.stdout, good.stderr) == (0, "", ""), f"-t: {good}")
         bad = self.ours(self.write("bad", SHARED + "UseDNS no\n"), "-t")
         expect(bad.returncode == 1 and "bad:23: UseDNS: may not stand" in bad.stderr, f"{bad}")
+        # What is not enough to start with is told, and printed as far as it goes.
+        little = self.write("little", "HostKey {d}/host\nAuthorizedKeysFile none\nPort 7\n")
+        for extra, status in (("-t", 1), ("-T", 0)):
+            done = self.ours(little, extra)
+            expect(done.returncode == status and "nobody could log in" in done.stderr, f"{done}")
+            expect(("\nport 7\n" in done.stdout) == (status == 0), f"{done}")
         no_key = self.ours(self.write("nokey", "HostKey {d}/absent\n"), "-t")
         expect(no_key.returncode == 1, f"no host key: {no_key}")
 
@@ -258,11 +265,12 @@ class Settings:
         with self.serving("effects") as port:
             expect((self.d / "pid").read_text().strip().isdigit(), "no PidFile")
             (self.d / "list").write_text('pwd\nput {0} "a b"\nrename "a b" c\n-rmdir x\n'
-                                         "-get absent\nmkdir x\nrm c\n".format(self.d / "data"))
+                                         "-get absent\nmkdir x\nchmod 2711 x\nrm c\n".format(self.d / "data"))
             done = self.sftp(port, "-v")
             expect(done.returncode == 0, f"{done}")
             expect("Remote working directory: /in/ada" in done.stdout, f"-d: {done}")
             expect((root / "in/ada/x").is_dir() and "Permission denied" in done.stderr, f"-P: {done}")
+            expect((root / "in/ada/x").stat().st_mode & 0o7777 == 0o2711, f"SFTPSetId: {done}")
             expect(re.search("remote software version .* of the house$", done.stderr, re.M),
                    f"VersionAddendum: {done}")
             (self.d / "list").write_text("pwd\n-mkdir y\nput {0} z\n".format(self.d / "data"))

@@ -70,6 +70,16 @@ class SftpServer:
         for program in (self.program, THEIRS):
             done = self.batch(["pwd", "ls ../outside"], "-d", self.served, program=program)
             check(str(self.served) in done.stdout, f"{done}")
+        for program in (self.program, THEIRS):
+            done = self.batch(["pwd", "get data again"], program=program)
+            check(f"directory: {self.d.resolve()}\n" in done.stdout, f"not where it was: {done}")
+            (self.d / "again").unlink()
+            done = self.batch(["pwd"], "-d", "served", program=program)
+            check(f"directory: {self.served.resolve()}\n" in done.stdout, f"relative: {done}")
+            done = self.batch(["pwd"], "-d", self.d / "absent", program=program)
+            check(f"directory: {self.d.resolve()}\n" in done.stdout, f"not there: {done}")
+        done = self.batch(["pwd"], "--root", self.served)
+        check("directory: /\n" in done.stdout, f"below a root: {done}")
         home = pwd.getpwuid(os.getuid()).pw_dir
         check(home in self.batch(["pwd"], "-d", "%d").stdout, "no home directory")
         done = self.batch(["pwd"], "-e", "-d", self.d / "absent")
@@ -105,13 +115,21 @@ class SftpServer:
             self.batch(["put data f"], "-u", "077", "-d", self.served, program=program)
             check((self.served / "f").stat().st_mode & 0o777 == 0o600, "-u has no effect")
             os.unlink(self.served / "f")
+        for program in (self.program, THEIRS):  # words are for whoever else might read them
+            done = subprocess.run([program, "-e", "--", "somehost", "sftp"], stdin=subprocess.DEVNULL,
+                                  capture_output=True, timeout=PATIENCE)
+            check(done.returncode == 0, f"with words: {done}")
+        scp = subprocess.run(["scp", "-q", "-s", "-D", self.program, "data", f"there:{self.d}/copied"],
+                             cwd=self.d, capture_output=True, timeout=PATIENCE)
+        check((self.d / "copied").read_bytes() == (self.d / "data").read_bytes(), f"scp -D: {scp}")
         for wrong in (["-u", "9"], ["-u", "1000"], ["-l", "LOUD"], ["-f", "X"], ["-d", "%x"]):
             done = subprocess.run([self.program, *wrong], stdin=subprocess.DEVNULL,
                                   capture_output=True, timeout=PATIENCE)
             check(done.returncode == 255 and done.stderr, f"{wrong}: {done}")
 
     def operations(self):
-        """-l INFO tells each operation in a line, as OpenSSH's does; --devices opens /dev/null"""
+        """-l INFO tells each operation in a line, as OpenSSH's does; --devices opens /dev/null,
+        --set-id sets setuid"""
         commands = ['put data "a b"', 'rename "a b" c', "rm c", "mkdir d", "rmdir d"]
         there = self.served.resolve()
         for program in (self.program, THEIRS):
@@ -124,6 +142,13 @@ class SftpServer:
         for program, arguments, want in ((self.program, (), 1), (self.program, ("--devices",), 0),
                                          (THEIRS, (), 0)):
             self.batch(["put data /dev/null"], *arguments, program=program, want=want)
+        for program, arguments, want in ((self.program, (), 1), (self.program, ("--set-id",), 0),
+                                         (THEIRS, (), 0)):
+            file = self.served / "set"
+            file.write_text("")
+            self.batch([f"chmod 6711 {file}"], *arguments, program=program, want=want)
+            check((file.stat().st_mode & 0o7777 == 0o6711) == (want == 0), f"{program} {arguments}")
+            file.unlink()
         done = self.batch(commands, "-e", "-d", there)
         check("mkdir" not in done.stderr, f"told without -l: {done}")
 

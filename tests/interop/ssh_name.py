@@ -64,8 +64,8 @@ class Echo:
 class Case:
     """Programs that call ssh, against one server."""
 
-    def __init__(self, ssh, setup, server):
-        self.ssh, self.setup, self.server = ssh, setup, server
+    def __init__(self, ssh, setup, server, program):
+        self.ssh, self.setup, self.server, self.program = ssh, setup, server, program
         self.user = server.user
         self.config = setup.folder / f"config-{server.kind}"
         self.config.write_text(
@@ -240,7 +240,23 @@ class Case:
         log = self.fresh("log")
         done = self("-v", "-E", log, "--", "echo err >&2")
         check(done.stderr == b"err\n", f"-E: {done.stderr}")
-        check(b"sluice: " in log.read_bytes(), "-E: nothing in the file")
+        check(b"NEWKEYS sent" in log.read_bytes(), "-E: nothing of the key exchange in the file")
+
+    def banners(self):
+        """What a server tells people is on standard error, also where -E takes the log away."""
+        text = self.fresh("banner")
+        text.write_text("Behave\x1b[2J.\n")
+        text.chmod(0o644)
+        with peers.Server(self.setup, self.server.kind, self.program, {"Banner": text}) as greeting:
+            there = ("-p", greeting.port, "-o", "StrictHostKeyChecking=no", "-o",
+                     "UserKnownHostsFile=/dev/null")
+            log = self.fresh("log")
+            for words in (("-E", log), ()):
+                done = self(*there, *words, "--", "true")
+                check(done.stderr == f"({self.user}@{HOST}) Behave\\x1b[2J.\n".encode(), f"{done}")
+            check(b"Behave" not in log.read_bytes(), "in the log")
+            done = self(*there, "-q", "--", "true")
+            check(done.stderr == b"", f"-q: {done}")
 
     def settings(self):
         done = self("-o", "PermitLocalCommand=yes", "-o", "LocalCommand=echo %p; cat", "--", "echo far",
@@ -401,7 +417,8 @@ class Case:
 
 
 def plan_of(case, kind):
-    plan = ["commands", "as_ansible_calls_it", "shell", "destinations", "background", "words", "settings",
+    plan = ["commands", "as_ansible_calls_it", "shell", "destinations", "background", "words", "banners",
+            "settings",
             "run_follows", "scp", "sftp", "rsync", "git",
             "sshfs", "streams", "through_itself", "forwards"]
     if kind == "sluiced":
@@ -430,8 +447,8 @@ def main():
         our_setup.folder.chmod(0o1777)  # sluiced runs as that account
         with peers.Server(their_setup, "sshd", sshd) as theirs, \
                 peers.Server(our_setup, "sluiced", sluiced, {"AllowTcpForwarding": "local"}) as ours:
-            plan = plan_of(Case(str(ssh), their_setup, theirs), "sshd")
-            plan += plan_of(Case(str(ssh), our_setup, ours), "sluiced")
+            plan = plan_of(Case(str(ssh), their_setup, theirs, sshd), "sshd")
+            plan += plan_of(Case(str(ssh), our_setup, ours, sluiced), "sluiced")
             passed, failed = case_runner.run_all(plan, CASE_SECONDS, only)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -166,7 +166,8 @@ TEST(ServerSession, ACommandLearnsWhereItsClientIs) {
 TEST(ServerSession, WhereNothingIsKnownOfTheEndsIsSaid) {
     using pairs = std::vector<std::pair<std::string, std::string>>;
     EXPECT_EQ(connection_ends().variables(),
-              (pairs{{"SSH_CLIENT", "UNKNOWN 0 0"}, {"SSH_CONNECTION", "UNKNOWN 0 UNKNOWN 0"}}));
+              (pairs{{"SSH_CLIENT", "UNKNOWN 65535 65535"},
+                     {"SSH_CONNECTION", "UNKNOWN 65535 UNKNOWN 65535"}}));
     const connection_ends v6{"2001:db8::1", 4000, "::1", 22};
     EXPECT_EQ(v6.variables(), (pairs{{"SSH_CLIENT", "2001:db8::1 4000 22"},
                                      {"SSH_CONNECTION", "2001:db8::1 4000 ::1 22"}}));

@@ -376,6 +376,8 @@ TEST(SshConfig, TokensAndVariablesAreExpanded) {
     EXPECT_EQ(c.user_known_hosts_file, (strings{"/dir/%h", "/eve/x"}));
     EXPECT_EQ(c.identity_agent, "/own/agent");
     EXPECT_EQ(c.remote_command, "echo real.h.example \"h.example\"");
+    EXPECT_EQ(m.resolved("ControlPath ~\nIdentityAgent ~eve\n").control_path, "/own/");
+    EXPECT_EQ(m.resolved("ControlPath ~\nIdentityAgent ~eve\n").identity_agent, "/eve/");
     // %C: SHA-1 of %l%h%p%r, as `printf here.exampleh.example22own | sha1sum` has it.
     EXPECT_EQ(m.resolved("ControlPath %C\n").control_path,
               "5413a9624914753788ecd76754b7882be087af60");

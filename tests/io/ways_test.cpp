@@ -14,6 +14,7 @@
 
 #include <signal.h>
 
+#include <array>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -195,6 +196,63 @@ TEST(Ways, ACommandEndsThoughNobodyRunsItsExecutor) {
         }
     }
     EXPECT_TRUE(gone(folder));
+}
+
+// What a command has said when it has closed its output.
+std::string said_by(byte_stream& stream) {
+    std::string text;
+    std::array<std::uint8_t, 256> space{};
+    for (;;) {
+        error_code e;
+        const std::size_t n = stream.read_some(space, e);
+        text += as_text(bytes_view(space).first(n));
+        if (e && e != asio::error::would_block) return text;
+    }
+}
+
+// As of ssh(1): a program may open /dev/stdin, and what looks at a socket would take ours for the
+// way to its peer.
+TEST(Ways, ACommandHasPipes) {
+    asio::io_context context;
+    const auto stream = start_command_stream(
+        context.get_executor(), "sh -c 'test -p /dev/stdin && test -p /dev/stdout && echo pipes'");
+    ASSERT_TRUE(stream);
+    EXPECT_EQ(said_by(**stream), "pipes\n");
+}
+
+TEST(Ways, ACommandThatIsGoneIsAnErrorAndNoSignal) {
+    asio::io_context context;
+    const auto stream = start_command_stream(context.get_executor(), "true");
+    ASSERT_TRUE(stream);
+    said_by(**stream);
+    struct sigaction usual {};
+    struct sigaction before {};
+    usual.sa_handler = SIG_DFL;
+    ASSERT_EQ(::sigaction(SIGPIPE, &usual, &before), 0);
+    error_code e;
+    while (!e || e == asio::error::would_block) {
+        e = {};
+        (*stream)->write_some(as_bytes("x"), e);
+    }
+    EXPECT_EQ(e, asio::error::broken_pipe);
+    // Nor is one left for later, and a mask is as it was.
+    ::sigset_t set;
+    ASSERT_EQ(::sigpending(&set), 0);
+    EXPECT_EQ(::sigismember(&set, SIGPIPE), 0);
+    ASSERT_EQ(::pthread_sigmask(SIG_BLOCK, nullptr, &set), 0);
+    EXPECT_EQ(::sigismember(&set, SIGPIPE), 0);
+    // One that somebody else has raised and holds back stays his.
+    ::sigset_t held;
+    ::sigemptyset(&held);
+    ::sigaddset(&held, SIGPIPE);
+    ASSERT_EQ(::pthread_sigmask(SIG_BLOCK, &held, nullptr), 0);
+    ::raise(SIGPIPE);
+    (*stream)->write_some(as_bytes("x"), e);
+    EXPECT_EQ(e, asio::error::broken_pipe);
+    const timespec no_time{};
+    EXPECT_EQ(::sigtimedwait(&held, nullptr, &no_time), SIGPIPE);
+    ASSERT_EQ(::pthread_sigmask(SIG_UNBLOCK, &held, nullptr), 0);
+    ASSERT_EQ(::sigaction(SIGPIPE, &before, nullptr), 0);
 }
 
 TEST(Ways, ShellCommandsTellHowTheyEnd) {

@@ -318,6 +318,9 @@ TEST(SluicedConfig, ErrorsNameFileLineAndKeyword) {
         {"RekeyLimit 1T",
          "sluiced.conf:1: RekeyLimit: expected bytes (K, M, G) or default, then a "
          "time or none, not '1T'"},
+        {"RekeyLimit 18446744073709551615K",
+         "sluiced.conf:1: RekeyLimit: expected bytes (K, M, G) or default, then a "
+         "time or none, not '18446744073709551615K'"},
         {"RekeyLimit 8", "sluiced.conf:1: RekeyLimit: a limit below 16 bytes is below one block"},
         {"Ciphers rot13", "sluiced.conf:1: Ciphers: unknown algorithm 'rot13'"},
         {"Ciphers +rot13", "sluiced.conf:1: Ciphers: unknown algorithm 'rot13'"},

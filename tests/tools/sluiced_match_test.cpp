@@ -65,6 +65,14 @@ TEST(SluicedMatch, Conditions) {
         {"Address 192.168.?.*", {"", "192.168.7.70", 0}, true},
         {"Address 2001:db8::/32", {"", "2001:db8:1::7", 0}, true},
         {"Address *", {"", "", 0}, true},
+        {"Host h1,h2", {.user = "", .address = "10.0.0.1", .host = "H2"}, true},
+        {"Host H*,!H2", {.user = "", .address = "10.0.0.1", .host = "h2"}, false},
+        {"Host 10.0.0.?", {.user = "", .address = "10.0.0.1"}, true},
+        {"Host *.example.com", {.user = "", .address = "10.0.0.1"}, false},
+        {"Host 10.0.0.?", {.user = "", .address = "10.0.0.1", .host = "h"}, false},
+        {"RDomain x", {.user = "", .address = "10.0.0.1"}, false},
+        {"RDomain *", {.user = "", .address = "10.0.0.1"}, true},
+        {"RDomain x", {.user = "", .address = "", .routing_domain = "x"}, true},
         {"LocalPort 22", {"", "", 22}, true},
         {"LocalPort 22", {"", "", 23}, false},
         {"User ada Address 10.0.0.1 LocalPort 22", {"ada", "10.0.0.1", 22}, true},
@@ -147,7 +155,8 @@ TEST(SluicedMatch, WhatIsWrongIsSaidWithFileAndLine) {
         {"Match User a,!,b", "main:1: Match: '!' without a pattern"},
         {"Match LocalAddress 10.0.0.1/8",
          "main:1: Match: expected addresses, wildcards or address/bits, not '10.0.0.1/8'"},
-        {"Match RDomain x", "main:1: Match: RDomain: there are no routing domains"},
+        {"Match Host", "main:1: Match: no value for 'Host'"},
+        {"Match RDomain ,", "main:1: Match: an empty pattern"},
         {"Match Invalid-User x", "main:1: Match: unknown condition 'x'"},
         {"Match Colour red", "main:1: Match: unknown condition 'Colour'"},
         {"Match Address 10.0.0.1/8",
@@ -307,10 +316,13 @@ TEST(SluicedMatch, FactsOfTheCommandLine) {
     EXPECT_EQ(f.local_port, 22);
     EXPECT_EQ(f.host, "h");
     EXPECT_EQ(read_login_facts("user=ada,invalid-user=yes,rdomain=x", f), "");
+    EXPECT_EQ(f.routing_domain, "x");
+    EXPECT_EQ(read_login_facts("user=bob,lport=23,", f), "") << "as scripts write it";
+    EXPECT_EQ(f.user, "bob");
     EXPECT_EQ(read_login_facts("invalid-user,user=ada", f), "");
     EXPECT_EQ(f.groups, std::nullopt) << "whether there is such an account is looked up";
-    for (const char* text :
-         {"", "user", "colour=red", "lport=x", "lport=0", "addr=here", "laddr=here", "user=a,"})
+    for (const char* text : {"", "user", "colour=red", "lport=x", "lport=0", "addr=here",
+                             "laddr=here", ",", ",user=a", "user=a,,", "user=a,,lport=1"})
         EXPECT_NE(read_login_facts(text, f), "") << text;
 }
 

@@ -20,7 +20,7 @@ bool has_line(const std::string& text, const std::string& line) {
 TEST(SluicedPrint, ReadsBackToTheSame) {
     for (const std::string text : {
              "",
-             "Port 22\nPort 23\nListenAddress [::1]:22\nListenAddress ::\nListenAddress a:0\n",
+             "Port 22\nPort 23\nListenAddress [::1]:22\nListenAddress a:0\n",
              "RekeyLimit 4294967295G 1h",
              "RekeyLimit 16",
              "RekeyLimit 3M none",
@@ -51,6 +51,38 @@ TEST(SluicedPrint, ReadsBackToTheSame) {
         SCOPED_TRACE(text);
         const auto c = read(text);
         EXPECT_EQ(read(to_text(c)), c) << to_text(c);
+    }
+}
+
+// In the order of sshd, whichever of the keywords came first.
+TEST(SluicedPrint, AListenAddressHasItsPort) {
+    const std::string want =
+        "listenaddress 1.2.3.4:1234\nlistenaddress 1.2.3.4:5678\nlistenaddress [::1]:1234\n"
+        "listenaddress [::1]:5678\n";
+    for (const std::string text :
+         {"Port 1234\nPort 5678\nListenAddress 1.2.3.4\nListenAddress ::1\n",
+          "ListenAddress 1.2.3.4\nPort 1234\nPort 5678\nListenAddress ::1\n"}) {
+        const std::string printed = to_text(read(text));
+        EXPECT_NE(printed.find(want), std::string::npos) << printed;
+        EXPECT_EQ(to_text(read(printed)), printed);
+    }
+    EXPECT_TRUE(has_line(to_text(read("ListenAddress ::")), "listenaddress [::]:22"));
+    EXPECT_EQ(to_text(read("")).find("listenaddress"), std::string::npos);
+}
+
+TEST(SluicedPrint, ARekeyLimitIsInBytesAndSecondsAsSshdSaysIt) {
+    struct {
+        const char* text;
+        const char* want;
+    } cases[] = {{"", "rekeylimit 0 0"},
+                 {"RekeyLimit 16 1", "rekeylimit 16 1"},
+                 {"RekeyLimit 1k 1w", "rekeylimit 1024 604800"},
+                 {"RekeyLimit 8G 1D", "rekeylimit 8589934592 86400"},
+                 {"RekeyLimit default 1m", "rekeylimit 0 60"},
+                 {"RekeyLimit 18446744073709551615", "rekeylimit 18446744073709551615 0"}};
+    for (const auto& k : cases) {
+        SCOPED_TRACE(k.text);
+        EXPECT_TRUE(has_line(to_text(read(k.text)), k.want)) << to_text(read(k.text));
     }
 }
 

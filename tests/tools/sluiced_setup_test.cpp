@@ -1,5 +1,6 @@
 #include "sluice/tools/sluiced_setup.hpp"
 
+#include "sluice/crypto/base64.hpp"
 #include "sluice/crypto/key_file.hpp"
 #include "sluice/crypto/random.hpp"
 #include "sluice/tests/support/key_folder.hpp"
@@ -168,16 +169,89 @@ TEST_F(SluicedSetup, AStartDirectoryThatIsMissingIsTold) {
 }
 
 TEST_F(SluicedSetup, WhatCannotBeDoneIsRefused) {
+    // What the stock sshd_config lacks: sshd serves the whole system without being told.
+    const auto bare = read_sluiced_settings(
+        {{"text", "HostKey " + folder_.path("key") +
+                      "\nAuthorizedKeysFile k\nSubsystem sftp internal-sftp\n"}},
+        sluiced_algorithms());
+    ASSERT_TRUE(bare);
+    EXPECT_EQ(
+        read_material(*bare, false, false).error().text,
+        "nothing to serve: give --root DIR or ChrootDirectory, which is / where the whole system "
+        "is to be seen, as by sshd; --exec runs commands");
+    EXPECT_TRUE(read_material(*bare, true, false)) << "commands";
     EXPECT_EQ(wrong("ForceCommand /bin/true"), "ForceCommand runs a command, which --exec permits");
     EXPECT_EQ(wrong("ForceCommand internal-sftp"), "no error");
     EXPECT_NE(wrong("Match User x\nForceCommand /bin/true"), "no error");
     EXPECT_NE(wrong("Match User x\nChrootDirectory /absent"), "no error");
-    EXPECT_NE(wrong("Match User x\nBanner /absent"), "no error");
     EXPECT_EQ(wrong("UsePAM yes"),
               is_built_with_pam() ? "no error" : "UsePAM: this sluiced is built without PAM");
     EXPECT_EQ(wrong("AuthenticationMethods hostbased\nHostbasedAuthentication yes"),
               "AuthenticationMethods asks for hostbased, which is disabled, or has no file to go "
               "by");
+}
+
+// As sshd, which goes on without them.
+TEST_F(SluicedSetup, WhatIsNotThereAndCanBeDoneWithoutIsNoted) {
+    const auto settings_of = [](const std::string& text) {
+        return read_sluiced_settings(
+            {{"text", text + "\nAuthorizedKeysFile k\nChrootDirectory /\n"}}, sluiced_algorithms());
+    };
+    // An ssh-dss key as ssh-keygen wrote it: of a type that is not known.
+    std::string dss("openssh-key-v1\0", 15);
+    const auto add = [](std::string& to, std::string_view text) {
+        for (int shift = 24; shift >= 0; shift -= 8)
+            to += static_cast<char>(text.size() >> shift & 0xff);
+        to += text;
+    };
+    for (const char* none : {"none", "none", ""})
+        add(dss, none);
+    dss += std::string("\0\0\0\1", 4);
+    std::string public_half;
+    add(public_half, "ssh-dss");
+    for (int i = 0; i < 4; ++i)
+        add(public_half, "\1");
+    std::string private_half("\1\2\3\4\1\2\3\4", 8);
+    private_half += public_half;
+    add(private_half, "\1");
+    add(private_half, "");
+    for (char pad = 1; private_half.size() % 8 != 0; ++pad)
+        private_half += pad;
+    add(dss, public_half);
+    add(dss, private_half);
+    const auto old = folder_.write("old", "-----BEGIN OPENSSH PRIVATE KEY-----\n" +
+                                              crypto::to_base64(as_bytes(dss)) +
+                                              "\n-----END OPENSSH PRIVATE KEY-----\n");
+    const auto key = folder_.path("key");
+
+    const auto settings = settings_of("HostKey /absent\nHostKey " + old + "\nHostKey " + key +
+                                      "\nBanner /nowhere\nMatch User x\nBanner " + key);
+    ASSERT_TRUE(settings) << settings.error().message();
+    const auto material = read_material(*settings, false, false);
+    ASSERT_TRUE(material) << material.error().text;
+    EXPECT_EQ(material->protocol.transport.host_keys.size(), 1U);
+    EXPECT_EQ(material->banners.at("/nowhere"), "");
+    EXPECT_NE(material->banners.at(key), "");
+    std::vector<std::string> said;
+    for (const auto& note : material->notes)
+        said.push_back(note.message());
+    EXPECT_EQ(said, (std::vector<std::string>{"/absent: HostKey: No such file or directory",
+                                              old + ": HostKey: unknown key type or algorithm",
+                                              "/nowhere: Banner: No such file or directory"}));
+
+    // But not what is there and wrong, nor without any key.
+    const auto refused = [&](const std::string& text) {
+        const auto these = settings_of(text);
+        EXPECT_TRUE(these) << text;
+        const auto made = read_material(*these, false, false);
+        return made ? "" : made.error().text;
+    };
+    EXPECT_EQ(refused("HostKey /absent"), "/absent: No such file or directory");
+    EXPECT_EQ(refused("HostKey " + old), old + ": unknown key type or algorithm");
+    EXPECT_EQ(refused("HostKey " + key + "\nHostKey " + folder_.write("x", "nonsense")),
+              folder_.path("x") + ": malformed key file");
+    EXPECT_NE(refused("HostKey " + key + "\nHostKey /dev/null"), "");
+    EXPECT_NE(refused("HostKey " + key + "\nBanner " + folder_.path("root")), "") << "a folder";
 }
 
 TEST_F(SluicedSetup, AddressFamily) {

@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include <syslog.h>
+
 #include <algorithm>
 #include <array>
 #include <string>
@@ -245,11 +247,16 @@ TEST(SftpOptions, HaveTheirEffects) {
                                                    {"ERROR", false},
                                                    {"INFO", true},
                                                    {"VERBOSE", true},
+                                                   {"quiet", false},
+                                                   {"debug3", true},
                                                    {"DEBUG3", true}}) {
         sftp_options one;
         EXPECT_EQ(read_sftp_options({"-l", "QUIET", "-l", level}, one), "") << "the last counts";
         EXPECT_EQ(logs_operations(one), logged) << level;
     }
+    sftp_options lower;
+    EXPECT_EQ(read_sftp_options({"-f", "local1"}, lower), "") << "as sftp-server";
+    EXPECT_EQ(syslog_facility("local1"), LOG_LOCAL1);
 }
 
 TEST(SftpOptions, TokensOfTheStartDirectory) {
