@@ -831,6 +831,16 @@ TEST(ServerAuth, ImpossibleUserNamesEndTheConnection) {
         {std::string(limits::user_name_length_max, 'u'), {}},
         {"a-b c", {}},
         {"\xc2\xa0x", {}},
+        {"a\xc2", {}},
+        {"\xc2"
+         "A",
+         {}},  // no UTF-8, and no control character
+        {"\xc3\x80", {}},
+        {"\xc1\x90", {}},
+        {" ~", {}},
+        {"a\xc2\x80", errc::bad_value},
+        {"a\xc2\x9f", errc::bad_value},
+        {"a\x1f", errc::bad_value},
         {"", errc::bad_value},
         {"-", errc::bad_value},
         {"-froot", errc::bad_value},

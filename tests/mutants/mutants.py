@@ -3,15 +3,23 @@
 
 Puts one fault at a time into a source of one folder: a comparison turned, a condition negated, a
 constant off by one, a statement dropped, two arguments swapped. Then it runs that folder's tests
-and those of the folder above, and prints the score and the faults that went unnoticed.
+and, where they do not notice, those of the folder above; it prints the score and the faults that
+went unnoticed. Above tools/ are the programs: the tests of ctest's label `system` are run with the
+changed program, the quickest first, but for those that fail or are skipped without any fault.
 
 The tree is not touched: the changed source lies in a temporary folder, is compiled by the build's
-own command and linked in place of the original. The build folder must be configured; the test
-programs are built first. A test program that runs for longer than --limit has noticed.
+own command and linked in place of the original. Only what has the source is linked, when its turn
+comes. The build folder must be configured; the programs are built first. A test that runs for
+longer than --limit, or takes more than 8 GiB of memory, has noticed.
+
+Faults are put into .cpp files only. One in a header would have all who include it compiled again,
+which takes minutes a fault, and headers hold little that decides.
 
 A fault that does not compile, or that compiles to the same code, is drawn again. Faults that change
 nothing anybody could notice are listed in equivalent.txt beside this file, each with its reason;
 they are drawn again too, and counted apart.
+
+To look for a survivor's siblings, `--file login_names.cpp --line 14` tries the faults of one line.
 
   --self   tests the making of faults instead
 """
@@ -25,11 +33,13 @@ import os
 import pathlib
 import random
 import re
+import resource
 import shlex
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -38,6 +48,9 @@ EQUIVALENT = pathlib.Path(__file__).with_name("equivalent.txt")
 # Whose tests see a fault beside the folder's own: those of the folder above it.
 ABOVE = {"wire": "crypto", "crypto": "transport", "transport": "endpoint", "auth": "endpoint",
          "channel": "endpoint", "sftp": "io", "endpoint": "io", "io": "tools", "tools": None}
+
+# The programs of tools/, as files of the build folder and as targets.
+PROGRAMS = {"sluiced": "sluiced", "sluice": "sluice_program", "sluice-sftp-server": "sftp_server"}
 
 
 # --- making faults --------------------------------------------------------------------------------
@@ -239,38 +252,57 @@ class Build:
         self.commands = {pathlib.Path(e["directory"], e["file"]).resolve(): e
                          for e in json.loads(entries) if " -c " in e["command"]}
         self.links = {}
+        # Sanitizers map more than there is.
+        self.memory_max = 0 if "-fsanitize=" in entries else MEMORY_MAX
 
     def make(self, programs):
-        status, output = run(["cmake", "--build", str(self.folder), "--target", *programs])
+        """Builds {file: target}."""
+        status, output = run(["cmake", "--build", str(self.folder), "--target",
+                              *programs.values()])
         if status != 0:
             sys.exit(f"{' '.join(programs)} cannot be built:\n{output[-3000:]}")
-        for program in programs:
-            lines = run(["ninja", "-C", str(self.folder), "-t", "commands", program])[1]
-            self.links[program] = [l for l in lines.splitlines() if f"-o tests/{program}" in l][-1]
+        for file in programs:
+            lines = run(["ninja", "-C", str(self.folder), "-t", "commands", file])[1]
+            self.links[file] = [l for l in lines.splitlines() if f" -o {file} " in l][-1]
+
+    def object_of(self, source):
+        words = shlex.split(self.commands[source.resolve()]["command"])
+        return words[words.index("-o") + 1]
 
     def compile(self, source, changed, output):
         entry = self.commands[source.resolve()]
         words = shlex.split(entry["command"])
-        original = words[words.index("-o") + 1]
         words[words.index("-o") + 1] = str(output)
         words[words.index(entry["file"])] = str(changed)
         status, self.said = run([*words, "-w"], cwd=entry["directory"])
-        return status == 0, original
+        return status == 0
+
+    def holds(self, program, original):
+        return replaced(self.links[program], original, original) is not None
 
     def link(self, program, original, changed, output):
-        line = self.links[program]
-        if re.search(rf"(?<=\s){re.escape(original)}(?=\s)", line):
-            line = re.sub(rf"(?<=\s){re.escape(original)}(?=\s)", str(changed), line)
-        else:  # in front of the library that has the original
-            first = re.search(r"\S+\.o\b", line).start()
-            line = line[:first] + str(changed) + " " + line[first:]
-        line = line.replace(f"-o tests/{program}", f"-o {output}")
+        line = replaced(self.links[program], original, str(changed))
+        line = line.replace(f" -o {program} ", f" -o {output} ")
         status, text = run(["sh", "-c", line], cwd=self.folder)
         if status != 0:
             raise SystemExit(f"{program} does not link: {text[-2000:]}")
 
 
+def replaced(line, original, changed):
+    """A command that links, with another object; nothing where it does not have the original."""
+    itself = re.compile(rf"(?<=\s){re.escape(original)}(?=\s)")
+    if itself.search(line):
+        return itself.sub(lambda _: changed, line)
+    # In front of the library that has the original.
+    of_library = re.match(r"CMakeFiles/sluice_(\w+)\.dir/", original)
+    if of_library and of_library[1] in ABOVE and re.search(r"\blibsluice\.a\b", line):
+        first = re.search(r"\S+\.o\b", line).start()
+        return line[:first] + changed + " " + line[first:]
+    return None
+
+
 HANG = 124
+MEMORY_MAX = 8 << 30  # bytes; a fault may have a loop that appends without end
 
 
 def descendants(pid):
@@ -282,10 +314,12 @@ def descendants(pid):
     return [d for child in map(int, children) for d in (child, *descendants(child))]
 
 
-def supervise(limit, command):
+def supervise(limit, command, memory_max=0):
     """Runs a command and ends with its status, or HANG; nothing that it has started is left."""
     ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER: what it leaves behind is ours
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    bound = (memory_max, memory_max) if memory_max else resource.getrlimit(resource.RLIMIT_DATA)
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                               preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, bound))
     try:
         status = process.wait(timeout=limit)
     except subprocess.TimeoutExpired:
@@ -303,13 +337,12 @@ def supervise(limit, command):
     return status if status >= 0 else 128 - status
 
 
-def outcome_of(program, folder, limit):
+def outcome_of(command, folder, limit, memory_max):
     """What noticed: a test's name, "crash" or "hang"; nothing if all pass."""
     # Into a file: who is left over by a test may keep a pipe open.
     with tempfile.TemporaryFile("w+", errors="replace") as output:
-        command = [sys.executable, __file__, "--supervise", str(limit), str(program),
-                   "--gtest_brief=1", "--gtest_fail_fast"]
-        status = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output,
+        status = subprocess.run([sys.executable, __file__, "--supervise", str(limit),
+                                 str(memory_max), *command], cwd=folder, stdin=subprocess.DEVNULL, stdout=output,
                                 stderr=subprocess.STDOUT).returncode
         if status == 0:
             return ""
@@ -317,7 +350,7 @@ def outcome_of(program, folder, limit):
             return "hang"
         output.seek(0)
         failed = re.search(r"^\[  FAILED  \] ([\w./]+)", output.read(), re.MULTILINE)
-        return failed[1] if failed else f"crash, {status}"
+        return failed[1] if failed else f"status {status}"
 
 
 def code_of(path):
@@ -328,60 +361,139 @@ def code_of(path):
         return pathlib.Path(bare.name).read_bytes()
 
 
+@dataclasses.dataclass
+class Check:
+    """A command that may notice. What of it is a file of the build folder is the changed one."""
+    name: str
+    command: list
+    programs: list  # of the command
+    folder: pathlib.Path
+    limit: float = 0
+
+    def outcome(self, build, place, limit):
+        """With the programs that are in `place`, and the build's where there are none."""
+        words = []
+        for word in self.command:
+            changed = place and place / word.removeprefix(f"{build.folder}/")
+            words.append(str(changed) if word.startswith(f"{build.folder}/") and place and
+                         changed.exists() else word)
+        return outcome_of(words, self.folder, limit, build.memory_max)
+
+    def measure(self, build, limit):
+        """What happens without any fault."""
+        began = time.monotonic()
+        outcome = self.outcome(build, None, limit)
+        # Many times what it takes, for a busy machine.
+        self.limit = min(limit, 30 + 8 * (time.monotonic() - began))
+        return outcome
+
+
+def unit_check(build, folder):
+    program = f"tests/{folder}_test"
+    return Check(f"{folder}_test", [f"{build.folder}/{program}", "--gtest_brief=1",
+                                    "--gtest_fail_fast"], [program], build.folder / "tests")
+
+
+def system_checks(build):
+    """ctest's tests of label `system` that are of a program of tools/ which the build has."""
+    status, text = run(["ctest", "--test-dir", str(build.folder), "--show-only=json-v1"])
+    if status != 0:
+        sys.exit(f"ctest does not tell its tests:\n{text[-3000:]}")
+    found = []
+    for test in json.loads(text[text.index("{"):])["tests"]:
+        labels = [p["value"] for p in test["properties"] if p["name"] == "LABELS"]
+        programs = [p for p in PROGRAMS if f"{build.folder}/{p}" in test.get("command", [])]
+        if programs and labels and "system" in labels[0]:
+            found.append(Check(test["name"], test["command"], programs, build.folder / "tests"))
+    return found
+
+
 class Trial:
     """One folder's sources, tests and faults."""
 
-    def __init__(self, build, folders, limit, work):
+    def __init__(self, build, folders, with_programs, limit, work):
         self.build, self.limit, self.work = build, limit, work
-        self.programs = [f"{folder}_test" for folder in folders]
-        self.build.make(self.programs)
-        self.limits = {}
+        self.checks = [unit_check(build, folder) for folder in folders]
+        self.build.make({check.programs[0]: check.name for check in self.checks})
+        if with_programs:
+            self.build.make(PROGRAMS)
+        for check in self.checks:
+            if outcome := check.measure(build, limit):
+                sys.exit(f"{check.name} fails without any fault: {outcome}")
+        self.programs_are_next = with_programs
+        self.lock = threading.Lock()
         self.originals = {}
-        for program in self.programs:
-            began = time.monotonic()
-            noticed = outcome_of(build.folder / "tests" / program, build.folder / "tests", limit)
-            if noticed:
-                sys.exit(f"{program} fails without any fault: {noticed}")
-            # Many times what it takes, for a busy machine.
-            self.limits[program] = min(limit, 30 + 8 * (time.monotonic() - began))
+
+    def add_system_checks(self):
+        """When they are first needed, as it takes a while."""
+        with self.lock:
+            if not self.programs_are_next:
+                return
+            fine = []
+            for check in system_checks(self.build):
+                outcome = check.measure(self.build, self.limit)
+                print(f"{check.name}, without any fault: {outcome or 'passes'}", flush=True)
+                if not outcome:
+                    fine.append(check)
+            self.checks = self.checks + sorted(fine, key=lambda check: check.limit)
+            self.programs_are_next = False
 
     def original_code(self, source):
         if source not in self.originals:
-            output = self.work / f"original-{source.stem}.o"
-            if not self.build.compile(source, source, output)[0]:
-                sys.exit(f"{source} does not compile:\n{self.build.said[-3000:]}")
-            self.originals[source] = code_of(output)
+            self.originals[source] = code_of(self.build.folder / self.build.object_of(source))
         return self.originals[source]
 
     def compiled(self, source, text, number):
-        """The object file and what it replaces; nothing if there is no fault in it."""
+        """The object file; nothing if there is no fault in it."""
         place = self.work / str(number)
         place.mkdir()
         changed = place / source.name
-        changed.write_text(text)
-        fine, original = self.build.compile(source, changed, place / "changed.o")
-        if not fine or code_of(place / "changed.o") == self.original_code(source):
+        # By its own name, which expects() puts into the code.
+        path = self.build.commands[source.resolve()]["file"]
+        changed.write_text(f'#line 1 "{path}"\n{text}')
+        if not self.build.compile(source, changed, place / "changed.o"):
             return None
-        return place / "changed.o", original
+        if code_of(place / "changed.o") == self.original_code(source):
+            return None
+        return place / "changed.o"
+
+    def reaches(self, original):
+        return self.programs_are_next or any(
+            self.build.holds(program, original) for check in self.checks for program in check.programs)
 
     def noticed(self, changed, original):
-        for program in self.programs:
-            output = changed.parent / program
-            self.build.link(program, original, changed, output)
-            noticed = outcome_of(output, self.build.folder / "tests", self.limits[program])
-            output.unlink()
-            if noticed:
-                return f"{program}: {noticed}"
+        tried = set()
+        while left := [c for c in self.checks if c.name not in tried]:
+            check = left[0]
+            tried.add(check.name)
+            if any(self.build.holds(program, original) for program in check.programs):
+                for program in check.programs:
+                    output = changed.parent / program
+                    if not output.exists() and self.build.holds(program, original):
+                        output.parent.mkdir(exist_ok=True)
+                        self.build.link(program, original, changed, output)
+                if noticed := check.outcome(self.build, changed.parent, check.limit):
+                    return f"{check.name}: {noticed}"
+            if len(left) == 1:
+                self.add_system_checks()
         return ""
 
+    def clear(self, changed):
+        for path in sorted(changed.parent.rglob("*"), reverse=True):
+            if path.is_file():
+                path.unlink()
 
-def draws(sources, seed):
-    """(source, text, fault) in an order that the seed says; the kinds take turns."""
+
+def draws(sources, seed, line=None):
+    """(source, text, fault) in an order that the seed says; the kinds take turns. Of one line, if
+    there is one."""
     order = random.Random(seed)
     by_kind = {}
     for source in sources:
         text = source.read_text()
         for fault in faults_of(text):
+            if line is not None and text.count("\n", 0, fault.start) + 1 != line:
+                continue
             by_kind.setdefault(fault.kind, []).append((source, text, fault))
     for faults in by_kind.values():
         order.shuffle(faults)
@@ -400,18 +512,26 @@ def search(options):
     sources = [s for s in sources if s.resolve() in build.commands]
     if options.file:
         sources = [s for s in sources if s.name in options.file]
+        if len(sources) != len(options.file):
+            sys.exit(f"not all of these are sources: {' '.join(options.file)}")
     survivors, noticed, equivalent, tried = [], 0, 0, 0
     with tempfile.TemporaryDirectory() as name, \
             concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         above = None if options.alone else ABOVE[options.folder]
         folders = [folder for folder in (options.folder, above) if folder]
-        trial = Trial(build, folders, options.limit, pathlib.Path(name))
+        with_programs = options.folder == "tools" and not options.alone
+        trial = Trial(build, folders, with_programs, options.limit, pathlib.Path(name))
 
         def attempt(number, source, text, fault):
-            made = trial.compiled(source, fault.apply(text), number)
-            return None if made is None else trial.noticed(*made)
+            changed = trial.compiled(source, fault.apply(text), number)
+            if changed is None or not trial.reaches(build.object_of(source)):
+                return None
+            try:
+                return trial.noticed(changed, build.object_of(source))
+            finally:
+                trial.clear(changed)
 
-        waiting = draws(sources, options.seed)
+        waiting = draws(sources, options.seed, options.line)
         running = {}
         while True:
             # As many as are still wanted, each in its turn, so that a seed means the same faults.
@@ -478,6 +598,13 @@ WANTED = {
     "arguments": ['h("x, y", a);'],
 }
 
+LINE_4 = ["if (const auto r = g(); r) return 7;", "if (const auto r = g(); !r) return 8;",
+          "if (const auto r = g(); !r) return 6;"]
+LINK = ": && g++ tests/CMakeFiles/io_test.dir/a.o CMakeFiles/parts.dir/b.o -o tests/io_test libsluice.a"
+LINKED = [("CMakeFiles/parts.dir/b.o", LINK.replace("CMakeFiles/parts.dir/b.o", "x.o")),
+          ("CMakeFiles/sluice_io.dir/c.o", LINK.replace("tests/CMake", "x.o tests/CMake")),
+          ("CMakeFiles/sluice_parts.dir/d.o", None), ("CMakeFiles/sluiced.dir/e.o", None)]
+
 
 def self_test():
     wrong = []
@@ -502,12 +629,20 @@ def self_test():
         other = [f for _, _, f in draws([source], 6)]
         if twice[0] != twice[1] or twice[0] == other or len(other) != len(faults_of(SAMPLE)):
             wrong.append("a seed does not say which faults are drawn")
+        if {f.lines(SAMPLE)[1] for _, _, f in draws([source], 6, 4)} != set(LINE_4):
+            wrong.append("a line's faults are not those of the line")
         if len({f.kind for f in other[:5]}) != 5:
             wrong.append("the kinds do not take turns")
+    for original, linked in LINKED:
+        if replaced(LINK, original, "x.o") != linked:
+            wrong.append(f"{original}: linked by {replaced(LINK, original, 'x.o')}")
     began = time.monotonic()
     loud = ["sh", "-c", "setsid sleep 1000 & exec sleep 1000"]
     if supervise(0.2, loud) != HANG or supervise(60, ["sh", "-c", "setsid sleep 1000 & exit 3"]) != 3:
         wrong.append("a hang and a status are not told apart")
+    much = ["sh", "-c", f"exec {sys.executable} -c 'bytearray(1 << 29)' 2>/dev/null"]
+    if supervise(60, much) != 0 or supervise(60, much, 1 << 28) == 0:
+        wrong.append("memory has no bound")
     if time.monotonic() - began > 300 or descendants(os.getpid()):
         wrong.append("something is left running")
     # What is listed is there: a line that has changed needs to be looked at again.
@@ -521,16 +656,18 @@ def self_test():
 
 def main():
     if sys.argv[1:2] == ["--supervise"]:
-        return supervise(float(sys.argv[2]), sys.argv[3:])
+        return supervise(float(sys.argv[2]), sys.argv[4:], int(sys.argv[3]))
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", choices=sorted(ABOVE))
     parser.add_argument("--count", type=int, default=20, help="faults to try")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--file", action="append", help="only these sources of the folder")
-    parser.add_argument("--alone", action="store_true", help="without the tests of the folder above")
+    parser.add_argument("--line", type=int, help="only faults that begin in this line")
+    parser.add_argument("--alone", action="store_true",
+                        help="only the folder's own tests, and faults of what they are linked with")
     parser.add_argument("--build", default=str(ROOT / "build/dev"))
-    parser.add_argument("--limit", type=float, default=300, help="seconds for one test program")
+    parser.add_argument("--limit", type=float, default=300, help="seconds for one test")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="faults tried at once")
     parser.add_argument("--self", action="store_true", dest="self_test")
     options = parser.parse_args()

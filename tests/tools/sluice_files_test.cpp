@@ -73,6 +73,7 @@ TEST(SluiceFiles, AServersWordsAreShownWhereTheySayMore) {
         EXPECT_EQ(added_words(e, text), "") << text;
     EXPECT_EQ(added_words(e, "No such file or directory: /x"), " (No such file or directory: /x)");
     EXPECT_EQ(added_words(errc::sftp_failure, "Failure"), "");
+    EXPECT_EQ(added_words(errc::sftp_failure, "FAILURE."), "");
     EXPECT_EQ(added_words(errc::sftp_failure, "quota exceeded"), " (quota exceeded)");
 }
 

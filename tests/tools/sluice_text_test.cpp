@@ -1,9 +1,14 @@
 #include "sluice/tools/sluice_text.hpp"
 
+#include "sluice/tests/support/utf8.hpp"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <string>
+#include <string_view>
+#include <utility>
 
 namespace sluice {
 namespace {
@@ -59,6 +64,43 @@ TEST(SluiceText, NoByteThatControlsATerminalIsEverLeft) {
             EXPECT_FALSE(bare) << a << ' ' << b;
             EXPECT_EQ(printable(shown), shown) << a << ' ' << b;
         }
+    }
+}
+
+// C0, DEL, C1, ARABIC LETTER MARK, marks of direction, separators of lines, embeddings, isolates.
+bool controls_a_terminal(std::uint32_t code) {
+    constexpr std::pair<std::uint32_t, std::uint32_t> ranges[] = {
+        {0, 0x1f},        {0x7f, 0x9f},     {0x61c, 0x61c},
+        {0x200e, 0x200f}, {0x2028, 0x202e}, {0x2066, 0x2069}};
+    return std::ranges::any_of(
+        ranges, [code](const auto& r) { return code >= r.first && code <= r.second; });
+}
+
+TEST(SluiceText, EveryCharacterIsKeptOrWrittenOut) {
+    const auto written_out = [](std::string_view text) {
+        std::string out;
+        for (const char c : text) {
+            const auto value = static_cast<unsigned char>(c);
+            out += {'\\', 'x', "0123456789abcdef"[value >> 4], "0123456789abcdef"[value & 15]};
+        }
+        return out;
+    };
+    for (std::uint32_t code = 0; code <= 0x10ffff; ++code) {
+        const std::string text = test::utf8_of(code);
+        const bool surrogate = code >= 0xd800 && code <= 0xdfff;
+        if (printable(text) == (surrogate || controls_a_terminal(code) ? written_out(text) : text))
+            continue;
+        ADD_FAILURE() << std::hex << code << ": " << printable(text);
+    }
+    for (const std::string& text : test::utf8_bounds()) {
+        std::string want;
+        for (std::string_view left = text; !left.empty();) {
+            const auto [code, length] = test::utf8_front(left);
+            const std::string_view one = left.substr(0, length == 0 ? 1 : length);
+            want += length == 0 || controls_a_terminal(code) ? written_out(one) : std::string(one);
+            left.remove_prefix(one.size());
+        }
+        EXPECT_EQ(printable(text), want) << written_out(text);
     }
 }
 
