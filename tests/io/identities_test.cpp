@@ -35,6 +35,7 @@ struct key_server {
         s.start();
         options.on_failure = [this](const connect_failure& f) { failure = f.text; };
         options.log = [this](const log_record& r) {
+            if (r.level == log_severity::debug) return;  // each exchange of keys
             std::string line(r.event);
             for (const auto& [name, value] : r.fields)
                 line += ' ' + std::string(name) + '=' + value;
