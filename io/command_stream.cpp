@@ -22,6 +22,8 @@ namespace asio = boost::asio;
 namespace sluice {
 namespace {
 
+// It has no more input then, and mostly ends by itself, perhaps with some words about why.
+constexpr std::chrono::seconds hang_up_grace{1};
 constexpr std::chrono::seconds kill_grace{2};
 
 // A process of ours. Whoever waits for its end keeps this alive; the last one to let go of it ends
@@ -46,16 +48,20 @@ public:
 
     void end() {
         if (reap()) return;
-        ::kill(pid_, SIGHUP);
         wait_end();
-        timer_.expires_after(kill_grace);
-        timer_.async_wait([self = shared_from_this()](error_code cancelled) {
-            if (cancelled || self->reaped_) return;
-            ::kill(self->pid_, SIGKILL);  // and the other wait is over
-        });
+        signal_after(hang_up_grace, SIGHUP);
     }
 
 private:
+    void signal_after(std::chrono::seconds grace, int number) {
+        timer_.expires_after(grace);
+        timer_.async_wait([self = shared_from_this(), number](error_code cancelled) {
+            if (cancelled || self->reaped_) return;
+            ::kill(self->pid_, number);
+            if (number == SIGHUP) self->signal_after(kill_grace, SIGKILL);
+        });
+    }
+
     void wait_end() {
         async_wait_readable(watch_, [self = shared_from_this()](error_code e) {
             if (self->reap())
