@@ -18,7 +18,8 @@ struct log_record {
     std::vector<std::pair<std::string_view, std::string>> fields;
 };
 
-/// Called from any thread of a server; may be empty.
+/// Called from any thread of a server; may be empty. A peer decides how many records there are:
+/// where they are kept, put limited_log (io/log_limits.hpp) in front.
 using log_sink = std::function<void(const log_record&)>;
 
 }  // namespace sluice

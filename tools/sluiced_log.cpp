@@ -1,7 +1,6 @@
 #include "sluice/tools/sluiced_log.hpp"
 
-#include "sluice/io/clock.hpp"
-#include "sluice/tools/sluiced_log_limits.hpp"
+#include "sluice/io/log_limits.hpp"
 #include "sluice/wire/limits.hpp"
 
 #include <spdlog/sinks/base_sink.h>
@@ -129,17 +128,8 @@ log_sink make_sluiced_log(const sluiced_log_options& options, std::shared_ptr<li
     const auto write = [logger, options](const log_record& record) {
         logger->log(spdlog_level(record.level), "{}", line_of(options, record));
     };
-    struct shared_limits {
-        std::mutex mutex;
-        log_limits limits;
-    };
-    return [logger, write, shared = std::make_shared<shared_limits>()](const log_record& record) {
-        if (!logger->should_log(spdlog_level(record.level))) return;
-        const std::lock_guard lock(shared->mutex);
-        const auto decided = shared->limits.take(record, now());
-        for (const auto& one : decided.before)
-            write(one);
-        if (decided.write) write(record);
+    return [logger, limited = limited_log(write)](const log_record& record) {
+        if (logger->should_log(spdlog_level(record.level))) limited(record);
     };
 }
 

@@ -64,4 +64,9 @@ private:
     table sources_{"source", {limits::log_source_lines_max, limits::log_source_lines_rate}};
 };
 
+/// A sink that hands on to `write` what log_limits lets through: for a program whose log is kept.
+/// Its records are counted when they get here, so those that are not kept are left out before.
+/// `write` is called by one thread at a time, and may not log itself. Empty where `write` is.
+log_sink limited_log(log_sink write);
+
 }  // namespace sluice

@@ -1,6 +1,6 @@
 // How many lines a connection and a source get, in virtual time.
 
-#include "sluice/tools/sluiced_log_limits.hpp"
+#include "sluice/io/log_limits.hpp"
 
 #include "sluice/wire/limits.hpp"
 
@@ -109,6 +109,17 @@ TEST(LogLimits, WhatIsFollowedIsBounded) {
         EXPECT_TRUE(log.line(std::to_string(i) + ":1"));
     EXPECT_LE(log.limits.followed(), 2 * limits::log_sources_max);
     EXPECT_FALSE(log.line("flood:1")) << "the quietest are forgotten";
+}
+
+// By the clock: a burst is over long before the next line of its connection is due again.
+TEST(LogLimits, ASinkOfAProgramIsLimited) {
+    std::size_t written = 0;
+    const log_sink sink = limited_log([&](const log_record&) { ++written; });
+    for (std::size_t i = 0; i < 10'000; ++i)
+        sink({log_severity::info, "refused", {{"peer", port(1)}}});
+    EXPECT_GE(written, of_connection);
+    EXPECT_LT(written, 1'000u);
+    EXPECT_FALSE(limited_log({}));
 }
 
 }  // namespace

@@ -1,6 +1,11 @@
-#include "sluice/tools/sluiced_log_limits.hpp"
+#include "sluice/io/log_limits.hpp"
+
+#include "sluice/io/clock.hpp"
 
 #include <algorithm>
+#include <memory>
+#include <mutex>
+#include <span>
 #include <utility>
 
 namespace sluice {
@@ -64,13 +69,22 @@ void log_limits::look_at_another(table& t, time_point now, decision& out) {
     if (at->second.credit == t.of_each.whole()) t.buckets.erase(at);
 }
 
+// Many at once, so that a flood of names does not pay for a look at all of them each time.
 void log_limits::forget_quietest(table& t, time_point now, decision& out) {
-    for (auto& [name, b] : t.buckets)
-        refill(t.of_each, b, now);
-    const auto by_credit = [](const auto& one) { return one.second.credit; };
-    const auto quietest = std::ranges::max_element(t.buckets, {}, by_credit);
-    tell(t, quietest->first, quietest->second, out);
-    t.buckets.erase(quietest);
+    std::vector<std::map<std::string, bucket, std::less<>>::iterator> all;
+    all.reserve(t.buckets.size());
+    for (auto at = t.buckets.begin(); at != t.buckets.end(); ++at) {
+        refill(t.of_each, at->second, now);
+        all.push_back(at);
+    }
+    const std::size_t some = std::max<std::size_t>(all.size() / 16, 1);
+    const auto by_credit = [](const auto& one) { return one->second.credit; };
+    std::ranges::nth_element(all, all.begin() + static_cast<std::ptrdiff_t>(some) - 1,
+                             std::ranges::greater{}, by_credit);
+    for (const auto& one : std::span(all).first(some)) {
+        tell(t, one->first, one->second, out);
+        t.buckets.erase(one);
+    }
 }
 
 log_limits::decision log_limits::take(const log_record& record, time_point now) {
@@ -91,6 +105,21 @@ log_limits::decision log_limits::take(const log_record& record, time_point now) 
     }
     out.write = take_line(sources_, source_of(peer), now, out);
     return out;
+}
+
+log_sink limited_log(log_sink write) {
+    if (!write) return {};
+    struct state {
+        std::mutex mutex;
+        log_limits limits;
+    };
+    return [write = std::move(write), own = std::make_shared<state>()](const log_record& record) {
+        const std::lock_guard lock(own->mutex);
+        const auto decided = own->limits.take(record, now());
+        for (const auto& one : decided.before)
+            write(one);
+        if (decided.write) write(record);
+    };
 }
 
 }  // namespace sluice
