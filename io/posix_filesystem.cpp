@@ -73,6 +73,7 @@ posix_filesystem::posix_filesystem(posix_root root, descriptor_share of_root,
       descriptors_(options.descriptors),
       set_id_(options.allow_set_id ? posix::set_id::allowed : posix::set_id::refused),
       denied_modes_(options.denied_modes),
+      file_mode_(options.file_mode),
       executor_(std::move(executor)),
       pool_(pool),
       turns_(options.turns) {}
@@ -172,8 +173,9 @@ void posix_filesystem::answer(attempt first, sftp::completion<T> done, Work work
 // --- files ------------------------------------------------------------------------------------
 
 void posix_filesystem::open(sftp::op::open o, sftp::completion<sftp::file_handle> done) {
-    const auto mode =
+    const auto asked =
         static_cast<mode_t>(o.attrs.permissions.value_or(0666) & 07777 & ~denied_modes_);
+    const mode_t mode = file_mode_.value_or(asked);
     const bool creates = (o.pflags & sftp::fxf_creat) != 0;
     if (creates && set_id_ == posix::set_id::refused && sftp::sets_id(o.attrs))
         return done(errc::set_id_not_permitted);

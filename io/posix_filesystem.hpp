@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,9 @@ struct posix_options {
 
     /// What new files and directories never have of these bits, beside the process's umask.
     mode_t denied_modes = 0;
+
+    /// The mode of every new file, whatever its client asks for, under the process's umask.
+    std::optional<mode_t> file_mode{};
 
     /// Whether character devices are opened, as /dev/null and /dev/zero. They are read and written
     /// on the pool only.
@@ -130,6 +134,7 @@ private:
     std::shared_ptr<descriptor_account> descriptors_;
     posix::set_id set_id_;
     mode_t denied_modes_;
+    std::optional<mode_t> file_mode_;
     boost::asio::any_io_executor executor_;
     boost::asio::thread_pool& pool_;
     std::shared_ptr<fair_pool::session> turns_;

@@ -216,9 +216,12 @@ int run(const arguments& a) {
         return 0;
     }
     if (const auto wrong = fault_in(a.sftp); !wrong.empty()) return fail(wrong, exit_usage);
-    if (const auto mask = umask_of(a.sftp)) ::umask(*mask);
-    const sftp_user user = user_of_process();
     posix_options options;
+    options.file_mode = file_mode_of(a.sftp);
+    if (const auto mask = umask_of(a.sftp)) ::umask(*mask);
+    // The mode of -m as it is: the umask is for directories then.
+    if (options.file_mode) options.denied_modes = ::umask(0);
+    const sftp_user user = user_of_process();
     options.root = a.root;
     options.devices = a.devices;
     options.allow_set_id = a.set_id;

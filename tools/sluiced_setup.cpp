@@ -234,6 +234,7 @@ result<std::unique_ptr<posix_filesystem>> open_at_start(
     posix_options options, const sftp_options& sftp, const session_info& who,
     const asio::any_io_executor& executor, asio::thread_pool& files, const log_sink& log) {
     options.denied_modes = umask_of(sftp).value_or(0);
+    options.file_mode = file_mode_of(sftp);
     const std::string& home = who.rights.home_directory;
     const sftp_user user{who.user, home.empty() ? "/" : home};
     options.start_directory = expand_start_directory(sftp.start_directory, user).value_or("");

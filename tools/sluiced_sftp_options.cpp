@@ -71,6 +71,11 @@ void declare(CLI::App& app, sftp_options& options) {
                    "QUIET, FATAL, ERROR, INFO, VERBOSE, DEBUG to DEBUG3; ERROR is the default")
         ->type_name("LEVEL")
         ->take_last();
+    app.add_option("-m", options.file_mode,
+                   "The mode of new files, octal, whatever the client asks for; -u is for "
+                   "directories then")
+        ->type_name("MODE")
+        ->take_last();
     app.add_option("-P", options.denied, "Requests that are refused, by their names")
         ->delimiter(',')
         ->allow_extra_args(false)
@@ -93,6 +98,8 @@ config_fault fault_in(const sftp_options& options) {
         return "-l: there is no level '" + options.level + "'";
     if (!options.mask.empty() && !umask_of(options))
         return "-u: '" + options.mask + "' is no umask";
+    if (!options.file_mode.empty() && !file_mode_of(options))
+        return "-m: '" + options.file_mode + "' is no mode of a file";
     if (options.start_directory.find('\0') != std::string::npos) return "-d: a NUL byte";
     if (!expand_start_directory(options.start_directory, {}))
         return "-d: only %d, %u and %% may follow %";
@@ -113,6 +120,8 @@ config_fault read_sftp_options(const std::vector<std::string>& words, sftp_optio
     const auto mask = umask_of(options);
     if (mask && (*mask & 022) != 022)
         return "-u: '" + options.mask + "' would let others write: 022 is always in it";
+    if ((file_mode_of(options).value_or(0) & 022) != 0)
+        return "-m: '" + options.file_mode + "' would let others write";
     return {};
 }
 
@@ -128,6 +137,7 @@ std::vector<std::string> words_of(const sftp_options& options) {
     if (options.errors) words.emplace_back("-e");
     add("-f", options.facility);
     add("-l", options.level);
+    add("-m", options.file_mode);
     add("-P", with_commas(options.denied));
     add("-p", with_commas(options.allowed));
     if (options.read_only) words.emplace_back("-R");
@@ -150,6 +160,10 @@ std::optional<std::string> expand_start_directory(std::string_view pattern, cons
 }
 
 std::optional<mode_t> umask_of(const sftp_options& options) { return octal(options.mask, 0777); }
+
+std::optional<mode_t> file_mode_of(const sftp_options& options) {
+    return octal(options.file_mode, 0777);
+}
 
 sftp::server_config sftp_config_from(const sftp_options& options) {
     sftp::server_config config;

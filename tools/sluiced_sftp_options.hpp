@@ -25,6 +25,7 @@ struct sftp_options {
     std::vector<std::string> denied;
     std::vector<std::string> allowed;  // empty: all
     std::string mask;                  // -u, octal
+    std::string file_mode;             // -m, octal
     bool errors = false;               // -e
     bool read_only = false;            // -R
 
@@ -57,6 +58,9 @@ std::optional<std::string> expand_start_directory(std::string_view pattern, cons
 
 /// The umask of -u. Nothing where it was not given.
 std::optional<mode_t> umask_of(const sftp_options& options);
+
+/// The mode of -m. Nothing where it was not given.
+std::optional<mode_t> file_mode_of(const sftp_options& options);
 
 /// What of the options the sessions are to keep.
 sftp::server_config sftp_config_from(const sftp_options& options);

@@ -115,6 +115,12 @@ class SftpServer:
             self.batch(["put data f"], "-u", "077", "-d", self.served, program=program)
             check((self.served / "f").stat().st_mode & 0o777 == 0o600, "-u has no effect")
             os.unlink(self.served / "f")
+        # OpenSSH's has no -m but where a distribution adds it (Fedora).
+        self.batch(["put data f", "mkdir d"], "-m", "664", "-u", "077", "-d", self.served)
+        for name, mode in (("f", 0o664), ("d", 0o700)):
+            check((self.served / name).stat().st_mode & 0o777 == mode, f"-m and -u: {name}")
+        os.unlink(self.served / "f")
+        os.rmdir(self.served / "d")
         for program in (self.program, THEIRS):  # words are for whoever else might read them
             done = subprocess.run([program, "-e", "--", "somehost", "sftp"], stdin=subprocess.DEVNULL,
                                   capture_output=True, timeout=PATIENCE)
@@ -122,7 +128,8 @@ class SftpServer:
         scp = subprocess.run(["scp", "-q", "-s", "-D", self.program, "data", f"there:{self.d}/copied"],
                              cwd=self.d, capture_output=True, timeout=PATIENCE)
         check((self.d / "copied").read_bytes() == (self.d / "data").read_bytes(), f"scp -D: {scp}")
-        for wrong in (["-u", "9"], ["-u", "1000"], ["-l", "LOUD"], ["-f", "X"], ["-d", "%x"]):
+        for wrong in (["-u", "9"], ["-u", "1000"], ["-m", "8"], ["-m", "4755"],
+                      ["-l", "LOUD"], ["-f", "X"], ["-d", "%x"]):
             done = subprocess.run([self.program, *wrong], stdin=subprocess.DEVNULL,
                                   capture_output=True, timeout=PATIENCE)
             check(done.returncode == 255 and done.stderr, f"{wrong}: {done}")

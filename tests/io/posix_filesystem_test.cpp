@@ -494,6 +494,29 @@ TEST_F(PosixFilesystem, BitsThatAreDeniedAreNotInNewModes) {
         {.denied_modes = 077});
 }
 
+// What -m does: for files, and for new ones alone.
+TEST_F(PosixFilesystem, NewFilesHaveTheModeThatIsSet) {
+    everywhere(
+        [](served& s) {
+            for (const auto& asked : {sftp::attributes{}, sftp::attributes{.permissions = 0777}}) {
+                const auto h = s.open("f", create, asked);
+                ASSERT_TRUE(h.has_value());
+                EXPECT_TRUE(s.close(*h).has_value());
+                EXPECT_EQ(*s.stat("f")->permissions & 07777, 0640u);
+                EXPECT_TRUE(s.run(&posix_filesystem::remove, sftp::op::remove{"f"}).has_value());
+            }
+            EXPECT_TRUE(s.run(&posix_filesystem::mkdir, sftp::op::mkdir{"d", {}}).has_value());
+            EXPECT_EQ(*s.stat("d")->permissions & 0777, 0700u) << "directories keep to -u";
+            s.put("old", "text");
+            EXPECT_TRUE(s.setstat("old", {.permissions = 0600}).has_value());
+            const auto h = s.open("old", create);
+            ASSERT_TRUE(h.has_value());
+            EXPECT_TRUE(s.close(*h).has_value());
+            EXPECT_EQ(*s.stat("old")->permissions & 07777, 0600u);
+        },
+        {.denied_modes = 077, .file_mode = 0640});
+}
+
 // Where they are permitted, and never on the caller's thread.
 TEST_F(PosixFilesystem, CharacterDevicesAreOpenedWherePermitted) {
     test::temp_dir dir;

@@ -44,7 +44,7 @@ TEST(SluicedPrint, ReadsBackToTheSame) {
              "PerSourcePenalties overflow6:deny-all max-sources6:1",
              "SFTPStayOnFilesystem yes",
              "Subsystem sftp internal-sftp -d \"/a b/%u\" -e -f LOCAL1 -l INFO -P remove,rmdir "
-             "-p realpath -R -u 027",
+             "-m 640 -p realpath -R -u 027",
              "PidFile /run/x.pid\nVersionAddendum a b\nRequiredRSASize 3072\nStrictModes yes",
              "AddressFamily inet\nPermitRootLogin without-password\nDisableForwarding yes",
          }) {

@@ -214,6 +214,7 @@ TEST(SluicedStock, SftpServerIsOurOwnWhereverItLies) {
           "Subsystem sftp internal-sftp extra", "Subsystem sftp internal-sftp -d %h",
           "Subsystem sftp internal-sftp -d", "Subsystem sftp internal-sftp -P nonsense",
           "Subsystem sftp internal-sftp -u 8", "Subsystem sftp internal-sftp -u 002",
+          "Subsystem sftp internal-sftp -m 664", "Subsystem sftp internal-sftp -m 4600",
           "Subsystem sftp internal-sftp -u 7777", "Subsystem sftp internal-sftp -l LOUD",
           "Subsystem sftp internal-sftp -h", "Subsystem sftp \"\"", "Subsystem \"\" x",
           "ForceCommand internal-sftp -X", "ForceCommand internal-sftp -d '"}) {
