@@ -22,20 +22,26 @@ from peers import HOST, check  # noqa: E402
 PATIENCE = 60  # seconds
 
 
+def free_port():
+    with socket.create_server((HOST, 0)) as probe:
+        return str(probe.getsockname()[1])
+
+
 class InPlace:
     def __init__(self, program, folder):
         self.d, self.log = folder, folder / "log"
         for name in ("host", "user"):
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name],
                            check=True)
-        (folder / "root").mkdir()
+        for name in ("root", "dev"):
+            (folder / name).mkdir()
         (folder / "root" / "served").write_text("text")
         (folder / "list").write_text("ls /\nget /served got\n")
         (folder / "config").write_text(f"AuthorizedKeysFile {folder}/user.pub\n"
                                        f"ChrootDirectory {folder}/root\nPort 1\n")
         allow = ["--allow-root"] if os.geteuid() == 0 else []
-        self.argv = [program, "-f", folder / "config", "-h", folder / "host", "-E", self.log,
-                     *allow]
+        self.bare = [program, "-f", folder / "config", "-h", folder / "host", *allow]
+        self.argv = [*self.bare, "-E", self.log]
 
     def sftp(self, *options):
         got = self.d / "got"
@@ -48,14 +54,13 @@ class InPlace:
 
     def letters(self):
         """-D, -e, -p, -h, -f, -E and -q mean what they do for sshd"""
-        with socket.create_server((HOST, 0)) as probe:
-            port = probe.getsockname()[1]
-        server = subprocess.Popen([*self.argv, "-D", "-e", "-p", str(port), "-g", "30"],
+        port = free_port()
+        server = subprocess.Popen([*self.argv, "-D", "-e", "-p", port, "-g", "30"],
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         try:
             told = server.stdout.readline()
             check(told.endswith(f":{port}\n"), f"it listens elsewhere: {told}")
-            self.sftp("-P", str(port))
+            self.sftp("-P", port)
         finally:
             server.terminate()
             errors = server.communicate(timeout=PATIENCE)[1]
@@ -102,7 +107,7 @@ class InPlace:
             with self.accepted(*more) as port:
                 self.sftp("-P", str(port))
             check(f"peer={HOST}" in self.log.read_text(), self.log.read_text())
-        argv, self.argv = self.argv, [a for a in self.argv if a not in ("-E", self.log)]
+        argv, self.argv = self.argv, self.bare
         with self.accepted("--log-level", "DEBUG") as port:
             self.sftp("-P", str(port))
         self.argv = argv
@@ -115,6 +120,55 @@ class InPlace:
                               timeout=PATIENCE)
         check(done.stdout.startswith(b"SSH-2.0-"), f"{done}")
 
+    def syslog(self):
+        """--syslog sends the log to /dev/log, also where the daemon begins anew"""
+        # A /dev of its own, whose log is a socket of ours.
+        script = ("mount -t tmpfs none \"$0/dev\" && for name in null zero random urandom; do "
+                  "touch \"$0/dev/$name\" && mount --bind /dev/$name \"$0/dev/$name\" || exit; done; "
+                  "ln -s \"$0/daemon\" \"$0/dev/log\" && mount --rbind \"$0/dev\" /dev && exec \"$@\"")
+        port = free_port()
+        own_mounts = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
+        with self.daemon() as daemon:
+            server = subprocess.Popen(
+                [*own_mounts, "sh", "-c", script, self.d, *self.bare, "--syslog", "-p", port,
+                 "-o", "SyslogFacility LOCAL3"],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            try:
+                told = server.stdout.readline()
+                check(told.endswith(f":{port}\n"), f"it listens elsewhere: {told}")
+                self.sftp("-P", port)
+                login = self.lines_until(daemon, " login ")
+            except BaseException:
+                server.kill()
+                raise
+        info_of_local3 = 19 * 8 + 6
+        check(login.startswith(f"<{info_of_local3}>") and f"sluiced[{server.pid}]: " in login, login)
+        try:
+            with self.daemon() as another:
+                self.sftp("-P", port)
+                self.lines_until(another, " login ")
+        finally:
+            server.terminate()
+            errors = server.communicate(timeout=PATIENCE)[1]
+        check(server.returncode == 0 and errors == "", f"{server.returncode}: {errors}")
+
+    @contextlib.contextmanager
+    def daemon(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as one:
+            one.settimeout(PATIENCE)
+            one.bind(str(self.d / "daemon"))
+            try:
+                yield one
+            finally:
+                os.unlink(self.d / "daemon")
+
+    @staticmethod
+    def lines_until(daemon, text):
+        while True:
+            line = daemon.recv(65_536).decode()
+            if text in line:
+                return line
+
 
 def main():
     if len(sys.argv) < 2:
@@ -122,7 +176,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="in-place-") as folder:
         cases = InPlace(os.path.abspath(sys.argv[1]), pathlib.Path(folder))
         plan = [(case.__doc__, case) for case in (cases.letters, cases.proxy_command,
-                                                  cases.super_server, cases.who_leaves)]
+                                                  cases.super_server, cases.who_leaves,
+                                                  cases.syslog)]
         return tell_sum(*run_all(plan, 4 * PATIENCE))
 
 
