@@ -181,6 +181,30 @@ class Case:
         for words in (("-R", "1:a:1"), ("-D", "2"), ("-L", "/s:a:1")):
             self("-o", "ExitOnForwardFailure=yes", *words, "--", "true", status=255)
 
+    def descriptors(self):
+        """-L accepts again after it had no descriptor left for a connection."""
+        most = 32
+        with socket.create_server((HOST, 0)) as probe:
+            port = probe.getsockname()[1]
+        with Echo() as echo, contextlib.ExitStack() as held:
+            argv = [self.ssh, "-F", self.config, "-N", "-L", f"{port}:{HOST}:{echo.port}", "there"]
+            child = subprocess.Popen(
+                ["prlimit", f"--nofile={most}:{most}", *map(str, argv)], stdin=subprocess.DEVNULL,
+                stderr=subprocess.PIPE, env=self.environment())
+            try:
+                check(self.reached(port) == b"back: x", "nothing came through -L")
+                for _ in range(most + 8):
+                    held.enter_context(socket.create_connection((HOST, port), 10))
+                said = b""
+                while b"cannot accept" not in said:
+                    said = child.stderr.readline()
+                    check(said != b"", "-L has ended")
+                held.close()
+                check(self.reached(port) == b"back: x", "-L accepts no more")
+            finally:
+                child.kill()
+                child.wait()
+
     def reached(self, port):
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
@@ -418,9 +442,8 @@ class Case:
 
 def plan_of(case, kind):
     plan = ["commands", "as_ansible_calls_it", "shell", "destinations", "background", "words", "banners",
-            "settings",
-            "run_follows", "scp", "sftp", "rsync", "git",
-            "sshfs", "streams", "through_itself", "forwards"]
+            "settings", "run_follows", "scp", "sftp", "rsync", "git",
+            "sshfs", "streams", "through_itself", "forwards", "descriptors"]
     if kind == "sluiced":
         plan.remove("shell")  # it has none
     return [(f"{kind}: {name.replace('_', ' ')}", getattr(case, name)) for name in plan]
