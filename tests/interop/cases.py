@@ -381,6 +381,7 @@ def sshfs_atomic(plan):
                 os.rename(point / name, point / f"{name}.moved")
                 file.write(b"y" * 100_000)
         served = plan.served(f"{name}.moved")
+        peers.arrived(served)
         check(served.read_bytes() == b"x" * 100_000 + b"y" * 100_000, "the bytes differ")
         check(served.stat().st_mode & 0o777 == 0o604, "another mode")
         check(not list(plan.setup.served.glob(".*.part")), "a temporary file is left")

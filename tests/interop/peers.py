@@ -68,8 +68,17 @@ def digest(path):
     return hashed.hexdigest()
 
 
+def arrived(path):
+    """Waits until it is there: sshfs ends before its server has answered a CLOSE, and it is the CLOSE
+    that puts an atomic upload into its place."""
+    deadline = time.monotonic() + 20
+    while not os.path.lexists(path):
+        check(time.monotonic() < deadline, f"{os.path.basename(path)} did not arrive")
+        time.sleep(0.01)
+
+
 def same(path, other):
-    check(os.path.exists(other), f"{os.path.basename(other)} did not arrive")
+    arrived(other)
     check(os.path.getsize(path) == os.path.getsize(other),
           f"{os.path.getsize(other)} bytes arrived of {os.path.getsize(path)}")
     check(digest(path) == digest(other), "the bytes that arrived differ")

@@ -145,7 +145,11 @@ class Sshfs(Client):
     def remove_folder(self, name): self.sh('rmdir "$1"', name)
     def mode(self, name): self.sh('chmod 640 "$1"', name)
     def link(self, target, name): self.sh('ln -s "$1" "$2"', target, name)
-    def put_tree(self, local, name): self.sh('cp -r "$1" "$2"', local, name)
+    def put_tree(self, local, name):
+        self.sh('cp -r "$1" "$2"', local, name)
+        for path in local.rglob("*"):
+            peers.arrived(self.setup.served / name / path.relative_to(local))
+
     def get_tree(self, name, local): self.sh('cp -r "$1" "$2"', name, local)
 
 
