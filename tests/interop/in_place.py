@@ -17,14 +17,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.dont_write_bytecode = True
 
 from case_runner import run_all, tell_sum  # noqa: E402
-from peers import HOST, check  # noqa: E402
+from peers import HOST, check, free_port  # noqa: E402
 
 PATIENCE = 60  # seconds
-
-
-def free_port():
-    with socket.create_server((HOST, 0)) as probe:
-        return str(probe.getsockname()[1])
 
 
 class InPlace:
@@ -54,7 +49,7 @@ class InPlace:
 
     def letters(self):
         """-D, -e, -p, -h, -f, -E and -q mean what they do for sshd"""
-        port = free_port()
+        port = str(free_port())
         server = subprocess.Popen([*self.argv, "-D", "-e", "-p", port, "-g", "30"],
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         try:
@@ -126,7 +121,7 @@ class InPlace:
         script = ("mount -t tmpfs none \"$0/dev\" && for name in null zero random urandom; do "
                   "touch \"$0/dev/$name\" && mount --bind /dev/$name \"$0/dev/$name\" || exit; done; "
                   "ln -s \"$0/daemon\" \"$0/dev/log\" && mount --rbind \"$0/dev\" /dev && exec \"$@\"")
-        port = free_port()
+        port = str(free_port())
         own_mounts = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
         with self.daemon() as daemon:
             server = subprocess.Popen(

@@ -150,8 +150,7 @@ class Case:
         check(done.stdout == b"through\n", f"the same below OpenSSH's client: {done.stdout}")
 
     def forwards(self):
-        with socket.create_server((HOST, 0)) as probe:
-            port = probe.getsockname()[1]
+        port = peers.free_port()
         with Echo() as echo:
             # Its connection ends with its proxy command, and that is said.
             pid = self.fresh("pid")
@@ -184,8 +183,7 @@ class Case:
     def descriptors(self):
         """-L accepts again after it had no descriptor left for a connection."""
         most = 32
-        with socket.create_server((HOST, 0)) as probe:
-            port = probe.getsockname()[1]
+        port = peers.free_port()
         with Echo() as echo, contextlib.ExitStack() as held:
             argv = [self.ssh, "-F", self.config, "-N", "-L", f"{port}:{HOST}:{echo.port}", "there"]
             child = subprocess.Popen(
@@ -228,8 +226,7 @@ class Case:
         check(mark.exists(), "the command in the background did not run")
         self("-f", "-o", "PreferredAuthentications=password", "--", "true", status=255)
         # With -N nothing is held open that a caller waits for, and the process stays.
-        with socket.create_server((HOST, 0)) as probe:
-            port = probe.getsockname()[1]
+        port = peers.free_port()
         with Echo() as echo:
             done = self("-f", "-N", "-L", f"{port}:{HOST}:{echo.port}")
             check(done.stdout == b"", f"-f -N: {done.stdout}")
